@@ -1,0 +1,76 @@
+/*
+ * Diag: what is wrong with files that people wrote, all of it at once.
+ *
+ *   rules/split.yaml:14:26: error E203: stream `orders` has no field `ammount` (did you mean `amount`?)
+ *      14 |   where: uncompeted && ammount < limit
+ *         |                        ^~~~~~~
+ *
+ * A complaint is collected, never printed on the spot, so that one run says
+ * everything and tests can compare exact texts. Codes: E1xx YAML and shape,
+ * E2xx names and types, E3xx values and limits, E4xx files beside the rules
+ * (tables, lists, calendars), E5xx tests, W6xx warnings, E9xx tocsin.yaml.
+ * Each code stands once in the table of diag.c with a sentence for the manual.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A file whose lines can be quoted; lives as long as the diag. */
+struct source {
+	const char *path; /* as the user wrote it */
+	const char *text;
+	size_t len;
+};
+
+/* Where: lines and columns count from 1, columns in code points. */
+struct place {
+	const struct source *source; /* NULL: nowhere in a file */
+	uint32_t line;
+	uint32_t column;
+	uint32_t width; /* code points to underline; 0 and 1 are a caret */
+};
+
+struct complaint {
+	const char *code; /* "E203"; a warning starts with W */
+	struct place place;
+	const char *text; /* the whole sentence, hint included */
+};
+
+struct diag {
+	struct arena arena;
+	struct complaint *items; /* in order of arrival; see diag_sort() */
+	size_t n;
+	size_t cap;
+	size_t n_errors; /* of which errors; the others are warnings */
+};
+
+/* Reads a file to quote from; negative errno. The diag owns the result. */
+int diag_source(struct diag *diag, const char *path,
+		const struct source **ret);
+/* The same from memory (copied). */
+const struct source *diag_source_text(struct diag *diag, const char *path,
+				      const char *text, size_t len);
+
+/*
+ * Complains. Returns -EINVAL always, so that a complaint and an exit are one
+ * line: return diag_at(diag, place, "E203", "…", …);
+ */
+int diag_at(struct diag *diag, struct place place, const char *code,
+	    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* By file (in order of opening), line, column; equal ones stay in order. */
+void diag_sort(struct diag *diag);
+/* As in the drawing above, with colour if asked. */
+void diag_print(const struct diag *diag, struct buf *out, bool colour);
+/* An array of {code, severity, file, line, column, width, message}. */
+void diag_json(const struct diag *diag, struct buf *out);
+void diag_free(struct diag *diag);
+
+/* The candidate nearest to @name by edit distance, or NULL if none is near. */
+const char *diag_nearest(const char *name, const char *const *candidates,
+			 size_t n);

@@ -1,0 +1,172 @@
+"""A real Kafka broker (KRaft, one node) from Maven Central.
+
+The jars are fetched once into ${XDG_CACHE_HOME:-~/.cache}/tocsin and used
+again. A broker lives in one folder, listens on ports that were free, and is
+ready when it answers a request for metadata.
+"""
+
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+
+from support.process import free_port, wait_for
+from support.rdkafka import Handle, KafkaError, _PRODUCER
+
+VERSION = "3.8.0"
+
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tocsin</groupId>
+  <artifactId>broker</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId>
+      <artifactId>slf4j-reload4j</artifactId>
+      <version>1.7.36</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+_LOG = """log4j.rootLogger=WARN, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d %p %c: %m%n
+"""
+
+_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+message.max.bytes=20000000
+replica.fetch.max.bytes=20000000
+num.network.threads=2
+num.io.threads=2
+log.retention.check.interval.ms=500
+log.segment.delete.delay.ms=100
+"""
+
+
+def _cache():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "tocsin")
+
+
+def jars():
+    """The folder of the broker's jars; fetches them if they are not there.
+
+    The folder gets its name only when it is complete, so a fetch that was
+    interrupted is made again and two at once do not mix.
+    """
+    folder = os.path.join(_cache(), "kafka-" + VERSION)
+    if os.path.isdir(folder):
+        return folder
+    os.makedirs(_cache(), exist_ok=True)
+    print(f"fetching Kafka {VERSION} from Maven Central", flush=True)
+    work = tempfile.mkdtemp(dir=_cache())
+    try:
+        with open(os.path.join(work, "pom.xml"), "w") as file:
+            file.write(_POM)
+        got = subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies",
+             "-DoutputDirectory=" + os.path.join(work, "jars")],
+            cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        if got.returncode:
+            raise AssertionError("mvn failed:\n" + got.stdout[-3000:])
+        try:
+            os.rename(os.path.join(work, "jars"), folder)
+        except OSError:
+            if not os.path.isdir(folder):
+                raise
+        return folder
+    finally:
+        shutil.rmtree(work)
+
+
+class Broker:
+    def __init__(self, children, folder, name="kafka"):
+        self._children = children
+        self._name = name
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self.port = free_port()
+        self._controller = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.child = None
+        self._format()
+
+    def _java(self, *args):
+        # One compiler tier and one collector thread: a broker of a test
+        # lives for a minute on a machine with two cores.
+        return ["java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+                f"-Dlog4j.configuration=file:{self.folder}/log4j.properties",
+                "-cp", jars() + "/*", *args]
+
+    def _format(self):
+        with open(os.path.join(self.folder, "log4j.properties"), "w") as file:
+            file.write(_LOG)
+        self._config = os.path.join(self.folder, "server.properties")
+        with open(self._config, "w") as file:
+            file.write(_PROPERTIES.format(
+                port=self.port, controller=self._controller,
+                folder=self.folder))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes)
+        done = subprocess.run(
+            self._java("kafka.tools.StorageTool", "format", "-t",
+                       cluster.decode().rstrip("="), "-c", self._config),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise AssertionError("formatting failed:\n" + done.stdout)
+
+    def start(self):
+        self.child = self._children.start(
+            self._name, self._java("kafka.Kafka", self._config))
+        wait_for(self._answers, 60,
+                 lambda: "the broker answers\n" + self.child.tail())
+        return self
+
+    def _answers(self):
+        if not self.child.running():
+            raise AssertionError("the broker ended:\n" + self.child.tail())
+        try:
+            with Handle(_PRODUCER, self.address, {}) as handle:
+                handle.partitions(1)
+            return True
+        except KafkaError:
+            return False
+
+    def stop(self):
+        self.child.stop(30)
+
+    def kill(self):
+        self.child.kill()

@@ -32,7 +32,8 @@ enum expr_dep {
 };
 
 struct expr_context {
-	usec_t as_of;          /* the time that tables are read for */
+	usec_t now;            /* tables as of now: what needs now, a measure … */
+	usec_t event_time;     /* tables as of the event: what needs only it */
 	struct arena *scratch; /* for the second evaluator; batch lifetime */
 };
 
@@ -52,10 +53,14 @@ struct expr_call {
 	struct value (*fn)(const void *self, const struct expr_context *context,
 			   const struct value *args, unsigned n);
 	const void *self;
+	/*
+	 * In: what the arguments depend on. Out: the call's own sources too. A
+	 * table whose arguments need only the event is read as of its time.
+	 */
+	unsigned deps;
 	/* Frame slots that are put before the arguments that were written. */
 	uint16_t hidden[4];
 	unsigned n_hidden;
-	unsigned deps;
 };
 
 /*

@@ -1,0 +1,108 @@
+/*
+ * Record: the JSON document of one transition, and its place in the chain.
+ *
+ * A record is a head (which and what), a body (everything else) and a tail
+ * (the hashes), always in the same field order, so that the same transition
+ * is the same bytes after any replay:
+ *
+ *   {"schema":1,"id":…,"lane":…,"seq":…,"rev":…,"state":…,"open":…,"change":…,
+ *    "why":…,"level":…,"was":…,"times":…, <body> ,"prev_hash":…,"hash":…}
+ *
+ * A draft is what the engine knows when it judges; body_write() makes the body
+ * of it. stamp() puts head and tail around a body. The seam keeps bodies and
+ * stamps them anew (also bodies of records read back from Redis).
+ * hash = SHA-256 over prev_hash (64 hexadecimal digits) and the document
+ * without the tail but for its closing brace.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "rule/rule.h"
+#include "tocsin/alert.h"
+
+/* Raised with each change that can change a record's bytes. */
+#define ENGINE_NUMBER 1
+
+struct shown { /* one contributing record, newest first */
+	struct coordinates at;
+	usec_t time;
+	const struct value *fields; /* plan->n_evidence of them */
+};
+
+struct past { /* one past period of a baseline */
+	int64_t period;
+	struct value value;
+};
+
+struct baseline_used {
+	const char *name;
+	const struct baseline *baseline;
+	struct value mid, spread;
+	uint32_t n;
+	const struct past *past; /* newest first */
+	size_t n_past;
+};
+
+struct draft {
+	const struct rule *rule;
+	const struct value *key; /* plan->n_by of them */
+	bool has_period;
+	int64_t period;
+	usec_t window_start, window_end; /* of the window or period; end: clock */
+	const struct value *frame; /* rule->n_slots, all bound */
+	struct expr_context context;
+	/* `values` object at firing as JSON; NULL: the same as now. */
+	const char *at_fire;
+	size_t at_fire_len;
+	const struct baseline_used *baselines;
+	size_t n_baselines;
+	uint64_t evidence_count;
+	bool evidence_complete;
+	uint64_t digest[2]; /* lo, hi */
+	const struct shown *shown;
+	size_t n_shown;
+	const struct exception *exception; /* considered and matched, or NULL */
+	usec_t watermark;
+	/* Quality: late ones among the contributing, entries merged or lost. */
+	uint64_t late, merged, lost, overflow;
+	const uint8_t *mask_key; /* 32 bytes, of the site */
+};
+
+struct stamp {
+	uint8_t id[16];
+	const char *lane;
+	uint64_t seq, rev;
+	enum alert_state state;
+	bool open;
+	enum alert_change change;
+	enum alert_why why;
+	enum level level, was;
+	usec_t event; /* of the judged event, or the due time */
+	usec_t detected; /* watermark when judged */
+	const struct zone *zone; /* that times are written in */
+	uint8_t prev_hash[32];
+};
+
+/* The `values` object of the frame: measures and lets that are shown. */
+void record_values(struct buf *out, const struct draft *draft);
+void record_body(struct buf *out, const struct draft *draft);
+/* The whole document; its hash into @hash. */
+void record_stamp(struct buf *out, const struct stamp *stamp, const char *body,
+		  size_t len, uint8_t hash[32]);
+/*
+ * Takes a record apart that record_stamp() wrote (it comes back from Redis, so
+ * it is not trusted): fills @stamp but for lane, zone and prev_hash, and points
+ * to the body inside @json. 0 or -EBADMSG.
+ */
+int record_parse(struct stamp *stamp, const char **body, size_t *body_len,
+		 const char *json, size_t len);
+/* The key as one text for lists and Redis: "U-03 / 30201", masked. */
+void record_key(struct buf *out, const struct rule *rule,
+		const struct value *key);
+
+/* alert/text.c: a message in one language, formats applied. */
+void text_render(struct buf *out, const struct text *text,
+		 const struct value *frame, const struct expr_context *context,
+		 const struct calendar *calendar, enum language language);
+/* Masks a value: last4 keeps four code points, all keeps none. */
+void text_mask(struct buf *out, struct value value, enum mask mask);

@@ -1,0 +1,116 @@
+/*
+ * Engine: a pure function from (state, input) to (state, alerts).
+ *
+ * No clock, no randomness, no I/O. Its inputs are events in the order that the
+ * lane chose and decisions that the lane journaled; its outputs stand in the
+ * outbox. The same inputs give the same outbox, byte for byte, however they
+ * were cut into batches.
+ *
+ * A call may stop before it has taken all it was given, when the outbox is
+ * full, even between two timers of one event: make room and call again with
+ * what is left. Nothing is taken twice.
+ */
+#pragma once
+
+#include "alert/outbox.h"
+#include "event/event.h"
+#include "rule/rule.h"
+
+struct engine;
+
+struct engine_options {
+	const char *lane;        /* "0" if NULL */
+	uint64_t seed;           /* of the journal's header: ids, contents */
+	uint64_t first_ordinal;  /* the first input gets this one; 0 means 1 */
+	uint64_t seq;            /* the last seq that was published */
+	uint8_t hash[32];        /* its hash; zero for seq 0 */
+	bool silent;             /* publish nothing before a SEAM decision */
+	bool shadow;             /* rules with status test go out too, seq 0 */
+	bool coverage;           /* count clauses seen true and false */
+	bool check_skew;         /* refuse events from the future */
+	size_t max_state_bytes;  /* of all pages; 0: 8 GiB */
+	size_t max_keys_per_rule; /* 0: 16 million */
+	size_t outbox;           /* transitions that may wait; 0: 4,096 */
+	size_t dead_letters;     /* 0: 4,096 */
+	uint8_t mask_key[32];
+};
+
+enum decision_kind {
+	DECISION_PARTITION,  /* topic, partition: exists from now on */
+	DECISION_CATCH_UP,   /* records come merged by event time */
+	DECISION_LIVE,       /* … and no longer */
+	DECISION_WENT_ON,    /* align_wait passed: no effect but its ordinal */
+	DECISION_IDLE,       /* topic, partition: holds the watermark no more */
+	DECISION_ADVANCE,    /* at: raises the watermark to it */
+	DECISION_END,        /* of the last file: advance to the greatest time */
+	DECISION_SEAM,       /* text, seq, hash, open */
+	DECISION_MAX
+};
+
+struct decision {
+	enum decision_kind kind;
+	const char *topic;
+	int32_t partition;
+	usec_t at;
+	/* SEAM: what Redis holds, so that a replay need not ask it. */
+	const char *reason;
+	uint64_t seq;
+	uint8_t hash[32];
+	const char *const *open; /* records of all open alerts, by id */
+	const size_t *open_len;
+	size_t n_open;
+};
+
+int engine_new(struct engine **ret, const struct ruleset *set,
+	       const struct engine_options *options);
+void engine_free(struct engine *engine);
+
+/*
+ * Takes events in this order; returns how many. Fewer than @n: the outbox is
+ * full. @poll_time (seconds since 1970) is when they were polled, for
+ * max_skew. Refused and duplicate ones are taken too.
+ */
+size_t engine_run(struct engine *engine, struct event *const *events, size_t n,
+		  int64_t poll_time);
+/* True: done. False: the outbox is full, call again with the same decision. */
+bool engine_decide(struct engine *engine, const struct decision *decision);
+
+struct outbox *engine_outbox(struct engine *engine);
+uint64_t engine_ordinal(const struct engine *engine); /* of the last input */
+uint64_t engine_seq(const struct engine *engine);
+const uint8_t *engine_hash(const struct engine *engine);
+usec_t engine_watermark(const struct engine *engine); /* INT64_MIN: none */
+usec_t engine_greatest_time(const struct engine *engine);
+usec_t engine_last_advance(const struct engine *engine);
+bool engine_is_silent(const struct engine *engine);
+
+/* Counters since the engine began; plain memory of its thread. */
+struct stream_counters {
+	uint64_t read, kept, duplicate, late, refused;
+	uint64_t refused_by[REFUSED_MAX];
+};
+struct rule_counters {
+	uint64_t judged, fired, published, late, late_dropped, late_closed,
+		out_of_window, no_key;
+	uint64_t withheld_cooldown, withheld_exception, withheld_open_max;
+	uint64_t missing[MISSING_MAX]; /* verdicts */
+	uint64_t band_missing, argument_missing, overflow;
+	uint64_t merged, lost, evicted;
+	uint64_t open; /* alerts now */
+};
+struct plan_counters {
+	uint64_t keys;  /* now */
+	uint64_t bytes; /* of cells, now */
+};
+const struct stream_counters *engine_stream_counters(const struct engine *,
+						     size_t stream);
+const struct rule_counters *engine_rule_counters(const struct engine *,
+						 size_t rank);
+const struct plan_counters *engine_plan_counters(const struct engine *,
+						 size_t plan);
+/* Bit 1: seen true, bit 2: seen false. Clauses in the order of alert_if,
+ * green … red, resolve_if. NULL without options.coverage. */
+const uint8_t *engine_coverage(const struct engine *engine, size_t rank,
+			       size_t *n);
+/* All state as text, deterministic: what tests of batch sizes compare. */
+void engine_dump(const struct engine *engine, struct buf *out);

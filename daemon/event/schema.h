@@ -1,0 +1,61 @@
+/*
+ * Schema: the streams that a package declares, typed and closed.
+ *
+ * One topic is one stream. The loader fills these; the decoder and the engine
+ * read them. All of it lives in the ruleset's arena.
+ */
+#pragma once
+
+#include "base/calendar.h"
+#include "base/diag.h"
+#include "base/number.h"
+#include "base/type.h"
+
+enum mask { MASK_NONE, MASK_LAST4, MASK_ALL };
+
+/* How a time is written. */
+enum time_form {
+	TIME_RFC3339, /* with offset; a bare date is midnight in the zone */
+	TIME_DATE,
+	TIME_EPOCH_S,
+	TIME_EPOCH_MS,
+	TIME_PATTERN /* strptime; without %z in the zone */
+};
+
+struct field {
+	const char *name;
+	struct type type;
+	/* JSON pointer ("/pay/amt"; "/name" by default) or CSV column. */
+	const char *path;
+	enum mask mask;
+	enum time_form time_form;
+	const char *time_pattern;
+	struct place place;
+	bool used;     /* some rule or the stream itself reads it */
+	uint16_t slot; /* in an event's slots, if used */
+};
+
+enum stream_format { FORMAT_JSON, FORMAT_CSV };
+
+struct stream {
+	const char *name;
+	const char *package;
+	const char *topic;
+	uint16_t index; /* in the ruleset */
+	enum stream_format format;
+	struct field *fields;
+	size_t n_fields;
+	uint16_t n_slots; /* used fields */
+	const struct field *time;
+	const struct field *id; /* NULL: no duplicates are looked for */
+	usec_t id_for;
+	usec_t max_delay;
+	usec_t idle_after;
+	usec_t max_skew;
+	struct number_format numbers;
+	const struct calendar *calendar; /* zone of dates; never NULL */
+	size_t max_bytes; /* a larger event is refused; default 1 MiB */
+	struct place place;
+};
+
+struct field *stream_field(const struct stream *stream, const char *name);

@@ -1,0 +1,293 @@
+/*
+ * Rule: what the loader makes of a package, and all that the engine reads.
+ *
+ * A ruleset is immutable and lives in one arena. Names have become slots,
+ * conditions programs, and what rules have in common is shared: a *plan* is
+ * the state that a (streams, where, by, window, calendar, late, caps) asks
+ * for, with all measures and baselines that any rule takes from it.
+ *
+ * Two frames:
+ * - the event's slots (schema.h): where, by and the arguments of aggregates
+ *   are programs over these; lets and macros in them are put in place.
+ * - a rule's judging frame: `n_slots` values that `binds` fill, in order.
+ */
+#pragma once
+
+#include "base/calendar.h"
+#include "base/map.h"
+#include "event/schema.h"
+#include "expr/expr.h"
+#include "tocsin/aggregate.h"
+
+enum level { LEVEL_NONE, LEVEL_GREEN, LEVEL_YELLOW, LEVEL_ORANGE, LEVEL_RED };
+const char *level_name(enum level level);
+
+enum window_kind {
+	WINDOW_EVENT,    /* no window and no measure: nothing is kept */
+	WINDOW_FOREVER,  /* measures without a window */
+	WINDOW_SLIDING,  /* exact, raw entries; width */
+	WINDOW_PANES,    /* sliding in panes; width, panes */
+	WINDOW_TUMBLE,   /* width */
+	WINDOW_CALENDAR, /* unit */
+	WINDOW_LAST      /* the last n events, no older than width */
+};
+
+struct window {
+	enum window_kind kind;
+	usec_t width;            /* 0: no limit (last without max) */
+	uint32_t panes;          /* k */
+	enum calendar_unit unit;
+	uint32_t last;           /* n */
+};
+
+/* One stream that feeds a plan. */
+struct plan_input {
+	const struct stream *stream;
+	const char *alias; /* the stream's name if none was given */
+	const struct expr *where;      /* NULL: all */
+	const struct expr *const *by;  /* n_by programs */
+	/* For the index: where is false unless slot holds one of these. */
+	uint16_t index_slot;
+	uint32_t n_index;
+	const struct value *index;
+};
+
+/* One aggregate of a plan. For input i, x[i] NULL: that input has no part. */
+struct measure {
+	const char *text; /* canonical, "sum(amount)" */
+	const struct aggregate *aggregate;
+	const struct expr *const *x;         /* per input; may be NULL */
+	const struct expr *const *condition; /* per input; may be NULL */
+	const bool *feeds;                   /* per input */
+	struct value constant;
+	struct type x_type, type;
+	bool latest;  /* latest(x): of the key, not of the window */
+	bool scans;   /* computed from raw entries at judging */
+	uint16_t index;
+};
+
+enum baseline_stat { STAT_MEAN_SD, STAT_MEDIAN, STAT_MEDIAN_MAD };
+enum baseline_only { ONLY_ALL, ONLY_SAME_MONTH, ONLY_SAME_QUARTER };
+
+/* Over past periods of a plan with a tumbling or calendar window. */
+struct baseline {
+	uint16_t measure; /* of the plan */
+	uint32_t over;    /* periods, or with `only` the periods it picks */
+	enum baseline_only only;
+	bool workday;     /* align: workday, else whole */
+	bool empty_zero;
+	enum baseline_stat stat;
+	uint32_t min_samples;
+	double min_spread;
+	uint16_t index;
+};
+
+/* A field that is kept with the key for judging at timers. */
+struct kept {
+	const char *name; /* "region", "pay.memo" */
+	struct type type;
+	const int32_t *slot; /* per input; -1: that input has none */
+};
+
+struct plan {
+	uint16_t index;
+	const char *text; /* canonical; what its identity hash is made of */
+	const struct plan_input *inputs;
+	size_t n_inputs;
+	const char *const *by;        /* names as the rule wrote them */
+	const struct type *by_types;
+	const enum mask *by_masks;
+	size_t n_by;
+	struct window window;
+	const struct calendar *calendar;
+	bool drop_late;
+	uint32_t max_entries;
+	const struct measure *measures;
+	size_t n_measures;
+	bool keeps_entries; /* sliding, last, or some measure scans */
+	const struct baseline *baselines;
+	size_t n_baselines;
+	uint32_t n_periods; /* past periods that baselines need kept */
+	const struct kept *kept; /* none: no judging needs a bare field */
+	size_t n_kept;
+	bool keeps_prev;
+	/* Evidence: how many records (0: none, no digest either), which
+	 * fields. evidence_slot[input * n_evidence + i], -1: none. */
+	uint32_t evidence;
+	const char *const *evidence_fields;
+	const enum mask *evidence_masks;
+	const int32_t *evidence_slot;
+	size_t n_evidence;
+	const struct rule *const *rules; /* whose own plan it is, by rank */
+	size_t n_rules;
+	const struct rule *const *watchers; /* that read it as a coarser one */
+	size_t n_watchers;
+};
+
+enum bind_from {
+	BIND_NOW,
+	BIND_KEY,      /* index: of by */
+	BIND_FIELD,    /* index: of plan->kept */
+	BIND_PREV,     /* index: of plan->kept */
+	BIND_MEASURE,  /* plan (own or coarser), index: of its measures */
+	BIND_BASELINE, /* index: of plan->baselines; part */
+	BIND_LET       /* expr, over the slots before it */
+};
+enum baseline_part { PART_MID, PART_SPREAD, PART_N };
+
+struct bind {
+	enum bind_from from;
+	const char *name; /* "total", "usual.mid" */
+	struct type type;
+	uint16_t index;
+	enum baseline_part part;
+	uint16_t plan; /* BIND_MEASURE: 0 is the rule's own, else coarse - 1 */
+	const struct expr *let;
+	bool shown; /* a measure or let: stands in `values` of an alert */
+	unsigned deps;
+};
+
+/* A coarser key: by[i] of it is by[map[i]] of the rule's key. */
+struct coarse {
+	const struct plan *plan;
+	const uint16_t *map;
+};
+
+/* A condition and its leaves. */
+struct condition {
+	const struct expr *test;
+	const struct expr_clause *clauses;
+	size_t n_clauses;
+};
+
+/* "{unit} spent {total|money}": literal pieces and inserted values. */
+struct text_part {
+	const char *literal; /* or NULL, then: */
+	const struct expr *value;
+	const char *format; /* NULL, "money", "pct", "int", "date", "time" … */
+};
+struct text {
+	const struct text_part *parts;
+	size_t n;
+};
+enum language { LANGUAGE_ZH, LANGUAGE_EN, LANGUAGE_MAX };
+struct texts {
+	bool given[LANGUAGE_MAX];
+	struct text in[LANGUAGE_MAX];
+};
+
+struct exception {
+	const char *reason, *approved_by;
+	int64_t until; /* last day, in the calendar's zone; INT64_MAX: none */
+	const struct expr *match; /* over the judging frame */
+};
+
+enum status { STATUS_DRAFT, STATUS_TEST, STATUS_LIVE, STATUS_DEPRECATED };
+enum on_missing { ON_MISSING_SKIP, ON_MISSING_INCONCLUSIVE, ON_MISSING_ALERT };
+
+struct score {
+	const char *entity;
+	double points;
+	double by_level[LEVEL_RED + 1]; /* < 0: points */
+	const struct expr *of; /* over the judging frame; NULL: key field */
+};
+
+struct rule {
+	const char *package, *name;
+	const char *full; /* "package/name" */
+	uint16_t rank;    /* position by the bytes of `full` */
+	enum status status;
+	const struct plan *plan;
+	const struct coarse *coarse;
+	size_t n_coarse;
+	const struct bind *binds; /* one per slot of the judging frame */
+	size_t n_slots;
+	struct condition alert_if;
+	bool has_level;
+	struct condition level[LEVEL_RED + 1]; /* test NULL: not given */
+	struct condition resolve_if;           /* test NULL: not given */
+	bool per_event;
+	struct span cooldown, refresh, review_within;
+	/* `every: 1d at 07:00`; every.n 0: none. */
+	struct span every;
+	usec_t every_at; /* clock time in the calendar's zone */
+	enum on_missing on_missing;
+	uint32_t evidence; /* shown at most */
+	uint32_t open_max;
+	const struct exception *exceptions;
+	size_t n_exceptions;
+	const struct score *scores;
+	size_t n_scores;
+	struct texts title, message, advice, desc;
+	struct text legal_basis;
+	const char *const *tags;
+	size_t n_tags;
+	const char *owner, *runbook;
+	const struct table *const *tables; /* whose rows it reads */
+	size_t n_tables;
+	const struct list *const *lists;
+	size_t n_lists;
+	uint8_t hash[16]; /* of the expanded rule: macros, params, overrides */
+	struct place place;
+};
+
+/* A table or list: data beside the rules, with the hash of its content. */
+struct table {
+	const char *name;
+	const char *path;
+	uint8_t hash[16];
+	size_t n_rows;
+	void *index; /* table.c */
+};
+struct list {
+	const char *name;
+	const char *path;
+	uint8_t hash[16];
+	size_t n_items;
+	void *index;
+};
+
+/* A package of rule text for inline tests. */
+struct rule_test {
+	const char *name;
+	const struct rule *rule; /* under which it stands, NULL: of the file */
+	const struct yaml_node *node;
+	struct place place;
+};
+
+struct ruleset {
+	struct arena arena;
+	struct stream **streams;
+	size_t n_streams;
+	struct calendar **calendars;
+	size_t n_calendars;
+	struct table **tables;
+	size_t n_tables;
+	struct list **lists;
+	size_t n_lists;
+	struct plan **plans;
+	size_t n_plans;
+	struct rule **rules; /* by rank; draft and deprecated ones left out */
+	size_t n_rules;
+	struct rule_test *tests;
+	size_t n_tests;
+	/* Expanded rules, tables, lists, calendars, zones: what output
+	 * depends on besides the journal, limits and key of tocsin.yaml. */
+	uint8_t hash[32];
+};
+
+/*
+ * Loads packages from files and folders (*.yaml, *.yml below them, sorted).
+ * All complaints go to @diag; -EINVAL if there is an error among them.
+ */
+struct ruleset_options {
+	bool expand;              /* keep the expansion for --expand */
+	const char *only_package; /* NULL: all */
+};
+int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
+		 const struct ruleset_options *options, struct diag *diag);
+void ruleset_free(struct ruleset *set);
+/* YAML of all rules with macros, params and overrides applied. */
+void ruleset_expand(const struct ruleset *set, struct buf *out);
+const struct stream *ruleset_stream(const struct ruleset *set,
+				    const char *name);

@@ -15,7 +15,7 @@ struct arena_block;
 
 /* All zero bytes are a valid empty arena. */
 struct arena {
-	struct arena_block *head; /* the block that is filled now */
+	struct arena_block *head;  /* the block that is filled now */
 	struct arena_block *spare; /* kept by arena_reset() */
 	uint8_t *next;
 	uint8_t *end;

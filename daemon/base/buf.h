@@ -29,7 +29,10 @@ void buf_printf(struct buf *buf, const char *format, ...)
 void buf_vprintf(struct buf *buf, const char *format, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 void buf_int(struct buf *buf, int64_t i);
-/* The shortest text that reads back as @d ("0.1", "1e+300"); no locale. */
+/*
+ * The shortest text that reads back as @d ("0.1", "3", "1e+300"); no locale.
+ * What JSON has no word for is "nan", "inf" and "-inf".
+ */
 void buf_double(struct buf *buf, double d);
 /* @bytes as lower-case hexadecimal. */
 void buf_hex(struct buf *buf, const void *bytes, size_t len);

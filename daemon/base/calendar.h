@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 struct civil {
-	int32_t year;   /* 1 to 9999 */
-	uint8_t month;  /* 1 to 12 */
-	uint8_t day;    /* 1 to 31 */
+	int32_t year;  /* 1 to 9999 */
+	uint8_t month; /* 1 to 12 */
+	uint8_t day;   /* 1 to 31 */
 	uint8_t hour, minute, second;
 	uint32_t usec;
 	int32_t offset; /* seconds east of UTC */
@@ -34,11 +34,11 @@ unsigned iso_weekday(int64_t days);
 
 struct zone {
 	const char *name;
-	int32_t standard;       /* seconds east of UTC without summer time */
+	int32_t standard; /* seconds east of UTC without summer time */
 	uint32_t n;
-	const int64_t *at;      /* transitions, seconds since 1970 */
-	const int32_t *offset;  /* n + 1 offsets: before the first, after … */
-	uint8_t hash[16];       /* of the table */
+	const int64_t *at;     /* transitions, seconds since 1970 */
+	const int32_t *offset; /* n + 1 offsets: before the first, after … */
+	uint8_t hash[16];      /* of the table */
 };
 
 /* Transitions through 2100, the TZif footer expanded. 0 or negative errno. */
@@ -126,8 +126,8 @@ int date_parse(int64_t *ret, const char *s, size_t len);
  * By a strptime pattern of %Y %m %d %H %M %S %f %z %b %y %e %j %% and literal
  * text, no locale (English month names). @has_offset says if %z was there.
  */
-int time_parse_pattern(struct civil *ret, bool *has_offset,
-		       const char *pattern, const char *s, size_t len);
+int time_parse_pattern(struct civil *ret, bool *has_offset, const char *pattern,
+		       const char *s, size_t len);
 /* Seconds unless there are microseconds; offset of @zone, Z if NULL. */
 void time_format_rfc3339(struct buf *out, usec_t at, const struct zone *zone);
 void date_format(struct buf *out, int64_t days);

@@ -1,15 +1,15 @@
 /*
  * Diag: what is wrong with files that people wrote, all of it at once.
  *
- *   rules/split.yaml:14:26: error E203: stream `orders` has no field `ammount` (did you mean `amount`?)
- *      14 |   where: uncompeted && ammount < limit
- *         |                        ^~~~~~~
+ *   rules/split.yaml:14:26: error E203: stream `orders` has no field `ammount`
+ * (did you mean `amount`?) 14 |   where: uncompeted && ammount < limit |
+ * ^~~~~~~
  *
  * A complaint is collected, never printed on the spot, so that one run says
  * everything and tests can compare exact texts. Codes: E1xx YAML and shape,
  * E2xx names and types, E3xx values and limits, E4xx files beside the rules
  * (tables, lists, calendars), E5xx tests, W6xx warnings, E9xx tocsin.yaml.
- * Each code stands once in the table of diag.c with a sentence for the manual.
+ * Each code stands once in diag_codes.c with a sentence for the manual.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ struct source {
 	const char *path; /* as the user wrote it */
 	const char *text;
 	size_t len;
+	uint32_t number; /* in order of opening; 0 if no diag opened it */
 };
 
 /* Where: lines and columns count from 1, columns in code points. */
@@ -47,11 +48,22 @@ struct diag {
 	size_t n;
 	size_t cap;
 	size_t n_errors; /* of which errors; the others are warnings */
+	uint32_t n_sources;
 };
 
+struct diag_code {
+	const char *code;
+	const char *sentence; /* what it means, whatever the file */
+};
+
+extern const struct diag_code diag_codes[]; /* sorted */
+extern const size_t diag_n_codes;
+
+/* The sentence of a code, or NULL. */
+const char *diag_explain(const char *code);
+
 /* Reads a file to quote from; negative errno. The diag owns the result. */
-int diag_source(struct diag *diag, const char *path,
-		const struct source **ret);
+int diag_source(struct diag *diag, const char *path, const struct source **ret);
 /* The same from memory (copied). */
 const struct source *diag_source_text(struct diag *diag, const char *path,
 				      const char *text, size_t len);
@@ -63,9 +75,15 @@ const struct source *diag_source_text(struct diag *diag, const char *path,
 int diag_at(struct diag *diag, struct place place, const char *code,
 	    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* By file (in order of opening), line, column; equal ones stay in order. */
+/*
+ * By file (in order of opening; what has no file comes first), line, column;
+ * equal ones stay in order.
+ */
 void diag_sort(struct diag *diag);
-/* As in the drawing above, with colour if asked. */
+/*
+ * As in the drawing above, with colour if asked. Control characters and broken
+ * UTF-8 of the file are shown as U+FFFD, a long line around the place alone.
+ */
 void diag_print(const struct diag *diag, struct buf *out, bool colour);
 /* An array of {code, severity, file, line, column, width, message}. */
 void diag_json(const struct diag *diag, struct buf *out);

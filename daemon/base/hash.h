@@ -13,8 +13,9 @@ struct hash128 {
 uint64_t hash64(const void *bytes, size_t len, uint64_t seed);
 struct hash128 hash128(const void *bytes, size_t len, uint64_t seed);
 void sha256(const void *bytes, size_t len, uint8_t ret[32]);
-void hmac_sha256(const void *key, size_t key_len, const void *bytes,
-		 size_t len, uint8_t ret[32]);
+void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
+		 uint8_t ret[32]);
+/* Castagnoli's; begins with 0, and goes on with what it returned. */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
 
 /* Several pieces, one digest. */

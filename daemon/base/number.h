@@ -25,11 +25,11 @@ unsigned currency_digits(unsigned currency);
 
 /* How a stream writes its numbers. All zero: "1234.56", "-12", no marks. */
 struct number_format {
-	char decimal;            /* 0 means '.' */
-	char thousands[4];       /* characters that may stand between digits */
+	char decimal;             /* 0 means '.' */
+	char thousands[4];        /* characters that may stand between digits */
 	const char *const *signs; /* currency signs to skip, NULL-terminated */
-	bool parentheses;        /* "(12.00)" is negative */
-	bool trailing_minus;     /* "12-" is negative */
+	bool parentheses;         /* "(12.00)" is negative */
+	bool trailing_minus;      /* "12-" is negative */
 };
 
 /*

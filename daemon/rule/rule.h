@@ -14,7 +14,6 @@
 #pragma once
 
 #include "base/calendar.h"
-#include "base/map.h"
 #include "event/schema.h"
 #include "expr/expr.h"
 #include "tocsin/aggregate.h"

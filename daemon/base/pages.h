@@ -5,7 +5,7 @@
  * so that a page can be written to a file and read back as it is. A handle is
  * page << 12 | unit of 16 bytes; handle 0 is "none" (page 0, unit 0 is never
  * given out). A page holds cells of one size class (multiples of 16 bytes up
- * to 1 KiB, then 1.25 steps up to 32 KiB).
+ * to 1 KiB, then steps of about a quarter up to 32 KiB).
  *
  * All writes go through pages_write(), which marks the page's generation: a
  * checkpoint writes the pages that changed since the last one. Freed cells go

@@ -14,22 +14,22 @@
 /* Why an event is refused. The slugs stand in event_refusal(). */
 enum refusal {
 	REFUSED_NOT,
-	REFUSED_EMPTY,         /* no payload */
-	REFUSED_TOO_LARGE,     /* beyond max_bytes */
+	REFUSED_EMPTY,     /* no payload */
+	REFUSED_TOO_LARGE, /* beyond max_bytes */
 	REFUSED_NOT_UTF8,
-	REFUSED_NOT_JSON,      /* broken, truncated, NUL, not an object */
+	REFUSED_NOT_JSON, /* broken, truncated, NUL, not an object */
 	REFUSED_TOO_DEEP,
 	REFUSED_DUPLICATE_KEY, /* of a field that is read */
 	REFUSED_MISSING_FIELD, /* required and absent or null */
 	REFUSED_WRONG_TYPE,
 	REFUSED_BAD_ENUM,
-	REFUSED_BAD_TIME,      /* not a time, or outside years 0001-9999 */
+	REFUSED_BAD_TIME, /* not a time, or outside years 0001-9999 */
 	REFUSED_BAD_NUMBER,
 	REFUSED_TOO_MANY_DIGITS,
 	REFUSED_OVERFLOW,
-	REFUSED_FAR_FUTURE,    /* max_skew; the engine's verdict */
-	REFUSED_CONFLICT,      /* same id, other content; the engine's */
-	REFUSED_BAD_ROW,       /* CSV: another number of columns, bad quotes */
+	REFUSED_FAR_FUTURE, /* max_skew; the engine's verdict */
+	REFUSED_CONFLICT,   /* same id, other content; the engine's */
+	REFUSED_BAD_ROW,    /* CSV: another number of columns, bad quotes */
 	REFUSED_MAX
 };
 const char *refusal_name(enum refusal refusal);
@@ -37,7 +37,7 @@ const char *refusal_name(enum refusal refusal);
 /* Where a record lies. For files: topic = stream, partition = file number,
  * offset = row number from 0. */
 struct coordinates {
-	const char *topic;   /* interned by the feed; compared by bytes */
+	const char *topic; /* interned by the feed; compared by bytes */
 	int32_t partition;
 	int64_t offset;
 };
@@ -45,7 +45,7 @@ struct coordinates {
 struct event {
 	const struct stream *stream;
 	struct coordinates at;
-	int64_t timestamp_ms; /* of the Kafka record, -1: none */
+	int64_t timestamp_ms;  /* of the Kafka record, -1: none */
 	uint32_t payload_hash; /* of the payload's bytes */
 	uint8_t refusal;       /* enum refusal: the slots are not valid */
 	const char *detail;    /* the field that was refused, or NULL */

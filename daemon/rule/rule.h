@@ -33,18 +33,18 @@ enum window_kind {
 
 struct window {
 	enum window_kind kind;
-	usec_t width;            /* 0: no limit (last without max) */
-	uint32_t panes;          /* k */
+	usec_t width;   /* 0: no limit (last without max) */
+	uint32_t panes; /* k */
 	enum calendar_unit unit;
-	uint32_t last;           /* n */
+	uint32_t last; /* n */
 };
 
 /* One stream that feeds a plan. */
 struct plan_input {
 	const struct stream *stream;
-	const char *alias; /* the stream's name if none was given */
-	const struct expr *where;      /* NULL: all */
-	const struct expr *const *by;  /* n_by programs */
+	const char *alias;            /* the stream's name if none was given */
+	const struct expr *where;     /* NULL: all */
+	const struct expr *const *by; /* n_by programs */
 	/* For the index: where is false unless slot holds one of these. */
 	uint16_t index_slot;
 	uint32_t n_index;
@@ -60,8 +60,8 @@ struct measure {
 	const bool *feeds;                   /* per input */
 	struct value constant;
 	struct type x_type, type;
-	bool latest;  /* latest(x): of the key, not of the window */
-	bool scans;   /* computed from raw entries at judging */
+	bool latest; /* latest(x): of the key, not of the window */
+	bool scans;  /* computed from raw entries at judging */
 	uint16_t index;
 };
 
@@ -73,7 +73,7 @@ struct baseline {
 	uint16_t measure; /* of the plan */
 	uint32_t over;    /* periods, or with `only` the periods it picks */
 	enum baseline_only only;
-	bool workday;     /* align: workday, else whole */
+	bool workday; /* align: workday, else whole */
 	bool empty_zero;
 	enum baseline_stat stat;
 	uint32_t min_samples;
@@ -93,7 +93,7 @@ struct plan {
 	const char *text; /* canonical; what its identity hash is made of */
 	const struct plan_input *inputs;
 	size_t n_inputs;
-	const char *const *by;        /* names as the rule wrote them */
+	const char *const *by; /* names as the rule wrote them */
 	const struct type *by_types;
 	const enum mask *by_masks;
 	size_t n_by;
@@ -106,7 +106,7 @@ struct plan {
 	bool keeps_entries; /* sliding, last, or some measure scans */
 	const struct baseline *baselines;
 	size_t n_baselines;
-	uint32_t n_periods; /* past periods that baselines need kept */
+	uint32_t n_periods;      /* past periods that baselines need kept */
 	const struct kept *kept; /* none: no judging needs a bare field */
 	size_t n_kept;
 	bool keeps_prev;

@@ -35,7 +35,7 @@ struct contribution {
 };
 
 struct aggregate {
-	const char *name; /* what a rule calls it */
+	const char *name;      /* what a rule calls it */
 	const char *summary;   /* one sentence for the manual */
 	const char *signature; /* "sum(x: int|double|money): type of x" */
 	/* Arguments: has x; has a condition (the last argument); a constant. */
@@ -47,23 +47,33 @@ struct aggregate {
 	bool aligns;            /* a baseline may compare it to date */
 	/* Kind of the result, KIND_MISSING: that of x. */
 	uint8_t result_kind;
-	/* Kinds of x that fold without scan (1 << kind), 0: never. */
+	/* Kinds of x that fold without scan (1 << kind), 0: never; then there
+	 * is no add, merge or result. All bits: whatever x is. */
 	uint32_t folds;
 	/* Kinds of x that retract exactly. */
 	uint32_t retracts;
-	size_t state_size; /* multiple of 8 */
+	size_t state_size; /* multiple of 8; 0 if nothing folds */
 
 	/* Folds @c in; false: overflow, the state is as before. */
 	bool (*add)(void *state, const struct contribution *c);
-	/* Takes @c back out: only what add() took. */
+	/* Takes @c back out: only what add() took. NULL if retracts is 0. */
 	void (*retract)(void *state, const struct contribution *c);
-	/* Joins @from into @into; false: overflow. */
-	bool (*merge)(void *into, const void *from);
-	/* @kind_of_x and @unit say what x was; @constant is quantile's p. */
-	struct value (*result)(const void *state, struct value constant);
-	/* Over @n contributions in order; scratch memory from @arena. */
+	/*
+	 * Joins @from into @into; false: overflow, @into is as before. @like
+	 * here and below is any value of x's kind and unit (its zero, say): a
+	 * state of 8 bytes has no room to remember which.
+	 */
+	bool (*merge)(void *into, const void *from, struct value like);
+	/* @constant is quantile's p. */
+	struct value (*result)(const void *state, struct value constant,
+			       struct value like);
+	/*
+	 * Over @n contributions in order; scratch memory from @arena. What
+	 * overflows is left out. The result may borrow a string of @c.
+	 */
 	struct value (*scan)(const struct contribution *c, size_t n,
-			     struct value constant, struct arena *arena);
+			     struct value constant, struct value like,
+			     struct arena *arena);
 };
 
 /* Sorted by name, NULL-terminated. */

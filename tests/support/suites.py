@@ -199,6 +199,11 @@ def conformance():
     return run(["tests/conformance/run", *files], "conformance", closing=True)
 
 
+def oracle():
+    """The oracle of the end-to-end tests against the rules' own tests."""
+    return run([sys.executable, "-B", "tests/e2e/run", "oracle"], "oracle")
+
+
 def e2e():
     return run([sys.executable, "-B", "tests/e2e/run"], "e2e", timeout=1500)
 
@@ -218,6 +223,7 @@ SUITES = [
     ("house", house, "layers, headers, format, what may lie where"),
     ("unit", unit, "cmocka, the core alone"),
     ("sanitize", sanitize, "the same under ASan and UBSan"),
+    ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
 ]
 
 

@@ -1,0 +1,981 @@
+"""The engine of the oracle: records and decisions in, transitions out."""
+
+import bisect
+import heapq
+import itertools
+import json
+import re
+from datetime import timedelta
+from fractions import Fraction
+
+from support.oracle import Unsupported
+from support.oracle.events import DAY, Refused, span
+from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
+                                 half_even, names, num, parse)
+from support.oracle.life import Life, transition_values
+
+LEVELS = ["none", "green", "yellow", "orange", "red"]
+KINDS = {"exit": 0, "cooldown": 1, "period": 3, "review": 4}
+NEVER = -2 ** 63
+ONE_DAY = timedelta(days=1)
+
+
+class Measure:
+    """One aggregate call of a rule: which events, what of them."""
+
+    def __init__(self, rule, name, spec):
+        self.name = name
+        if isinstance(spec, str):
+            spec = {"agg": spec}
+        self.by = spec.get("by")
+        tree = parse(spec["agg"])
+        if tree[0] != "call":
+            raise Unsupported(f"measure {spec['agg']}")
+        self.function, args = tree[1], tree[2]
+        self.x = self.condition = None
+        self.alias = None
+        if self.function in ("count_if", "share"):
+            self.condition = args[0]
+        elif self.function == "sum_if":
+            self.x, self.condition = args
+        elif self.function == "count":
+            if args:
+                self.alias = args[0][1]
+        elif len(args) == 1:
+            self.x = args[0]
+        else:
+            raise Unsupported(f"measure {spec['agg']}")
+        for part in (self.x, self.condition):
+            for alias in rule.aliases:
+                if part and rule.named and alias in names(part):
+                    self.alias = alias
+        self.currency = rule.currency_of(self.x) if self.x else None
+
+    def contribution(self, entry):
+        """What an event gives; computed once, when it is folded."""
+        scope = EventScope(entry)
+        if self.alias and entry.alias != self.alias:
+            return None
+        truth = True
+        if self.condition:
+            truth = evaluate(self.condition, scope)
+            if isinstance(truth, Missing):
+                return None
+        x = None
+        if self.x:
+            x = evaluate(self.x, scope)
+            if isinstance(x, Missing):
+                return None
+        return x, truth
+
+    def over(self, entries):
+        """The value over entries in the order of (time, coordinates)."""
+        given = [entry.given[id(self)] for entry in entries]
+        given = [g for g in given if g is not None]
+        values = [x for x, truth in given if truth is True]
+        n = len(values)
+        f = self.function
+        if f in ("count", "count_if"):
+            return n
+        if f == "share":
+            return n / len(given) if given else Missing("empty")
+        if f in ("sum", "sum_if"):
+            return self._sum(values)
+        if f == "distinct":
+            return len(set(values))
+        if f == "streak":
+            run = 0
+            for x in reversed(values):
+                if x != values[-1]:
+                    break
+                run += 1
+            return run
+        if f == "max_repeat":
+            return max((values.count(x) for x in set(values)), default=0)
+        if not values:
+            return Missing("empty")
+        if f == "first":
+            return values[0]
+        if f in ("last", "latest"):
+            return values[-1]
+        if f in ("min", "max"):
+            key = (lambda m: m.minor) if isinstance(values[0], Money) \
+                else None
+            return (min if f == "min" else max)(values, key=key)
+        if f in ("mean", "median"):
+            exact, wrap = unwrap(values)
+            return wrap(mean(exact) if f == "mean" else median(exact))
+        raise Unsupported(f"aggregate {f}")
+
+    def _sum(self, values):
+        if self.currency:
+            return Money(sum(v.minor for v in values), self.currency)
+        return sum(values)
+
+
+def unwrap(values):
+    """Exact fractions of values, and the way back to their type."""
+    if isinstance(values[0], Money):
+        currency = values[0].currency
+        return [Fraction(v.minor) for v in values], \
+            lambda f: Money(half_even(f), currency)
+    return [Fraction(v) for v in values], float
+
+
+def mean(values):
+    return sum(values, Fraction(0)) / len(values)
+
+
+def median(values):
+    """Hyndman-Fan type 7, which for the median is everybody's."""
+    values = sorted(values)
+    middle = len(values) // 2
+    if len(values) % 2:
+        return values[middle]
+    return (values[middle - 1] + values[middle]) / 2
+
+
+class Baseline:
+    """Past periods of a measure of a calendar window."""
+
+    def __init__(self, rule, name, spec):
+        known = {"of", "over", "only", "align", "empty", "stat",
+                 "min_samples", "min_spread"}
+        if set(spec) - known:
+            raise Unsupported(f"baseline with {set(spec) - known}")
+        self.name = name
+        self.rule = rule
+        self.of = rule.measure(spec["of"])
+        self.over = int(spec["over"])
+        self.only = spec.get("only")
+        aligns = self.of.function in ("count", "count_if", "sum", "sum_if")
+        self.align = spec.get("align", "workday" if aligns else "whole")
+        self.empty = spec.get("empty", "skip")
+        self.stat = spec.get("stat", "median_mad")
+        self.min_samples = int(spec.get("min_samples", 1))
+        self.min_spread = float(spec.get("min_spread", 0.05))
+
+    def values(self, key, first, now):
+        """The totals of the past periods that count, newest first."""
+        rule, calendar = self.rule, self.rule.calendar
+        unit = rule.unit
+        last_day = calendar.next_first_day(unit, first) - ONE_DAY
+        n = calendar.workday_number(unit, min(calendar.date(now), last_day))
+        out = []
+        past, seen = first, 0
+        earliest = min(key.periods, default=first)
+        while seen < self.over and past > earliest:
+            past = calendar.previous_first_day(unit, past)
+            if self.only == "same_month" and past.month != first.month:
+                continue
+            if self.only == "same_quarter" and \
+                    (past.month - 1) // 3 != (first.month - 1) // 3:
+                continue
+            seen += 1
+            entries = key.periods.get(past)
+            if entries is None:
+                if self.empty == "zero":
+                    out.append((past, self.of.over([])))
+                continue
+            if self.align == "workday":
+                entries = [e for e in entries if calendar.workday_number(
+                    unit, calendar.date(e.time)) <= n]
+            value = self.of.over(entries)
+            if not isinstance(value, Missing):
+                out.append((past, value))
+        return out
+
+    def judge(self, key, first, now):
+        """(mid, spread, n, exact mid, exact spread in minor units)"""
+        past = self.values(key, first, now)
+        if len(past) < self.min_samples or not past:
+            return None
+        exact, wrap = unwrap([value for _, value in past])
+        if self.stat == "mean_sd":
+            mid = mean(exact)
+            squares = sum((x - mid) ** 2 for x in exact)
+            spread = float(squares / (len(exact) - 1)) ** 0.5 \
+                if len(exact) > 1 else None
+        else:
+            mid = median(exact)
+            spread = None
+            if self.stat == "median_mad":
+                spread = 1.4826 * float(median([abs(x - mid)
+                                                for x in exact]))
+            elif self.stat != "median":
+                raise Unsupported(f"stat {self.stat}")
+        mid = wrap(mid)
+        if isinstance(mid, Money) and spread is not None:
+            spread /= 10 ** 2
+        return mid, spread, len(past)
+
+    def part(self, key, first, now, name):
+        judged = self.judge(key, first, now)
+        if judged is None:
+            return Missing("young")
+        mid, spread, n = judged
+        if name == "mid":
+            return mid
+        if name == "n":
+            return n
+        if spread is None:
+            raise Unsupported(f".{name} of stat {self.stat}")
+        if name == "spread":
+            return spread
+        raise KeyError(name)
+
+    def call(self, key, first, now, name, args):
+        judged = self.judge(key, first, now)
+        if judged is None:
+            return Missing("young")
+        mid, spread, _ = judged
+        middle = num(mid)
+        least = max(spread, self.min_spread * abs(middle))
+        if name == "z":
+            if least == 0:
+                return Missing("spread")
+            return (num(args[0]) - middle) / least
+        if name in ("lo", "hi"):
+            value = middle + (least if name == "hi" else -least) * \
+                float(args[0])
+            if isinstance(mid, Money):
+                return Money(half_even(Fraction(value) * 100), mid.currency)
+            return value
+        raise KeyError(name)
+
+
+class Entry:
+    """An event as a rule keeps it."""
+
+    __slots__ = ("event", "time", "order", "rule", "alias", "given", "late",
+                 "cached")
+
+    def __init__(self, rule, alias, event, late):
+        self.rule = rule
+        self.alias = alias
+        self.event = event
+        self.time = event.time
+        self.order = event.time, event.coordinates
+        self.late = late
+        self.given = {}
+        self.cached = {}
+
+
+class EventScope(Scope):
+    """Names that need only the event: fields, params, lets, tables."""
+
+    def __init__(self, entry):
+        self.entry = entry
+        self.rule = entry.rule
+
+    def lookup(self, name):
+        entry, rule = self.entry, self.rule
+        if name in rule.event_lets:
+            if name not in entry.cached:
+                entry.cached[name] = evaluate(rule.event_lets[name], self)
+            return entry.cached[name]
+        if name in rule.package.macros:
+            return evaluate(parse(rule.package.macros[name]), self)
+        if name in rule.by_of:
+            field = rule.by_of[name].get(entry.alias, name)
+            if field in entry.event.fields:
+                return entry.event.fields[field]
+        if name in entry.event.fields:
+            return entry.event.fields[name]
+        if any(name in s.fields for s in rule.aliases.values()):
+            return Missing("alias")
+        raise KeyError(name)
+
+    def member(self, tree, name):
+        if tree == ("name", "params"):
+            return self.rule.params[name]
+        if tree[0] == "name" and tree[1] in self.rule.aliases \
+                and self.rule.named:
+            if tree[1] != self.entry.alias:
+                return Missing("alias")
+            return self.entry.event.fields[name]
+        if tree == ("name", "lists"):
+            return self.rule.package.lists[name]
+        raise KeyError(name)
+
+    def call(self, name, args):
+        return self.rule.package.tables[name].find(args, self.entry.time)
+
+
+class JudgeScope(Scope):
+    """All names of alert_if and level, at one judging."""
+
+    def __init__(self, rule, key, period, now, entry):
+        self.rule, self.key, self.period = rule, key, period
+        self.now, self.entry = now, entry
+        self.event = EventScope(entry) if entry else None
+        self.cached = {}
+
+    def lookup(self, name):
+        if name in self.cached:
+            return self.cached[name]
+        value = self._lookup(name)
+        self.cached[name] = value
+        return value
+
+    def _lookup(self, name):
+        rule = self.rule
+        if name == "now":
+            return Time(self.now)
+        if name in rule.measures:
+            return rule.value_of(rule.measures[name], self.key, self.period)
+        if name in rule.event_lets or name not in rule.lets:
+            if name in rule.package.macros and \
+                    rule.needs_judging(parse(rule.package.macros[name])):
+                return evaluate(parse(rule.package.macros[name]), self)
+            return self.event.lookup(name)
+        return evaluate(rule.lets[name], self)
+
+    def member(self, tree, name):
+        if tree[0] == "name" and tree[1] in self.rule.baselines:
+            return self.rule.baselines[tree[1]].part(
+                self.key, self.period, self.now, name)
+        return self.event.member(tree, name)
+
+    def method(self, tree, name, args):
+        if tree[0] == "name" and tree[1] in self.rule.baselines:
+            return self.rule.baselines[tree[1]].call(
+                self.key, self.period, self.now, name, args)
+        raise KeyError(name)
+
+    def call(self, name, args):
+        return self.rule.package.tables[name].find(args, self.now)
+
+
+class Key:
+    """The state of one key of a rule, or of a coarser one."""
+
+    def __init__(self, ordinal, values):
+        self.ordinal = ordinal
+        self.values = values
+        self.clock = NEVER
+        self.entries = []  # of the window; sorted by (time, coordinates)
+        self.periods = {}  # first day -> entries, for calendar windows
+        self.closed = set()
+        self.last = None  # the last event: greatest (time, coordinates)
+        self.alerts = {}  # period or None -> Life
+        self.fines = []  # of a coarser key: the keys beneath it
+
+
+class Rule:
+    KNOWN = {"rule", "title", "desc", "message", "advice", "status", "from",
+             "where", "by", "window", "measure", "baseline", "let",
+             "alert_if", "level", "resolve_if", "per", "cooldown", "refresh",
+             "review_within", "exceptions", "legal_basis", "tags", "owner",
+             "runbook", "params", "evidence", "score", "tests", "late",
+             "on_missing", "max_entries", "open_max"}
+
+    def __init__(self, package, spec):
+        if set(spec) - self.KNOWN or spec.get("on_missing", "skip") != "skip":
+            raise Unsupported(f"{spec['rule']}: {set(spec) - self.KNOWN}")
+        self.package = package
+        self.name = spec["rule"]
+        self.full = f"{package.name}/{self.name}"
+        self.params = spec.get("params", {})
+        self.named = isinstance(spec["from"], dict)
+        self._streams(spec["from"])
+        stream = next(iter(self.aliases.values()))
+        self.calendar = stream.calendar
+        self.where = [parse(spec["where"])] if "where" in spec else []
+        self.by, self.by_of = self._by(spec.get("by", []))
+        self._window(spec.get("window"))
+        self.lets = {n: parse(str(t))
+                     for n, t in spec.get("let", {}).items()}
+        self.measures = {}
+        for name, measure in spec.get("measure", {}).items():
+            self.measures[name] = Measure(self, name, measure)
+        self.baselines = {}
+        for name, baseline in spec.get("baseline", {}).items():
+            self.baselines[name] = Baseline(self, name, baseline)
+        self.event_lets = {n: t for n, t in self.lets.items()
+                           if not self.needs_judging(t)}
+        self.alert_if = parse(str(spec["alert_if"]))
+        self.level = {n: parse(str(t))
+                      for n, t in spec.get("level", {}).items()}
+        self.resolve_if = parse(spec["resolve_if"]) \
+            if "resolve_if" in spec else None
+        plain = self.window is None and not self.measures
+        self.per_event = spec.get(
+            "per", "event" if plain else "key") == "event"
+        self.cooldown = span(spec.get("cooldown",
+                                      "0s" if self.per_event else "1h"))
+        self.refresh = span(spec.get("refresh", "1d"))
+        self.review_within = span(spec.get("review_within", "90d"))
+        self.exceptions = spec.get("exceptions", [])
+        self.late = spec.get("late", "amend")
+        self.keys = {}
+        # A coarser key has its own state and clock: by -> {values: Key}.
+        self.coarse = {}
+        for measure in self.measures.values():
+            if measure.by is not None:
+                self.coarse.setdefault(tuple(measure.by), {})
+
+    def _streams(self, spec):
+        streams = self.package.streams
+        self.filters = {}
+        if isinstance(spec, str):
+            self.aliases = {spec: streams[spec]}
+        elif isinstance(spec, list):
+            self.aliases = {name: streams[name] for name in spec}
+        else:
+            self.aliases = {}
+            for alias, source in spec.items():
+                if isinstance(source, dict):
+                    self.filters[alias] = parse(source["where"])
+                    source = source["stream"]
+                self.aliases[alias] = streams[source]
+
+    def _by(self, spec):
+        if isinstance(spec, dict):
+            return list(spec), {
+                name: field if isinstance(field, dict)
+                else {a: field for a in self.aliases}
+                for name, field in spec.items()}
+        return list(spec), {}
+
+    def _window(self, spec):
+        self.window = self.unit = self.width = None
+        if spec is None:
+            return
+        if isinstance(spec, str):
+            self.window, self.width = "sliding", span(spec)
+        elif set(spec) == {"calendar"}:
+            self.window, self.unit = "calendar", spec["calendar"]
+        else:
+            raise Unsupported(f"window {spec}")
+
+    def measure(self, name):
+        return self.measures[name]
+
+    def currency_of(self, tree):
+        """The currency of a plain field, None for another expression."""
+        if tree[0] == "member":
+            tree = ("name", tree[2])
+        if tree[0] != "name":
+            return None
+        for stream in self.aliases.values():
+            field = stream.fields.get(tree[1])
+            if field:
+                return field.currency
+        return None
+
+    def needs_judging(self, tree):
+        """Whether a tree reads now, a measure or a baseline."""
+        read = names(tree)
+        return bool(
+            "now" in read or read & set(self.measures)
+            or read & set(self.baselines)
+            or any(self.needs_judging(self.lets[n])
+                   for n in read & set(self.lets)))
+
+    def value_of(self, measure, key, period):
+        if measure.by is not None:
+            coarse = self.coarse[tuple(measure.by)]
+            values = tuple(key.values[self.by.index(n)] for n in measure.by)
+            holder = coarse.get(values)
+            return measure.over(self.window_of(holder, period)
+                                if holder else [])
+        if measure.function == "latest":
+            raise Unsupported("latest")
+        return measure.over(self.window_of(key, period))
+
+    def window_of(self, key, period):
+        """The entries that the window holds at the key's clock."""
+        if self.window == "calendar":
+            return key.periods.get(period, [])
+        if self.window == "sliding":
+            begin = key.clock - self.width
+            return [e for e in key.entries if begin < e.time <= key.clock]
+        return key.entries
+
+
+def words_of(rule):
+    """Every word of a rule that may name a field."""
+    spec = {k: v for k, v in rule.items()
+            if k not in ("tests", "title", "desc", "advice", "tags", "owner",
+                         "status", "rule")}
+    return set(re.findall(r"[A-Za-z_]\w*", json.dumps(spec)))
+
+
+class Oracle:
+    """step() by step(); the transitions stand in `out`."""
+
+    def __init__(self, package):
+        self.package = package
+        self.rules = sorted(
+            (Rule(package, spec) for spec in package.rules
+             if spec.get("status", "test") == "live"),
+            key=lambda rule: rule.full.encode())
+        self._mark_used_fields()
+        self.out = []
+        self.kept = self.refused = self.duplicate = 0
+        self.late = 0
+        self.refusals = {}
+        self.dead = []  # (topic, partition, offset)
+        self.topics = {s.topic: s for s in package.streams.values()}
+        self.ids = {s.name: {} for s in package.streams.values()}
+        self.watermark = NEVER
+        self.greatest = {}  # (topic, partition) -> greatest event time
+        self.partitions = set()
+        self.idle = set()
+        self.catching_up = False
+        self.greatest_of_all = NEVER
+        self._timers = []
+        self._ordinals = itertools.count(1)
+        self._ids_for()
+
+    def _mark_used_fields(self):
+        for stream in self.package.streams.values():
+            stream.used = {stream.time, stream.id} - {None}
+        for spec in self.package.rules:
+            words = words_of(spec) | set().union(*(
+                re.findall(r"[A-Za-z_]\w*", text)
+                for text in self.package.macros.values()), set())
+            for rule in self.rules:
+                if rule.name == spec["rule"]:
+                    for stream in rule.aliases.values():
+                        stream.used |= words & set(stream.fields)
+
+    def _ids_for(self):
+        for stream in self.package.streams.values():
+            if stream.id and stream.id_for is None:
+                widths = [rule.width or (400 * DAY if rule.unit else 0)
+                          for rule in self.rules
+                          if stream in rule.aliases.values()]
+                stream.id_for = min(max(widths, default=0), 90 * DAY)
+
+    # -- input ---------------------------------------------------------
+
+    def partition(self, topic, partition):
+        self.partitions.add((topic, partition))
+
+    def record(self, record, poll_time=None):
+        """One record, as the journal says it was taken."""
+        where = record.topic, record.partition
+        stream = self.topics[record.topic]
+        try:
+            event = stream.decode(record.payload)
+            self._check_skew(stream, event, record, poll_time)
+            if self._is_duplicate(stream, event):
+                self.duplicate += 1
+                self._raise(stream, where, event.time)
+                return
+        except Refused as refused:
+            self.refused += 1
+            reason = refused.reason
+            self.refusals[reason] = self.refusals.get(reason, 0) + 1
+            self.dead.append((record.topic, record.partition, record.offset,
+                              reason))
+            return
+        self.kept += 1
+        event.coordinates = record.topic, record.partition, record.offset
+        self._raise(stream, where, event.time)
+        late = event.time < self.watermark
+        self.late += late
+        for rule in self.rules:
+            self._fold(rule, event, late)
+
+    def _check_skew(self, stream, event, record, poll_time):
+        clocks = []
+        if record.timestamp is not None and record.timestamp >= 0:
+            clocks.append(record.timestamp * 1000)
+        if poll_time is not None:
+            clocks.append(poll_time * 10 ** 6)
+        if clocks and event.time > min(clocks) + stream.max_skew:
+            raise Refused("far_future")
+
+    def _is_duplicate(self, stream, event):
+        if not stream.id or not stream.id_for:
+            return False
+        known = self.ids[stream.name]
+        before = known.get(event.id)
+        if before is not None:
+            if before == event.payload:
+                return True
+            raise Refused("conflict")
+        known[event.id] = event.payload
+        return False
+
+    def _raise(self, stream, where, time):
+        self.partitions.add(where)
+        self.idle.discard(where)
+        self.greatest[where] = max(self.greatest.get(where, NEVER),
+                                   time - stream.max_delay)
+        self.greatest_of_all = max(self.greatest_of_all, time)
+        self._move_watermark()
+
+    def _move_watermark(self):
+        if self.catching_up:
+            delay = max(s.max_delay for s in self.topics.values())
+            mark = self.greatest_of_all - delay
+        else:
+            waiting = [p for p in self.partitions if p not in self.idle]
+            if not waiting:
+                return
+            mark = min(self.greatest.get(p, NEVER) for p in waiting)
+        self.raise_watermark(mark)
+
+    def raise_watermark(self, mark):
+        if mark > self.watermark:
+            self.watermark = mark
+            self._fire_timers()
+
+    def decision(self, kind, **what):
+        """A decision of the journal, by the name of its kind."""
+        if kind == "partition":
+            self.partition(what["topic"], what["partition"])
+        elif kind == "catch_up":
+            self.catching_up = True
+        elif kind == "live":
+            self.catching_up = False
+            self._move_watermark()
+        elif kind == "idle":
+            self.idle.add((what["topic"], what["partition"]))
+            self._move_watermark()
+        elif kind == "advance":
+            self.raise_watermark(what["at"])
+        elif kind == "end":
+            self.raise_watermark(self.greatest_of_all)
+        elif kind != "went_on":
+            raise Unsupported(f"decision {kind}")
+
+    # -- folding -------------------------------------------------------
+
+    def _fold(self, rule, event, late):
+        if late and rule.late == "drop":
+            return
+        for alias, stream in rule.aliases.items():
+            if stream is event.stream:
+                self._fold_alias(rule, alias, event, late)
+
+    def _fold_alias(self, rule, alias, event, late):
+        entry = Entry(rule, alias, event, late)
+        scope = EventScope(entry)
+        conditions = list(rule.where)
+        if alias in rule.filters:
+            conditions.append(rule.filters[alias])
+        for condition in conditions:
+            if evaluate(condition, scope) is not True:
+                return
+        values = tuple(scope.lookup(name) for name in rule.by)
+        if any(isinstance(v, Missing) for v in values):
+            return
+        for measure in rule.measures.values():
+            entry.given[id(measure)] = measure.contribution(entry)
+        if rule.window is None and not rule.measures and rule.per_event:
+            self._judge_alone(rule, values, entry)
+            return
+        key = rule.keys.get(values)
+        if key is None:
+            key = rule.keys[values] = Key(next(self._ordinals), values)
+        self._fold_key(rule, key, values, entry)
+
+    def _judge_alone(self, rule, values, entry):
+        """A rule that keeps no state: the event is judged by itself."""
+        key = Key(0, values)
+        key.clock = entry.time
+        key.last = entry
+        self._judge(rule, key, None, entry.time, entry,
+                    "late" if entry.late else "condition", entry)
+
+    def _fold_key(self, rule, key, values, entry):
+        period = None
+        if rule.window == "calendar":
+            period = rule.calendar.first_day(
+                rule.unit, rule.calendar.date(entry.time))
+            self._insert(key.periods.setdefault(period, []), entry)
+            end = rule.calendar.midnight(
+                rule.calendar.next_first_day(rule.unit, period))
+            if end <= self.watermark:
+                # The period is closed: it changes baselines only.
+                key.clock = max(key.clock, entry.time)
+                self._set_last(key, entry)
+                return
+            self._set_timer(end, rule, key, "period", period)
+        elif rule.window == "sliding":
+            if key.clock != NEVER and entry.time <= key.clock - rule.width:
+                return  # out of the window
+            self._insert(key.entries, entry)
+        else:
+            self._insert(key.entries, entry)
+        self._set_last(key, entry)
+        key.clock = max(key.clock, entry.time)
+        self._prune(rule, key)
+        touched = self._fold_coarse(rule, key, values, entry)
+        why = "late" if entry.late else "condition"
+        self._judge(rule, key, period, key.clock, entry, why, entry)
+        for coarse in touched:
+            self._rejudge_beneath(rule, coarse, "late" if entry.late
+                                  else "condition", key)
+
+    def _insert(self, entries, entry):
+        bisect.insort(entries, entry, key=lambda e: e.order)
+
+    def _set_last(self, key, entry):
+        if key.last is None or entry.order > key.last.order:
+            key.last = entry
+
+    def _prune(self, rule, key):
+        if rule.window == "sliding":
+            begin = key.clock - rule.width
+            while key.entries and key.entries[0].time <= begin:
+                key.entries.pop(0)
+
+    def _fold_coarse(self, rule, fine, values, entry):
+        touched = []
+        for by, holders in rule.coarse.items():
+            part = tuple(values[rule.by.index(n)] for n in by)
+            holder = holders.get(part)
+            if holder is None:
+                holder = holders[part] = Key(next(self._ordinals), part)
+            if fine not in holder.fines:
+                holder.fines.append(fine)
+            if holder.clock != NEVER and rule.window == "sliding" and \
+                    entry.time <= holder.clock - rule.width:
+                continue
+            if rule.window == "calendar":
+                raise Unsupported("a coarser calendar window")
+            self._insert(holder.entries, entry)
+            holder.clock = max(holder.clock, entry.time)
+            self._prune(rule, holder)
+            touched.append(holder)
+        return touched
+
+    def _rejudge_beneath(self, rule, coarse, why, judged=None):
+        """A coarser key changed: the open alerts beneath, oldest first."""
+        for fine in sorted(coarse.fines, key=lambda k: k.ordinal):
+            if fine is judged:
+                continue
+            for period, life in list(fine.alerts.items()):
+                if life.firing:
+                    fine.clock = max(fine.clock, coarse.clock)
+                    self._prune(rule, fine)
+                    self._judge(rule, fine, period, fine.clock, fine.last,
+                                why, None, may_raise=False)
+        self._schedule_exits(rule, coarse)
+
+    # -- judging -------------------------------------------------------
+
+    def _verdict(self, rule, scope):
+        """(truth or Missing, level or None)"""
+        value = evaluate(rule.alert_if, scope)
+        if value is not True:
+            return value, None
+        if not rule.level:
+            return True, "yellow"
+        for level in reversed(LEVELS[1:]):
+            if level in rule.level and \
+                    evaluate(rule.level[level], scope) is True:
+                return True, level
+        return True, None
+
+    def _judge(self, rule, key, period, now, entry, why, event,
+               may_raise=True):
+        """Judges a key at @now; @entry gives its bare fields, @event is the
+        entry of the event that is judged, None at a timer."""
+        scope = JudgeScope(rule, key, period, now, entry)
+        truth, level = self._verdict(rule, scope)
+        if rule.per_event:
+            if truth is True and level and event and \
+                    not self._excepted(rule, scope, now):
+                self._fire_event(rule, key, scope, level, why, now, event)
+            return
+        life = key.alerts.setdefault(period, Life())
+        if rule.window == "sliding" and life.firing and \
+                not rule.window_of(key, period):
+            self._publish(rule, key, period, life, "resolved", "window",
+                          life.level, scope, now, event)
+            return
+        if not life.firing:
+            if truth is True and level and may_raise:
+                self._try_to_fire(rule, key, period, life, scope, level, why,
+                                  now, event)
+            return
+        self._while_firing(rule, key, period, life, scope, truth, level, why,
+                           now, event, may_raise)
+
+    def _try_to_fire(self, rule, key, period, life, scope, level, why, now,
+                     event):
+        if self._excepted(rule, scope, now):
+            return
+        rank = LEVELS.index(level)
+        if life.changed is not None and rank <= LEVELS.index(life.level) \
+                and now < life.changed + rule.cooldown:
+            self._set_timer(life.changed + rule.cooldown, rule, key,
+                            "cooldown", period)
+            return
+        self._publish(rule, key, period, life, "fired", why, level, scope,
+                      now, event)
+
+    def _while_firing(self, rule, key, period, life, scope, truth, level,
+                      why, now, event, may_raise):
+        if rule.resolve_if is not None:
+            over = evaluate(rule.resolve_if, scope) is True
+        else:
+            over = truth is False
+        if over:
+            self._publish(rule, key, period, life, "resolved", why,
+                          life.level, scope, now, event)
+            return
+        rank, old = LEVELS.index(level or life.level), \
+            LEVELS.index(life.level)
+        if truth is True and rank > old and may_raise:
+            self._publish(rule, key, period, life, "raised", why, level,
+                          scope, now, event)
+        elif truth is True and rank < old and \
+                now >= life.changed + rule.cooldown:
+            self._publish(rule, key, period, life, "lowered", why, level,
+                          scope, now, event)
+        else:
+            if truth is True and rank < old:
+                self._set_timer(life.changed + rule.cooldown, rule, key,
+                                "cooldown", period)
+            if not isinstance(truth, Missing) and \
+                    now >= life.published + rule.refresh and \
+                    life.values != transition_values(rule, scope):
+                self._publish(rule, key, period, life, "updated", why,
+                              life.level, scope, now, event)
+        self._schedule_exits(rule, key)
+
+    def _excepted(self, rule, scope, now):
+        for exception in rule.exceptions:
+            until = exception.get("until")
+            if until and rule.calendar.date(now).isoformat() > str(until):
+                continue
+            match = exception["match"]
+            if not isinstance(match, dict):
+                if evaluate(parse(match), scope) is True:
+                    return True
+            elif all(scope.lookup(name) in (
+                    values if isinstance(values, list) else [values])
+                    for name, values in match.items()):
+                return True
+        return False
+
+    def _fire_event(self, rule, key, scope, level, why, now, event):
+        life = Life()
+        life.fired_by = event.event.coordinates
+        self._emit(rule, key, None, life, "fired", why, level, scope, now,
+                   event, state="resolved", is_open=True)
+        life.level = level
+        self._set_timer(now + rule.review_within, rule, key, "review", None,
+                        (life, scope))
+
+    def _publish(self, rule, key, period, life, change, why, level, scope,
+                 now, event):
+        firing = change != "resolved"
+        if change == "fired":
+            life.fired_by = event.event.coordinates if event else \
+                key.last.event.coordinates + (now,)
+        self._emit(rule, key, period, life, change, why, level, scope, now,
+                   event, state="firing" if firing else "resolved",
+                   is_open=firing)
+        life.firing = firing
+        life.level = level
+        life.published = now
+        life.values = transition_values(rule, scope)
+        if change in ("fired", "raised", "lowered"):
+            life.changed = now
+        if firing:
+            self._schedule_exits(rule, key)
+
+    def _emit(self, rule, key, period, life, change, why, level, scope, now,
+              event, state, is_open):
+        life.revision = 1 if change == "fired" else life.revision + 1
+        self.out.append({
+            "rule": rule.full, "key": key.values, "by": rule.by,
+            "period": rule.calendar.name(rule.unit, period)
+            if period else None,
+            "change": change, "why": why, "level": level,
+            "was": None if change == "fired" else life.level,
+            "state": state, "open": is_open, "rev": life.revision,
+            "alert": (rule.full, key.values, period, life.fired_by),
+            "event": event.event.coordinates if event else None,
+            "at": event.time if event else now,
+            "now": now, "watermark": self.watermark,
+            "values": transition_values(rule, scope),
+        })
+
+    # -- timers --------------------------------------------------------
+
+    def _set_timer(self, due, rule, key, kind, period, what=None):
+        token = next(self._ordinals)
+        heapq.heappush(self._timers, (
+            due, rule.full.encode(), key.ordinal, KINDS[kind],
+            str(period), token, rule, key, kind, period, what))
+
+    def _schedule_exits(self, rule, key):
+        """One timer at the oldest entry's end of a key with open alerts."""
+        if rule.window != "sliding":
+            return
+        lives = [life for k in [key, *key.fines]
+                 for life in k.alerts.values() if life.firing]
+        if lives and key.entries:
+            self._set_timer(key.entries[0].time + rule.width, rule, key,
+                            "exit", None)
+        for by, holders in rule.coarse.items():
+            if len(key.values) == len(rule.by) and lives and \
+                    key.values in rule.keys:
+                part = tuple(key.values[rule.by.index(n)] for n in by)
+                holder = holders[part]
+                if holder is not key and holder.entries:
+                    self._set_timer(holder.entries[0].time + rule.width,
+                                    rule, holder, "exit", None)
+
+    def _fire_timers(self):
+        while self._timers and self._timers[0][0] <= self.watermark:
+            due, _, _, _, _, _, rule, key, kind, period, what = \
+                heapq.heappop(self._timers)
+            getattr(self, "_on_" + kind)(due, rule, key, period, what)
+
+    def _on_exit(self, due, rule, key, _period, _what):
+        if not key.entries or key.entries[0].time + rule.width != due:
+            return  # it has left before, or another stands in its place
+        firing = any(life.firing for life in key.alerts.values())
+        beneath = any(life.firing for fine in key.fines
+                      for life in fine.alerts.values())
+        if not firing and not beneath:
+            return
+        key.clock = max(key.clock, due)
+        self._prune(rule, key)
+        if beneath:
+            self._rejudge_beneath(rule, key, "window")
+            return
+        for period, life in list(key.alerts.items()):
+            if life.firing:
+                self._judge(rule, key, period, key.clock, key.last, "window",
+                            None, may_raise=False)
+        self._schedule_exits(rule, key)
+
+    def _on_cooldown(self, due, rule, key, period, _what):
+        life = key.alerts[period]
+        if life.changed is None or due != life.changed + rule.cooldown:
+            return
+        if period is not None and period in key.closed:
+            return
+        key.clock = max(key.clock, due)
+        self._prune(rule, key)
+        self._judge(rule, key, period, key.clock, key.last, "condition",
+                    None)
+
+    def _on_period(self, due, rule, key, period, _what):
+        if period in key.closed:
+            return
+        key.clock = max(key.clock, due)
+        self._judge(rule, key, period, due, key.last, "period", None)
+        key.closed.add(period)
+        life = key.alerts.get(period)
+        if life and life.firing:
+            scope = JudgeScope(rule, key, period, due, key.last)
+            self._publish(rule, key, period, life, "resolved", "period",
+                          life.level, scope, due, None)
+
+    def _on_review(self, due, rule, key, _period, what):
+        life, scope = what
+        self._emit(rule, key, None, life, "updated", "window", life.level,
+                   scope, due, None, state="resolved", is_open=False)

@@ -1,0 +1,85 @@
+"""The rules' inline tests, held against the oracle.
+
+Two programs that were written apart agree about the same small cases: that is
+what makes the oracle worth trusting with the large ones.
+"""
+
+import copy
+import json
+
+from support.oracle.engine import Oracle
+from support.oracle.events import Package, parse_time, span
+from support.oracle.expr import compare
+from support.rdkafka import Record
+
+
+def cases(package):
+    """(rule's name, test) for every inline test, `like` applied."""
+    for rule in package.rules:
+        named = {}
+        for test in rule.get("tests", []):
+            full = copy.deepcopy(test)
+            if "like" in test:
+                base = copy.deepcopy(named[test["like"]])
+                full["given"] = base["given"] + full.get("given", [])
+                full.setdefault("tables", base.get("tables", {}))
+            _change(package, full)
+            named[full["name"]] = full
+            yield rule["rule"], full
+
+
+def _change(package, test):
+    for item in test["given"]:
+        for name, fields in item.items():
+            ident = fields[package.streams[name].id]
+            fields.update(test.get("change", {}).get(ident, {}))
+
+
+def run(paths, rule, test):
+    """What the oracle says is wrong with a test: None if nothing."""
+    package = Package(paths)
+    for name, rows in test.get("tables", {}).items():
+        table = package.tables[name]
+        names = [*table.columns, *(table.valid or []), *table.types]
+        table.rows = [{n: str(row.get(n, "")) for n in names}
+                      for row in rows]
+    oracle = Oracle(package)
+    oracle.rules = [r for r in oracle.rules if r.name == rule]
+    records = []
+    for number, item in enumerate(test["given"]):
+        (name, fields), = item.items()
+        stream = package.streams[name]
+        payload = json.dumps(fields, ensure_ascii=False).encode()
+        at = parse_time(fields[stream.time], stream.calendar)
+        records.append((at, stream.topic, Record(
+            stream.topic, 0, number, -1, None, payload)))
+    oracle.decision("catch_up")
+    for _, _, record in sorted(records, key=lambda r: r[:2]):
+        oracle.record(record)
+    oracle.decision("end")
+    if "advance" in test:
+        oracle.decision("advance",
+                        at=oracle.greatest_of_all + span(test["advance"]))
+    return _compare(package, test, oracle.out)
+
+
+def _compare(package, test, out):
+    if len(out) != len(test["expect"]):
+        return f"expected {len(test['expect'])} transitions: {out}"
+    for expected, got in zip(test["expect"], out):
+        for name, value in expected.items():
+            if name == "at":
+                value = parse_time(str(value), package.calendar())
+                if got["at"] != value:
+                    return f"at {got['at']}, not {value}: {got}"
+            elif name == "with":
+                for measure, number in value.items():
+                    have = got["values"][measure]
+                    if not compare("==", have, number):
+                        return f"{measure} is {have}, not {number}"
+            elif name == "rule":
+                if not got["rule"].endswith("/" + value):
+                    return f"rule {got['rule']}"
+            elif got[name] != value:
+                return f"{name} is {got[name]}, not {value}: {got}"
+    return None

@@ -1,0 +1,23 @@
+"""One alert of the oracle, and the values by which it is known to move."""
+
+from support.oracle.expr import Missing
+
+
+class Life:
+    def __init__(self):
+        self.firing = False
+        self.level = "none"
+        self.changed = None  # clock of the last fired, raised or lowered
+        self.published = None
+        self.values = None
+        self.fired_by = None
+        self.revision = 0
+
+
+def transition_values(rule, scope):
+    """The measures of a judging by name, what is missing as None."""
+    values = {}
+    for name in rule.measures:
+        value = scope.lookup(name)
+        values[name] = None if isinstance(value, Missing) else value
+    return values

@@ -41,7 +41,11 @@ struct zone {
 	uint8_t hash[16];      /* of the table */
 };
 
-/* Transitions through 2100, the TZif footer expanded. 0 or negative errno. */
+/*
+ * Transitions through 2100, the TZif footer expanded. UTC needs no file.
+ * -EINVAL: no name of a zone, or one with leap seconds; -ENOENT: no such zone;
+ * -EBADMSG: not a zone file.
+ */
 int zone_load(struct zone *ret, const char *name, struct arena *arena);
 /* Seconds east of UTC at an instant. */
 int32_t zone_offset(const struct zone *zone, usec_t at);
@@ -83,9 +87,13 @@ struct calendar {
 /* The calendar without a holiday file: weekends are free. */
 int calendar_init(struct calendar *ret, const char *name, const char *tz,
 		  struct arena *arena);
+/* When the fiscal year begins, "04-06"; no 29 February. 0 or -EINVAL. */
+int calendar_fiscal_year(struct calendar *calendar, const char *s, size_t len);
 /*
  * Holidays: CSV `date,kind[,name]`, kind is `holiday` or `workday` (a Saturday
- * that is worked). Complains with E4xx at the line.
+ * that is worked). Empty lines, lines with # and a header `date,…` are passed
+ * over. Complains with E4xx at the line, and then leaves the calendar as it
+ * was.
  */
 int calendar_holidays(struct calendar *calendar, const struct source *csv,
 		      struct arena *arena, struct diag *diag);
@@ -94,7 +102,7 @@ bool calendar_is_workday(const struct calendar *calendar, int64_t days);
 /* Business days in [from, to). Negative if to < from. */
 int64_t calendar_workdays(const struct calendar *calendar, int64_t from,
 			  int64_t to);
-/* The day n business days after (before, if negative) @days. */
+/* The day n business days after (before, if negative) @days; itself if 0. */
 int64_t calendar_add_workdays(const struct calendar *calendar, int64_t days,
 			      int64_t n);
 
@@ -118,7 +126,11 @@ void period_name(const struct calendar *calendar, enum calendar_unit unit,
 usec_t calendar_add_months(const struct calendar *calendar, usec_t at,
 			   int64_t months);
 
-/* RFC 3339 with offset; "2026-03-01T08:00:00+08:00". 0 or -EINVAL. */
+/*
+ * RFC 3339 with offset; "2026-03-01T08:00:00+08:00". A blank may stand for the
+ * T; below microseconds is cut off; a leap second, hour 24 and instants outside
+ * of the years 1 to 9999 (in UTC) are refused. 0 or -EINVAL.
+ */
 int time_parse_rfc3339(usec_t *ret, const char *s, size_t len);
 /* "2026-03-01" to days. 0 or -EINVAL. */
 int date_parse(int64_t *ret, const char *s, size_t len);
@@ -128,11 +140,18 @@ int date_parse(int64_t *ret, const char *s, size_t len);
  */
 int time_parse_pattern(struct civil *ret, bool *has_offset, const char *pattern,
 		       const char *s, size_t len);
-/* Seconds unless there are microseconds; offset of @zone, Z if NULL. */
+/* If @pattern has only conversions that are known; for the loader. */
+bool time_pattern_is_valid(const char *pattern);
+/*
+ * Seconds unless there are milli- or microseconds; offset of @zone, Z if NULL.
+ */
 void time_format_rfc3339(struct buf *out, usec_t at, const struct zone *zone);
 void date_format(struct buf *out, int64_t days);
 
-/* A duration as people write it: 90s 5m 24h 30d 2w are fixed; bd mo y not. */
+/*
+ * A duration as people write it: 500ms 90s 5m 24h 30d 2w are fixed, and may be
+ * put together ("1h30m"); 5bd 3mo 1y are steps of a calendar.
+ */
 enum span_unit { SPAN_FIXED, SPAN_WORKDAYS, SPAN_MONTHS };
 struct span {
 	enum span_unit unit;
@@ -141,6 +160,6 @@ struct span {
 /* 0 or -EINVAL. */
 int span_parse(struct span *ret, const char *s, size_t len);
 void span_format(struct buf *out, struct span span);
-/* @at plus (sign 1) or minus (sign -1) the span. */
+/* @at plus (sign 1) or minus (-1) the span; a fixed one needs no calendar. */
 usec_t span_add(const struct calendar *calendar, usec_t at, struct span span,
 		int sign);

@@ -1,0 +1,113 @@
+/*
+ * tocsin-broker: librdkafka's mock cluster in a process of its own.
+ *
+ * A Kafka to try things with where there is no JVM: real TCP, real protocol,
+ * groups and commits. It is no broker to keep anything in: everything is in
+ * memory, 5 MiB a partition, the oldest dropped without a word. In a process
+ * of its own, because a mock cluster shares threads with the client that made
+ * it, and latencies measured that way would be lies.
+ */
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: tocsin-broker --topics NAME:PARTITIONS[,NAME:PARTITIONS...]\n"
+	"\n"
+	"A Kafka in memory to try things with. Prints its address as the "
+	"first\n"
+	"line and runs until SIGTERM or SIGINT. Keeps 5 MiB a partition.\n"
+	"\n"
+	"example: tocsin-broker --topics fin.payments:3,fin.orders:3\n";
+
+static int create_topics(rd_kafka_mock_cluster_t *cluster, char *topics) {
+	char *rest = topics;
+
+	for (char *item; (item = strsep(&rest, ","));) {
+		char *colon = strrchr(item, ':');
+		char *end;
+		long n;
+		rd_kafka_resp_err_t err;
+
+		if (!colon) {
+			fprintf(stderr, "tocsin-broker: %s: no :PARTITIONS\n",
+				item);
+			return -1;
+		}
+		n = strtol(colon + 1, &end, 10);
+		if (*end || n < 1 || n > 1000) {
+			fprintf(stderr, "tocsin-broker: %s: 1 to 1000\n", item);
+			return -1;
+		}
+		*colon = '\0';
+		err = rd_kafka_mock_topic_create(cluster, item, (int)n, 1);
+		if (err) {
+			fprintf(stderr, "tocsin-broker: %s: %s\n", item,
+				rd_kafka_err2str(err));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	static const struct option names[] = {
+		{ "topics", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	rd_kafka_mock_cluster_t *cluster;
+	rd_kafka_t *kafka;
+	char error[256];
+	char *topics = NULL;
+	sigset_t set;
+	int c, r, received;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (c != 't')
+			return 2;
+		topics = optarg;
+	}
+	if (!topics || optind < argc) {
+		fputs(help, stderr);
+		return 2;
+	}
+
+	/* Before any thread exists, so that all of them inherit it. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	kafka = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error,
+			     sizeof(error));
+	if (!kafka) {
+		fprintf(stderr, "tocsin-broker: %s\n", error);
+		return 1;
+	}
+	cluster = rd_kafka_mock_cluster_new(kafka, 1);
+	if (!cluster) {
+		fputs("tocsin-broker: cannot listen\n", stderr);
+		rd_kafka_destroy(kafka);
+		return 1;
+	}
+	r = create_topics(cluster, topics);
+	if (!r) {
+		puts(rd_kafka_mock_cluster_bootstraps(cluster));
+		fflush(stdout);
+		sigwait(&set, &received);
+	}
+	rd_kafka_mock_cluster_destroy(cluster);
+	rd_kafka_destroy(kafka);
+	return r ? 1 : 0;
+}

@@ -1,0 +1,313 @@
+/*
+ * Produces into Kafka: key, partition and timestamp are chosen here, so a seed
+ * fills a topic with the same records in the same partitions.
+ *
+ * A mock broker keeps 5 MiB a partition and drops the oldest without a word.
+ * So with a group to pace by, nothing runs more than 2 MB a partition ahead of
+ * what that group has committed.
+ */
+#include "tool/city/city.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define AHEAD_BYTES (2 << 20)
+#define STUCK_SECONDS 120
+
+/* One partition: where it stood, and how many bytes up to each record. */
+struct part {
+	int64_t base;
+	uint32_t n, cap;
+	uint64_t *bytes; /* bytes[i]: of the records before the i-th */
+	uint64_t total;
+	int64_t committed;
+};
+
+struct producer {
+	rd_kafka_t *kafka;
+	rd_kafka_t *group; /* asks for committed offsets only */
+	struct part *parts[N_STREAMS];
+	int n_parts[N_STREAMS];
+	rd_kafka_topic_partition_list_t *all;
+	uint32_t n_failed;
+};
+
+static void delivered(rd_kafka_t *kafka, const rd_kafka_message_t *message,
+		      void *opaque) {
+	struct producer *p = opaque;
+
+	(void)kafka;
+	if (!message->err)
+		return;
+	if (!p->n_failed++)
+		fprintf(stderr, "tocsin-city: %s\n",
+			rd_kafka_err2str(message->err));
+}
+
+static rd_kafka_t *connect_as(rd_kafka_type_t type, const char *brokers,
+			      const char *group, void *opaque) {
+	static const char *const properties[][2] = {
+		{ "compression.codec", "lz4" },
+		{ "enable.idempotence", "true" },
+		{ "linger.ms", "1" },
+		{ "socket.nagle.disable", "true" },
+	};
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char error[256];
+	rd_kafka_t *ret;
+
+	if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, error,
+			      sizeof(error)))
+		goto refused;
+	if (group &&
+	    rd_kafka_conf_set(conf, "group.id", group, error, sizeof(error)))
+		goto refused;
+	for (size_t i = 0; !group && i < 4; i++)
+		if (rd_kafka_conf_set(conf, properties[i][0], properties[i][1],
+				      error, sizeof(error)))
+			goto refused;
+	rd_kafka_conf_set_opaque(conf, opaque);
+	if (!group)
+		rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	ret = rd_kafka_new(type, conf, error, sizeof(error));
+	if (ret)
+		return ret;
+refused:
+	rd_kafka_conf_destroy(conf);
+	fprintf(stderr, "tocsin-city: %s\n", error);
+	return NULL;
+}
+
+/* How many partitions a topic has and where each ends now. */
+static int look(struct producer *p, unsigned stream) {
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_topic_t *topic =
+		rd_kafka_topic_new(p->kafka, stream_topics[stream], NULL);
+	rd_kafka_resp_err_t err;
+	int n = 0;
+
+	err = rd_kafka_metadata(p->kafka, 0, topic, &metadata, 30000);
+	if (!err && metadata->topic_cnt == 1) {
+		err = metadata->topics[0].err;
+		n = metadata->topics[0].partition_cnt;
+	}
+	if (metadata)
+		rd_kafka_metadata_destroy(metadata);
+	rd_kafka_topic_destroy(topic);
+	if (err || !n) {
+		fprintf(stderr, "tocsin-city: topic %s: %s\n",
+			stream_topics[stream],
+			err ? rd_kafka_err2str(err) : "has no partition");
+		return -ENOENT;
+	}
+	p->parts[stream] = calloc((size_t)n, sizeof(struct part));
+	if (!p->parts[stream])
+		abort();
+	p->n_parts[stream] = n;
+	for (int i = 0; i < n; i++) {
+		struct part *part = &p->parts[stream][i];
+		int64_t low;
+
+		err = rd_kafka_query_watermark_offsets(
+			p->kafka, stream_topics[stream], i, &low, &part->base,
+			30000);
+		if (err) {
+			fprintf(stderr, "tocsin-city: %s\n",
+				rd_kafka_err2str(err));
+			return -EIO;
+		}
+		part->committed = part->base;
+		rd_kafka_topic_partition_list_add(p->all, stream_topics[stream],
+						  i);
+	}
+	return 0;
+}
+
+static void note(struct part *part, size_t len) {
+	if (part->n == part->cap) {
+		part->cap = part->cap ? part->cap * 2 : 1024;
+		part->bytes = reallocarray(part->bytes, part->cap,
+					   sizeof(*part->bytes));
+		if (!part->bytes)
+			abort();
+	}
+	part->bytes[part->n++] = part->total;
+	part->total += len;
+}
+
+static uint64_t ahead(const struct part *part) {
+	int64_t read = part->committed - part->base;
+
+	if (read >= part->n)
+		return 0;
+	return part->total - part->bytes[read < 0 ? 0 : read];
+}
+
+static void ask_committed(struct producer *p) {
+	if (rd_kafka_committed(p->group, p->all, 5000))
+		return;
+	for (int i = 0; i < p->all->cnt; i++) {
+		rd_kafka_topic_partition_t *at = &p->all->elems[i];
+
+		for (unsigned s = 0; s < N_STREAMS; s++)
+			if (!strcmp(at->topic, stream_topics[s]) &&
+			    at->offset >= 0)
+				p->parts[s][at->partition].committed =
+					at->offset;
+	}
+}
+
+static int64_t now_msec(void) {
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void sleep_msec(int64_t msec) {
+	nanosleep(&(struct timespec){ .tv_sec = msec / 1000,
+				      .tv_nsec = msec % 1000 * 1000000 },
+		  NULL);
+}
+
+static int wait_for_reader(struct producer *p, struct part *part) {
+	int64_t since = now_msec();
+	int64_t seen = part->committed;
+
+	if (!p->group || ahead(part) < AHEAD_BYTES)
+		return 0;
+	rd_kafka_flush(p->kafka, 10000);
+	for (;;) {
+		ask_committed(p);
+		if (ahead(part) < AHEAD_BYTES / 2)
+			return 0;
+		if (part->committed != seen) {
+			seen = part->committed;
+			since = now_msec();
+		}
+		if (now_msec() - since > STUCK_SECONDS * 1000) {
+			fprintf(stderr,
+				"tocsin-city: nobody has read for %d s\n",
+				STUCK_SECONDS);
+			return -ETIMEDOUT;
+		}
+		sleep_msec(10);
+	}
+}
+
+static uint32_t partition_of(const char *key, size_t len, int n) {
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)key[i]) * 16777619u;
+	return hash % (uint32_t)n;
+}
+
+static int send_one(struct producer *p, const struct city *city, uint32_t i,
+		    struct buf *key, struct buf *json) {
+	const struct event *event = &city->events[i];
+	uint32_t partition;
+	struct part *part;
+	int r;
+
+	buf_reset(key);
+	buf_reset(json);
+	event_key(key, event);
+	event_json(json, city, i);
+	partition =
+		partition_of(key->data, key->len, p->n_parts[event->stream]);
+	part = &p->parts[event->stream][partition];
+	r = wait_for_reader(p, part);
+	if (r < 0)
+		return r;
+	note(part, json->len);
+	for (;;) {
+		rd_kafka_resp_err_t err = rd_kafka_producev(
+			p->kafka,
+			RD_KAFKA_V_TOPIC(stream_topics[event->stream]),
+			RD_KAFKA_V_PARTITION((int32_t)partition),
+			RD_KAFKA_V_KEY(key->data, key->len),
+			RD_KAFKA_V_VALUE(json->data, json->len),
+			RD_KAFKA_V_TIMESTAMP(event->arrival * 1000),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_END);
+
+		if (!err)
+			return 0;
+		if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+			fprintf(stderr, "tocsin-city: %s\n",
+				rd_kafka_err2str(err));
+			return -EIO;
+		}
+		rd_kafka_poll(p->kafka, 10);
+	}
+}
+
+static int send_all(struct producer *p, const struct city *city,
+		    unsigned seconds) {
+	struct buf key = { 0 }, json = { 0 };
+	int64_t start = now_msec();
+	int64_t today = 0;
+	int r = 0;
+
+	for (uint32_t n = 0; n < city->n && !r; n++) {
+		const struct event *event = &city->events[city->order[n]];
+		int64_t due = start + (int64_t)seconds * 1000 * n / city->n;
+
+		/* A day is complete in every topic before the next begins. */
+		if (event->arrival / 86400 != today) {
+			today = event->arrival / 86400;
+			rd_kafka_flush(p->kafka, 10000);
+			if (due > now_msec())
+				sleep_msec(due - now_msec());
+		}
+		r = send_one(p, city, city->order[n], &key, &json);
+		if (!(n & 1023))
+			rd_kafka_poll(p->kafka, 0);
+	}
+	buf_free(&key);
+	buf_free(&json);
+	if (rd_kafka_flush(p->kafka, 60000) || p->n_failed) {
+		fprintf(stderr, "tocsin-city: %u records were not delivered\n",
+			p->n_failed);
+		return r < 0 ? r : -EIO;
+	}
+	return r;
+}
+
+int city_produce(const struct city *city, const struct produce_options *how) {
+	struct producer p = { 0 };
+	int r = -EINVAL;
+
+	p.all = rd_kafka_topic_partition_list_new(16);
+	p.kafka = connect_as(RD_KAFKA_PRODUCER, how->brokers, NULL, &p);
+	if (p.kafka && how->pace_group) {
+		p.group = connect_as(RD_KAFKA_CONSUMER, how->brokers,
+				     how->pace_group, &p);
+		if (!p.group)
+			goto out;
+	}
+	if (!p.kafka)
+		goto out;
+	r = 0;
+	for (unsigned s = 0; s < N_STREAMS && !r; s++)
+		r = look(&p, s);
+	if (!r)
+		r = send_all(&p, city, how->seconds);
+out:
+	if (p.group)
+		rd_kafka_destroy(p.group);
+	if (p.kafka)
+		rd_kafka_destroy(p.kafka);
+	rd_kafka_topic_partition_list_destroy(p.all);
+	for (unsigned s = 0; s < N_STREAMS; s++) {
+		for (int i = 0; i < p.n_parts[s]; i++)
+			free(p.parts[s][i].bytes);
+		free(p.parts[s]);
+	}
+	return r;
+}

@@ -1,0 +1,84 @@
+/*
+ * Decoder, inside: from bytes to raw texts, from raw texts to values.
+ *
+ * Three ways lead to the raw texts of the fields that are read: walk.c (any
+ * JSON), shape.c (JSON that looks like the document before it) and csv.c. One
+ * way leads on, field.c, so a field means the same however it arrived.
+ */
+#pragma once
+
+#include "event/event.h"
+#include "event/simdjson.h"
+
+enum raw_kind {
+	RAW_ABSENT,
+	RAW_NULL,
+	RAW_STRING,  /* between the quotes, no escapes */
+	RAW_ESCAPED, /* between the quotes, with escapes */
+	RAW_NUMBER,
+	RAW_TRUE,
+	RAW_FALSE,
+	RAW_ARRAY, /* with its brackets */
+	RAW_OBJECT,
+	RAW_CELL /* of CSV, quotes taken off */
+};
+
+struct raw {
+	const char *s;
+	uint32_t len;
+	uint8_t kind; /* enum raw_kind */
+};
+
+/* A step of a path. Children of a node stand side by side. */
+struct path_node {
+	const char *key;
+	uint32_t len;
+	uint32_t first_child, n_children;
+	int32_t raw;        /* what ends here is read into it; -1: nothing */
+	const char *detail; /* the field below that is named in complaints */
+	uint64_t seen;      /* number of the last document that had it */
+};
+
+/* A field that is read; fields with the same path share a raw. */
+struct wanted {
+	const struct field *field;
+	uint32_t raw;
+};
+
+struct shape;
+
+struct decoder {
+	const struct stream *stream;
+	uint64_t seed;
+	size_t max_bytes;
+	struct arena arena; /* of all below */
+	struct wanted *wanted;
+	size_t n_wanted;
+	struct path_node *nodes; /* the first is the root */
+	size_t n_nodes;
+	struct raw *raws; /* of the document at hand */
+	size_t n_raws;
+	uint64_t document; /* number of the one at hand */
+	struct json_index *index;
+	struct shape *shape;
+	/* CSV: column → raw, -1: not read; NULL: no header was given. */
+	int32_t *columns;
+	size_t n_columns;
+	/* The last bare date, as a day's rows tend to stand together. */
+	int64_t day;
+	usec_t day_start;
+};
+
+/* walk.c: the raws of any JSON document; @detail of a refusal. */
+enum refusal walk_document(struct decoder *decoder, const char *text,
+			   size_t len, struct arena *scratch,
+			   const char **detail);
+/* csv.c: the raws of one row. */
+enum refusal csv_row(struct decoder *decoder, const char *text, size_t len,
+		     struct arena *scratch);
+/* field.c: the value of a raw that is not absent or null. */
+enum refusal field_value(struct decoder *decoder, const struct field *field,
+			 const struct raw *raw, struct arena *arena,
+			 struct value *ret);
+/* The plain text of a string or cell, or the raw text of all else. */
+struct value raw_text(const struct raw *raw, struct arena *arena);

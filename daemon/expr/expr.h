@@ -32,8 +32,8 @@ enum expr_dep {
 };
 
 struct expr_context {
-	usec_t now;            /* tables as of now: what needs now, a measure … */
-	usec_t event_time;     /* tables as of the event: what needs only it */
+	usec_t now;        /* tables as of now: what needs now, a measure … */
+	usec_t event_time; /* tables as of the event: what needs only it */
 	struct arena *scratch; /* for the second evaluator; batch lifetime */
 };
 
@@ -41,9 +41,10 @@ struct expr_context {
 struct expr_name {
 	enum { NAME_SLOT, NAME_CONST, NAME_TREE } how;
 	struct type type;
-	uint16_t slot;               /* NAME_SLOT: index into the frame */
-	struct value constant;       /* NAME_CONST */
-	const struct expr_ast *tree; /* NAME_TREE: put in place (let, macro, param) */
+	uint16_t slot;         /* NAME_SLOT: index into the frame */
+	struct value constant; /* NAME_CONST */
+	const struct expr_ast
+		*tree; /* NAME_TREE: put in place (let, macro, param) */
 	unsigned deps;
 };
 
@@ -134,8 +135,8 @@ int expr_clauses(struct expr_clause **ret, size_t *n, struct arena *arena,
 /* The tree as canonical text: what identity hashes and --expand print. */
 void expr_print(struct buf *out, const struct expr_ast *ast);
 /* A tree of one literal (for params): its text is kept, so money is exact. */
-struct expr_ast *expr_literal(struct arena *arena, const char *text,
-			      size_t len, bool is_string, struct place place);
+struct expr_ast *expr_literal(struct arena *arena, const char *text, size_t len,
+			      bool is_string, struct place place);
 
 /*
  * For `tocsin eval` and the conformance suite: names are the members of a JSON

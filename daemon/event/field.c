@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "event/decoder.h"
@@ -127,8 +126,6 @@ static enum refusal double_value(const struct decoder *decoder,
 	}
 	if (number_parse_double(&d, s, len) < 0)
 		return REFUSED_BAD_NUMBER;
-	if (!isfinite(d))
-		return REFUSED_OVERFLOW;
 	*ret = value_double(d);
 	return REFUSED_NOT;
 }

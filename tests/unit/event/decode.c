@@ -1,0 +1,502 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "event/decoder.h"
+
+/* A stream, its decoder, and the event that was decoded last. */
+struct bench {
+	struct arena arena, batch;
+	struct calendar calendar;
+	struct field fields[16];
+	struct stream stream;
+	struct decoder *decoder;
+	struct event event;
+	struct value slots[16];
+};
+
+static struct type type_of(uint8_t kind, bool optional) {
+	return (struct type){ .kind = kind, .optional = optional };
+}
+
+static struct field *add(struct bench *bench, const char *name,
+			 const char *path, struct type type) {
+	struct field *field = &bench->fields[bench->stream.n_fields++];
+
+	*field = (struct field){
+		.name = name,
+		.path = path,
+		.type = type,
+		.used = true,
+		.slot = bench->stream.n_slots++,
+	};
+	return field;
+}
+
+static struct type money(void) {
+	struct type type = type_of(KIND_MONEY, false);
+
+	type.unit = (uint16_t)currency_find("CNY", 3);
+	return type;
+}
+
+/* Payments, as a department might write them. */
+static void bench_init(struct bench *bench) {
+	static const char *const kinds[] = { "wage", "works" };
+	struct type enumeration = type_of(KIND_STRING, true);
+	struct type list = type_of(KIND_LIST, true);
+	struct field *id, *unused;
+
+	memset(bench, 0, sizeof(*bench));
+	assert_int_equal(calendar_init(&bench->calendar, "cn", "Asia/Shanghai",
+				       &bench->arena),
+			 0);
+	bench->stream.name = "payments";
+	bench->stream.calendar = &bench->calendar;
+	bench->stream.fields = bench->fields;
+	bench->stream.time =
+		add(bench, "paid_at", "/paid_at", type_of(KIND_TIMESTAMP, 0));
+	id = add(bench, "no", "/no", type_of(KIND_STRING, false));
+	bench->stream.id = id;
+	add(bench, "amount", "/pay/amt", money());
+	add(bench, "count", "/count", type_of(KIND_INT, true));
+	enumeration.names = kinds;
+	enumeration.n_names = 2;
+	add(bench, "kind", "/kind", enumeration);
+	list.elem = KIND_STRING;
+	add(bench, "tags", "/tags", list);
+	add(bench, "share", "/share", type_of(KIND_DOUBLE, true));
+	add(bench, "open", "/open", type_of(KIND_BOOL, true));
+	add(bench, "due", "/due", type_of(KIND_DATE, true));
+	add(bench, "memo", "/a~1b", type_of(KIND_STRING, true));
+	unused = add(bench, "unread", "/unread", type_of(KIND_INT, false));
+	unused->used = false;
+	bench->stream.n_slots--;
+}
+
+static void start(struct bench *bench) {
+	assert_int_equal(decoder_new(&bench->decoder, &bench->stream, 7), 0);
+}
+
+static void bench_free(struct bench *bench) {
+	decoder_free(bench->decoder);
+	arena_free(&bench->arena);
+	arena_free(&bench->batch);
+}
+
+/* From memory that ends where it ends, so that ASan sees more. */
+static enum refusal decode_bytes(struct bench *bench, const char *text,
+				 size_t len) {
+	char *copy = malloc(len ? len : 1);
+
+	memcpy(copy, text, len);
+	arena_reset(&bench->batch);
+	bench->event = (struct event){ .stream = &bench->stream };
+	decoder_decode(bench->decoder, &bench->event, copy, len, false,
+		       &bench->batch);
+	/* Strings borrow from the payload: give them a longer life. */
+	for (size_t i = 0; !bench->event.refusal && i < bench->stream.n_slots;
+	     i++) {
+		struct value v = bench->event.slots[i];
+
+		if (v.kind == KIND_STRING)
+			v.s = arena_strndup(&bench->arena, v.s, v.len);
+		bench->slots[i] = v;
+	}
+	free(copy);
+	return bench->event.refusal;
+}
+
+static enum refusal decode(struct bench *bench, const char *text) {
+	return decode_bytes(bench, text, strlen(text));
+}
+
+static const struct value *slot(const struct bench *bench, const char *name) {
+	return &bench->slots[stream_field(&bench->stream, name)->slot];
+}
+
+static void assert_text(const struct bench *bench, const char *name,
+			const char *want) {
+	const struct value *v = slot(bench, name);
+
+	assert_int_equal(v->kind, KIND_STRING);
+	assert_int_equal(v->len, strlen(want));
+	assert_memory_equal(v->s, want, v->len);
+}
+
+#define HEAD "{\"paid_at\":\"2026-03-01T08:00:00+08:00\",\"no\":\"p1\","
+#define PAY "\"pay\":{\"amt\":970000.00}"
+#define MARCH_1 (INT64_C(1772323200) * USEC_PER_SEC) /* 00:00 UTC */
+
+static void reads_each_type_from_its_own_place(void **state) {
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_int_equal(
+		decode(&bench, HEAD PAY
+		       ",\"count\":3,\"kind\":\"works\",\"tags\":[\"a\","
+		       " \"\\u4e2d,\" ],\"share\":0.25,\"open\":true,"
+		       "\"due\":\"2026-03-07\",\"a/b\":\"x\\ny\"}"),
+		REFUSED_NOT);
+	assert_int_equal(bench.event.time, MARCH_1);
+	assert_text(&bench, "no", "p1");
+	assert_int_equal(slot(&bench, "amount")->kind, KIND_MONEY);
+	assert_int_equal(slot(&bench, "amount")->i, 97000000);
+	assert_int_equal(slot(&bench, "count")->i, 3);
+	assert_text(&bench, "kind", "works");
+	assert_int_equal(slot(&bench, "tags")->len, 2);
+	assert_true(slot(&bench, "share")->d == 0.25);
+	assert_true(value_is_true(*slot(&bench, "open")));
+	assert_int_equal(slot(&bench, "due")->i, 20519);
+	assert_text(&bench, "memo", "x\ny");
+	bench_free(&bench);
+}
+
+static void leaves_missing_what_is_absent_or_null(void **state) {
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_int_equal(decode(&bench, HEAD PAY ",\"count\":null}"),
+			 REFUSED_NOT);
+	assert_int_equal(slot(&bench, "count")->kind, KIND_MISSING);
+	assert_int_equal(slot(&bench, "count")->reason, MISSING_FIELD);
+	assert_int_equal(slot(&bench, "kind")->kind, KIND_MISSING);
+	assert_int_equal(decode(&bench, HEAD "\"pay\":{}}"),
+			 REFUSED_MISSING_FIELD);
+	assert_string_equal(bench.event.detail, "amount");
+	assert_int_equal(decode(&bench, HEAD "\"pay\":null}"),
+			 REFUSED_MISSING_FIELD);
+	bench_free(&bench);
+}
+
+/* Each with one thing that is wrong, and the reason it gets. */
+static const struct {
+	const char *text;
+	enum refusal refusal;
+	const char *detail;
+} bad[] = {
+	{ "", REFUSED_EMPTY, NULL },
+	{ "  ", REFUSED_NOT_JSON, NULL },
+	{ "null", REFUSED_NOT_JSON, NULL },
+	{ "[]", REFUSED_NOT_JSON, NULL },
+	{ "amount=3", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY, REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY "}}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY "} {}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",\"x\":01}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",\"x\":[1,{\"y\":tru}]}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",\"x\":\"\\q\"}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",\"x\":\"a\nb\"}", REFUSED_NOT_JSON, NULL },
+	{ HEAD PAY ",\"x\":\"\xc3\x28\"}", REFUSED_NOT_UTF8, NULL },
+	{ HEAD PAY ",\"no\":\"p2\"}", REFUSED_DUPLICATE_KEY, "no" },
+	{ HEAD PAY ",\"n\\u006f\":\"p2\"}", REFUSED_DUPLICATE_KEY, "no" },
+	{ HEAD PAY ",\"pay\":{}}", REFUSED_DUPLICATE_KEY, "amount" },
+	{ HEAD "\"pay\":{\"amt\":1,\"amt\":1}}", REFUSED_DUPLICATE_KEY,
+	  "amount" },
+	{ HEAD "\"pay\":{\"amt\":true}}", REFUSED_WRONG_TYPE, "amount" },
+	{ HEAD "\"pay\":{\"amt\":[1]}}", REFUSED_WRONG_TYPE, "amount" },
+	{ HEAD "\"pay\":{\"amt\":\"1o\"}}", REFUSED_BAD_NUMBER, "amount" },
+	{ HEAD "\"pay\":{\"amt\":\"\"}}", REFUSED_BAD_NUMBER, "amount" },
+	{ HEAD "\"pay\":{\"amt\":1.001}}", REFUSED_TOO_MANY_DIGITS, "amount" },
+	{ HEAD "\"pay\":{\"amt\":1e20}}", REFUSED_OVERFLOW, "amount" },
+	{ HEAD "\"pay\":{\"amt\":92233720368547758.08}}", REFUSED_OVERFLOW,
+	  "amount" },
+	{ HEAD PAY ",\"count\":1.5}", REFUSED_BAD_NUMBER, "count" },
+	{ HEAD PAY ",\"count\":\"1\"}", REFUSED_WRONG_TYPE, "count" },
+	{ HEAD PAY ",\"count\":9223372036854775808}", REFUSED_OVERFLOW,
+	  "count" },
+	{ HEAD PAY ",\"share\":1e400}", REFUSED_BAD_NUMBER, "share" },
+	{ HEAD PAY ",\"share\":\"1\"}", REFUSED_WRONG_TYPE, "share" },
+	{ HEAD PAY ",\"kind\":\"Works\"}", REFUSED_BAD_ENUM, "kind" },
+	{ HEAD PAY ",\"open\":1}", REFUSED_WRONG_TYPE, "open" },
+	{ HEAD PAY ",\"due\":\"2026-02-30\"}", REFUSED_BAD_TIME, "due" },
+	{ HEAD PAY ",\"tags\":\"a\"}", REFUSED_WRONG_TYPE, "tags" },
+	{ HEAD PAY ",\"tags\":[\"a\",1]}", REFUSED_WRONG_TYPE, "tags" },
+	{ HEAD PAY ",\"tags\":[[\"a\"]]}", REFUSED_WRONG_TYPE, "tags" },
+	{ HEAD PAY ",\"tags\":[null]}", REFUSED_WRONG_TYPE, "tags" },
+	{ "{\"no\":\"p\"," PAY "}", REFUSED_MISSING_FIELD, "paid_at" },
+	{ "{\"no\":7," PAY ",\"paid_at\":\"2026-03-01\"}", REFUSED_WRONG_TYPE,
+	  "no" },
+	{ "{\"no\":\"p\"," PAY ",\"paid_at\":20260301}", REFUSED_WRONG_TYPE,
+	  "paid_at" },
+	{ "{\"no\":\"p\"," PAY ",\"paid_at\":\"0000-01-01\"}", REFUSED_BAD_TIME,
+	  "paid_at" },
+	{ "{\"no\":\"p\"," PAY ",\"paid_at\":\"2026-03-01T08:00:00\"}",
+	  REFUSED_BAD_TIME, "paid_at" },
+	{ "{\"no\":\"p\"," PAY ",\"paid_at\":\"0001-01-01T00:00:00+08:00\"}",
+	  REFUSED_BAD_TIME, "paid_at" },
+};
+
+static void refuses_each_fault_by_its_name(void **state) {
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		enum refusal got = decode(&bench, bad[i].text);
+
+		if (got != bad[i].refusal)
+			fail_msg("%s: %s", bad[i].text, refusal_name(got));
+		if (bad[i].detail)
+			assert_string_equal(bench.event.detail, bad[i].detail);
+		assert_int_equal(bench.event.time, 0);
+		/* A good one after it is as good as ever. */
+		assert_int_equal(decode(&bench, HEAD PAY "}"), REFUSED_NOT);
+	}
+	bench_free(&bench);
+}
+
+static void refuses_what_is_too_large_or_too_deep(void **state) {
+	static const char head[] = HEAD PAY ",\"x\":";
+	struct bench bench;
+	char *text = calloc(1, 40000);
+	size_t n = sizeof(head) - 1;
+
+	(void)state;
+	bench_init(&bench);
+	bench.stream.max_bytes = 30000;
+	start(&bench);
+	memcpy(text, head, n);
+	memset(text + n, '[', 10000);
+	memset(text + n + 10000, ']', 10000);
+	memcpy(text + n + 20000, "}", 1);
+	assert_int_equal(decode_bytes(&bench, text, n + 20001),
+			 REFUSED_TOO_DEEP);
+	/* The object is one, 63 more are allowed. */
+	memset(text + n + 63, ']', 63);
+	memcpy(text + n + 126, "}", 1);
+	assert_int_equal(decode_bytes(&bench, text, n + 127), REFUSED_NOT);
+	memset(text + n, '[', 64);
+	memset(text + n + 64, ']', 64);
+	memcpy(text + n + 128, "}", 1);
+	assert_int_equal(decode_bytes(&bench, text, n + 129), REFUSED_TOO_DEEP);
+	memset(text + n, ' ', 30000);
+	assert_int_equal(decode_bytes(&bench, text, 30001), REFUSED_TOO_LARGE);
+	assert_int_equal(decode_bytes(&bench, HEAD "\0", sizeof(HEAD)),
+			 REFUSED_NOT_JSON);
+	free(text);
+	bench_free(&bench);
+}
+
+static void reads_amounts_in_the_marks_of_the_stream(void **state) {
+	static const char *const signs[] = { "¥", "CNY", NULL };
+	static const struct {
+		const char *text;
+		int64_t minor;
+	} cases[] = {
+		{ "\"1.234.567,89\"", 123456789 },
+		{ "\"(12,00)\"", -1200 },
+		{ "\"12-\"", -1200 },
+		{ "\"¥ 5\"", 500 },
+		{ "\"\\u00a55\"", 500 },
+		{ "-7.5", -750 },
+		{ "1e3", 100000 },
+		{ "100.000", 10000 },
+	};
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench.stream.numbers = (struct number_format){
+		.decimal = ',',
+		.thousands = { '.', ' ' },
+		.signs = signs,
+		.parentheses = true,
+		.trailing_minus = true,
+	};
+	start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), HEAD "\"pay\":{\"amt\":%s}}",
+			 cases[i].text);
+		if (decode(&bench, text) != REFUSED_NOT)
+			fail_msg("%s: %s", text,
+				 refusal_name(bench.event.refusal));
+		assert_int_equal(slot(&bench, "amount")->i, cases[i].minor);
+	}
+	bench_free(&bench);
+}
+
+static void reads_time_in_each_form(void **state) {
+	static const struct {
+		enum time_form form;
+		const char *pattern, *text;
+		usec_t want;
+	} cases[] = {
+		{ TIME_RFC3339, NULL, "\"2026-03-01T00:00:00Z\"", MARCH_1 },
+		{ TIME_RFC3339, NULL, "\"2026-03-01\"",
+		  MARCH_1 - 8 * USEC_PER_HOUR },
+		{ TIME_DATE, NULL, "\"2026-03-01\"",
+		  MARCH_1 - 8 * USEC_PER_HOUR },
+		{ TIME_EPOCH_S, NULL, "1772323200", MARCH_1 },
+		{ TIME_EPOCH_S, NULL, "1772323200.5", MARCH_1 + 500000 },
+		{ TIME_EPOCH_S, NULL, "\"1772323200\"", MARCH_1 },
+		{ TIME_EPOCH_MS, NULL, "1772323200001", MARCH_1 + 1000 },
+		{ TIME_PATTERN, "%d/%m/%Y %H:%M", "\"01/03/2026 08:00\"",
+		  MARCH_1 },
+		{ TIME_PATTERN, "%Y%m%d%H%M%S%z", "\"20260301000000+0000\"",
+		  MARCH_1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bench bench;
+		char text[256];
+
+		bench_init(&bench);
+		bench.fields[0].time_form = cases[i].form;
+		bench.fields[0].time_pattern = cases[i].pattern;
+		start(&bench);
+		snprintf(text, sizeof(text),
+			 "{\"paid_at\":%s,\"no\":\"p\"," PAY "}",
+			 cases[i].text);
+		if (decode(&bench, text) != REFUSED_NOT)
+			fail_msg("%s: %s", text,
+				 refusal_name(bench.event.refusal));
+		if (bench.event.time != cases[i].want)
+			fail_msg("%s: %lld", text, (long long)bench.event.time);
+		bench_free(&bench);
+	}
+}
+
+static void tells_content_from_identity(void **state) {
+	struct bench bench;
+	struct event first;
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	decode(&bench, HEAD PAY "}");
+	first = bench.event;
+	decode(&bench, HEAD PAY ", \"count\": 2}");
+	assert_memory_equal(&first.id, &bench.event.id, sizeof(first.id));
+	assert_int_not_equal(first.payload_hash, bench.event.payload_hash);
+	decode(&bench, HEAD PAY "}");
+	assert_int_equal(first.payload_hash, bench.event.payload_hash);
+	bench_free(&bench);
+}
+
+static void reads_rows_under_a_header(void **state) {
+	static const char header[] =
+		"\xef\xbb\xbfno,memo,amount,paid_at,x,count,tags\r\n";
+	struct bench bench;
+	struct buf why = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_int_equal(decoder_csv_header(bench.decoder, header,
+					    sizeof(header) - 1, &why),
+			 0);
+	assert_int_equal(
+		decode(&bench,
+		       "p1,\"a, \"\"b\"\"\n\",12.5,2026-03-01,,,u|v\r\n"),
+		REFUSED_NOT);
+	assert_text(&bench, "memo", "a, \"b\"\n");
+	assert_int_equal(slot(&bench, "amount")->i, 1250);
+	assert_int_equal(slot(&bench, "count")->kind, KIND_MISSING);
+	assert_int_equal(slot(&bench, "tags")->len, 2);
+	assert_int_equal(decode(&bench, "p1,,1,2026-03-01,,"), REFUSED_BAD_ROW);
+	assert_int_equal(decode(&bench, "p1,,1,2026-03-01,,,,"),
+			 REFUSED_BAD_ROW);
+	assert_int_equal(decode(&bench, "p1,\"x,1,2026-03-01,,,"),
+			 REFUSED_BAD_ROW);
+	assert_int_equal(decode(&bench, "p1,x\"y\",1,2026-03-01,,,"),
+			 REFUSED_BAD_ROW);
+	assert_int_equal(decode(&bench, "p1,\"x\"y,1,2026-03-01,,,"),
+			 REFUSED_BAD_ROW);
+	assert_int_equal(decode(&bench, "p1,\xff,1,2026-03-01,,,"),
+			 REFUSED_NOT_UTF8);
+	assert_int_equal(decode(&bench, "p1,,,2026-03-01,,,"),
+			 REFUSED_MISSING_FIELD);
+	buf_free(&why);
+	bench_free(&bench);
+}
+
+static void names_the_columns_that_a_header_lacks(void **state) {
+	struct bench bench;
+	struct buf why = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_int_not_equal(
+		decoder_csv_header(bench.decoder, "paid_at,memo", 12, &why), 0);
+	assert_string_equal(buf_cstr(&why),
+			    "no column for the field `no`, `amount`");
+	buf_reset(&why);
+	assert_int_not_equal(
+		decoder_csv_header(bench.decoder, "no,no", 5, &why), 0);
+	assert_string_equal(buf_cstr(&why), "two columns are the field `no`");
+	buf_free(&why);
+	bench_free(&bench);
+}
+
+/* A reader of its own for chance, so that a failure can be run again. */
+static uint64_t next_random(uint64_t *state) {
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static void survives_documents_that_were_damaged(void **state) {
+	static const char good[] = HEAD PAY
+		",\"count\":3,\"kind\":\"works\",\"tags\":[\"a\",\"中\\n\""
+		"],\"share\":0.25,\"open\":true,\"due\":\"2026-03-07\""
+		",\"a/b\":\"x\\ud83d\\ude00y\",\"deep\":[{\"x\":[[]]}]}";
+	struct bench bench;
+	uint64_t seed = 1;
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_int_equal(decode(&bench, good), REFUSED_NOT);
+	for (int i = 0; i < 50000; i++) {
+		char text[sizeof(good)];
+		size_t len = sizeof(good) - 1;
+
+		memcpy(text, good, sizeof(good));
+		for (uint64_t n = next_random(&seed) % 4; n < 4; n++) {
+			uint64_t r = next_random(&seed);
+
+			text[r % len] = r & 0x10000 ? (char)(r >> 32)
+						    : good[(r >> 32) % len];
+		}
+		if (next_random(&seed) % 4 == 0)
+			len = next_random(&seed) % len;
+		decode_bytes(&bench, text, len);
+	}
+	bench_free(&bench);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_each_type_from_its_own_place),
+		cmocka_unit_test(leaves_missing_what_is_absent_or_null),
+		cmocka_unit_test(refuses_each_fault_by_its_name),
+		cmocka_unit_test(refuses_what_is_too_large_or_too_deep),
+		cmocka_unit_test(reads_amounts_in_the_marks_of_the_stream),
+		cmocka_unit_test(reads_time_in_each_form),
+		cmocka_unit_test(tells_content_from_identity),
+		cmocka_unit_test(reads_rows_under_a_header),
+		cmocka_unit_test(names_the_columns_that_a_header_lacks),
+		cmocka_unit_test(survives_documents_that_were_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

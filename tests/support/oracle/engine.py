@@ -513,6 +513,9 @@ class Oracle:
             key=lambda rule: rule.full.encode())
         self._mark_used_fields()
         self.out = []
+        self.open = {}  # alert -> its last transition, while that is open
+        self.known = {}  # id in Redis -> alert, for the seam
+        self.seam_out = []
         self.kept = self.refused = self.duplicate = 0
         self.late = 0
         self.refusals = {}
@@ -643,6 +646,33 @@ class Oracle:
             self.raise_watermark(self.greatest_of_all)
         elif kind != "went_on":
             raise Unsupported(f"decision {kind}")
+
+    def seam(self, line):
+        """What must be said so that Redis holds what is open here.
+
+        What came before was not published. The order of what is said is by
+        id, which the oracle does not know: it is compared as a set.
+        """
+        there = {}
+        for record in line["open"]:
+            alert = self.known.get(record["id"], record["id"])
+            there[alert] = record
+        for alert, record in there.items():
+            here = self.open.get(alert)
+            if here is None:
+                self.seam_out.append((alert, "withdrawn", record["level"],
+                                      record["rev"] + 1))
+                continue
+            here["life"].revision = record["rev"]
+            if here["level"] != record["level"]:
+                here["life"].revision += 1
+                self.seam_out.append((alert, "amended", here["level"],
+                                      record["rev"] + 1))
+        for alert, here in self.open.items():
+            if alert not in there:
+                here["life"].revision = 1
+                self.seam_out.append((alert, "fired", here["level"], 1))
+        self.out = []
 
     # -- folding -------------------------------------------------------
 
@@ -887,7 +917,7 @@ class Oracle:
     def _emit(self, rule, key, period, life, change, why, level, scope, now,
               event, state, is_open):
         life.revision = 1 if change == "fired" else life.revision + 1
-        self.out.append({
+        transition = {
             "rule": rule.full, "key": key.values, "by": rule.by,
             "period": rule.calendar.name(rule.unit, period)
             if period else None,
@@ -898,8 +928,12 @@ class Oracle:
             "event": event.event.coordinates if event else None,
             "at": event.time if event else now,
             "now": now, "watermark": self.watermark,
-            "values": transition_values(rule, scope),
-        })
+            "values": transition_values(rule, scope), "life": life,
+        }
+        self.out.append(transition)
+        self.open.pop(transition["alert"], None)
+        if is_open:
+            self.open[transition["alert"]] = transition
 
     # -- timers --------------------------------------------------------
 

@@ -1,0 +1,48 @@
+"""The shipped rules on real Kafka and real Redis, held against the oracle."""
+
+import unittest
+
+from support import run_of
+from support.town import Town
+from support.world import World
+
+
+class SixRules(unittest.TestCase):
+    def test_what_was_there_before_the_start_is_read_in_order_of_time(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            with run_of.producer() as producer:
+                Town(1).produce(producer, world.prefix)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            self.assertGreater(len(run_of.check(world, daemon)), 50)
+
+    def test_what_comes_while_it_runs_is_taken_as_it_comes(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            daemon = world.daemon().wait_ready()
+            town = Town(2)
+            step = len(town.items) // 8
+            with run_of.producer() as producer:
+                for begin in range(0, len(town.items), step):
+                    town.produce(producer, world.prefix, begin, begin + step)
+                    run_of.wait_taken(world, daemon)
+            run_of.take_all_and_stop(world, daemon)
+            self.assertGreater(len(run_of.check(world, daemon)), 50)
+
+    def test_a_second_run_over_the_same_topics_adds_nothing(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            with run_of.producer() as producer:
+                Town(3).produce(producer, world.prefix)
+            first = world.daemon()
+            run_of.take_all_and_stop(world, first)
+            with world.redis.connect() as redis:
+                before = run_of.stream(redis)
+                second = world.daemon().wait_ready()
+                self.assertEqual(second.stop(), 0)
+                self.assertEqual(run_of.stream(redis), before)
+            run_of.check(world, second)

@@ -1,0 +1,121 @@
+"""Records of alerts, held against the oracle's transitions one by one."""
+
+import hashlib
+import json
+import re
+
+from support.oracle.events import parse_time
+from support.oracle.expr import Money
+
+_TAIL = re.compile(rb',"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"}$')
+
+
+def chain(documents, prev="0" * 64):
+    """Recomputes the chain of hashes; the last hash.
+
+    hash = SHA-256 over the 64 digits of the hash before and the document
+    without its two hashes.
+    """
+    for number, document in enumerate(documents, 1):
+        found = _TAIL.search(document)
+        if not found:
+            raise AssertionError(f"record {number} has no hashes at its end: "
+                                 f"{document[-200:]!r}")
+        if found[1].decode() != prev:
+            raise AssertionError(f"record {number} follows {found[1]}, "
+                                 f"not {prev}")
+        body = document[:found.start()] + b"}"
+        hashed = hashlib.sha256(prev.encode() + body).hexdigest()
+        if hashed != found[2].decode():
+            raise AssertionError(f"record {number}: the hash is {hashed}")
+        prev = hashed
+    return prev
+
+
+def _value(value):
+    """As a record writes it: money and large integers as text."""
+    if isinstance(value, Money):
+        return value.text()
+    if isinstance(value, int) and abs(value) > 2 ** 53:
+        return str(value)
+    return value
+
+
+def _same(wanted, got):
+    wanted = _value(wanted)
+    if isinstance(wanted, float) and isinstance(got, (int, float)):
+        return abs(wanted - got) <= 1e-9 * max(abs(wanted), abs(got), 1e-9)
+    return wanted == got
+
+
+def _masked(wanted, got):
+    """A masked field shows at most its last four letters."""
+    return wanted == got or (isinstance(got, str) and got[-4:] ==
+                             str(wanted)[-4:] and got != wanted)
+
+
+def _key(transition):
+    return dict(zip(transition["by"], transition["key"]))
+
+
+def differences(transition, record, rule):
+    """What a record says otherwise than the oracle, as sentences."""
+    out = []
+
+    def check(name, wanted, got):
+        if wanted != got:
+            out.append(f"{name}: oracle {wanted!r}, record {got!r}")
+
+    for name in ("change", "why", "level", "state", "open", "rev"):
+        check(name, transition[name], record[name])
+    if transition["change"] not in ("fired",):
+        check("was", transition["was"], record["was"])
+    check("rule", transition["rule"].split("/")[-1],
+          record["rule"].split("/")[-1])
+    check("period", transition["period"], record.get("period"))
+    check("detected", transition["watermark"],
+          parse_time(record["times"]["detected"], rule.calendar))
+    check("event time", transition["at"],
+          parse_time(record["times"]["event"], rule.calendar))
+    for name, value in _key(transition).items():
+        if not _masked(_value(value), record["key"].get(name)):
+            out.append(f"key {name}: oracle {value!r}, record "
+                       f"{record['key'].get(name)!r}")
+    for name, value in transition["values"].items():
+        got = record["values"]["now"].get(name)
+        if not _same(value, got):
+            out.append(f"{name}: oracle {value!r}, record {got!r}")
+    return out
+
+
+def compare(oracle, documents, first_seq=1, limit=5):
+    """Complains unless the documents are the oracle's transitions in order.
+
+    Returns {oracle's alert: id}: one id per alert, one alert per id.
+    """
+    records = [json.loads(d) for d in documents]
+    rules = {rule.full: rule for rule in oracle.rules}
+    faults = []
+    ids = {}
+    for number, (wanted, record) in enumerate(zip(oracle.out, records)):
+        if record["seq"] != first_seq + number:
+            faults.append(f"record {number} has seq {record['seq']}")
+        found = differences(wanted, record, rules[wanted["rule"]])
+        known = ids.setdefault(wanted["alert"], record["id"])
+        if known != record["id"]:
+            found.append(f"id {record['id']}, before {known}")
+        if found:
+            faults.append(f"seq {record['seq']}: " + "; ".join(found)
+                          + f"\n    oracle {wanted}\n    record {record}")
+        if len(faults) >= limit:
+            break
+    if len(records) != len(oracle.out):
+        faults.append(f"the oracle has {len(oracle.out)} transitions, "
+                      f"Redis {len(records)}")
+        extra = oracle.out[len(records):][:3] or records[len(oracle.out):][:3]
+        faults += [f"  first beyond: {x}" for x in extra]
+    if len(set(ids.values())) != len(ids):
+        faults.append("two alerts have the same id")
+    if faults:
+        raise AssertionError("\n".join(faults))
+    return ids

@@ -1,0 +1,220 @@
+"""Events of a small town, dense with what the shipped rules look for.
+
+Deterministic by seed. Unlike a plausible city it is all edges: few keys, many
+alerts, equal times, sums that hit thresholds exactly, events up to the delay
+that the streams allow and beyond it, doubled ones, refunds, periods' ends.
+"""
+
+import datetime
+import json
+import random
+
+ZONE = datetime.timezone(datetime.timedelta(hours=8))
+TOPICS = ("budgets", "payments", "orders", "awards")
+
+
+class Item:
+    """One record: where it goes, when it happened, when it arrived."""
+
+    __slots__ = ("stream", "partition", "time", "arrival", "payload", "key")
+
+    def __init__(self, stream, partition, time, arrival, payload, key):
+        self.stream = stream
+        self.partition = partition
+        self.time = time
+        self.arrival = arrival
+        self.payload = payload
+        self.key = key
+
+
+class _Number(float):
+    """A number that is written as the digits it was given."""
+
+    def __new__(cls, text):
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    def __repr__(self):
+        return self.text
+
+
+def money(minor):
+    sign = "-" if minor < 0 else ""
+    major, rest = divmod(abs(minor), 100)
+    return _Number(f"{sign}{major}.{rest:02}" if rest else f"{sign}{major}")
+
+
+def encode(fields):
+    """JSON with money's own digits, which json.dumps would not keep."""
+    parts = []
+    for name, value in fields.items():
+        text = value.text if isinstance(value, _Number) else \
+            json.dumps(value, ensure_ascii=False)
+        parts.append(f"{json.dumps(name)}:{text}")
+    return ("{" + ",".join(parts) + "}").encode()
+
+
+class Town:
+    def __init__(self, seed, months=14, scale=1, partitions=3):
+        self.random = random.Random(seed)
+        self.months = months
+        self.scale = scale
+        self.partitions = partitions
+        self.items = []
+        self._number = 0
+        for month in range(months):
+            first = datetime.datetime(2025 + month // 12, month % 12 + 1, 1,
+                                      tzinfo=ZONE)
+            for unit in range(4 * scale):
+                self._payments(first, unit)
+            for buyer in range(2 * scale):
+                self._orders(first, buyer)
+                self._awards(first, buyer)
+        self._double()
+        self.items.sort(key=lambda i: i.arrival)
+
+    def _id(self, letter):
+        self._number += 1
+        return f"{letter}{self._number:06}"
+
+    def _when(self, first):
+        """Often the same instants: midnights, full hours, ends of months."""
+        kind = self.random.random()
+        day = self.random.randrange(28)
+        if kind < 0.2:
+            return first + datetime.timedelta(days=day)
+        if kind < 0.25:
+            return first - datetime.timedelta(microseconds=1)
+        if kind < 0.6:
+            return first + datetime.timedelta(days=day, hours=9)
+        return first + datetime.timedelta(
+            days=day, seconds=self.random.randrange(86400))
+
+    def _text(self, time):
+        kind = self.random.random()
+        if kind < 0.15 and time.hour == time.minute == time.second == \
+                time.microsecond == 0:
+            return time.date().isoformat()
+        if kind < 0.3:
+            utc = time.astimezone(datetime.timezone.utc)
+            return utc.isoformat().replace("+00:00", "Z")
+        return time.isoformat()
+
+    def _add(self, stream, key, time, time_field, fields):
+        fields[time_field] = self._text(time)
+        kind = self.random.random()
+        if kind < 0.7:
+            delay = self.random.randrange(7200)
+        elif kind < 0.97:
+            delay = self.random.randrange(3 * 86400)
+        else:
+            delay = self.random.randrange(40 * 86400)
+        # Python's hash() differs from run to run: sum the bytes instead.
+        partition = sum(key.encode()) % self.partitions
+        self.items.append(Item(
+            stream, partition, time,
+            time + datetime.timedelta(seconds=delay), encode(fields),
+            key.encode()))
+
+    def _payments(self, first, unit):
+        rnd = self.random
+        name = f"U-{unit}"
+        for number, econ in enumerate(("30201", "30213", "30217")):
+            line = f"L-{unit}-{econ}"
+            usual = (unit + 1) * (number + 2) * 5000000
+            if first.month == 1:
+                self._add("budgets", name, first, "approved_at", {
+                    "doc_no": self._id("g"), "line_id": line, "unit": name,
+                    "kind": "allocated",
+                    "amount": money(usual * rnd.choice((9, 10, 12, 13)))})
+            if rnd.random() < 0.15:
+                self._add("budgets", name, self._when(first), "approved_at", {
+                    "doc_no": self._id("g"), "line_id": line, "unit": name,
+                    "kind": "adjusted",
+                    "amount": money(usual * rnd.choice((-1, 1, 2)))})
+            times = 3 * rnd.choice((1, 1, 1, 2))
+            factor = rnd.choice((1, 1, 1, 1, 2, 3, 5))
+            for _ in range(times):
+                amount = usual * factor // times
+                if rnd.random() < 0.5:
+                    amount += rnd.randrange(-amount // 5, amount // 5)
+                self._payment(self._when(first), name, econ, line, amount)
+            if rnd.random() < 0.2:
+                self._payment(self._when(first), name, econ, line,
+                              -usual * factor // 2)
+
+    def _payment(self, time, unit, econ, line, amount):
+        rnd = self.random
+        fields = {"voucher_no": self._id("v"), "unit": unit,
+                  "econ_class": econ, "budget_line": line, "payee": "市公司",
+                  "payee_account": f"62220000{rnd.randrange(5):08}",
+                  "amount": money(amount)}
+        if rnd.random() < 0.5:
+            fields["invoice_no"] = f"INV-{rnd.randrange(3)}"
+            if rnd.random() < 0.6:
+                fields["amount"] = money(rnd.choice((8640050, 50000000,
+                                                     49999999)))
+        if rnd.random() < 0.2:
+            fields["fund"] = rnd.choice(("F-101", "F-102", "F-103", "F-220",
+                                         "F-999"))
+        if rnd.random() < 0.1:
+            fields["memo"] = None
+        self._add("payments", unit, time, "paid_at", fields)
+
+    def _orders(self, first, buyer):
+        rnd = self.random
+        for _ in range(8):
+            category = rnd.choice(("A01", "B02", "C03"))
+            limit = 400000000 if category == "B02" else \
+                rnd.choice((200000000, 250000000))
+            amount = limit * rnd.choice((5, 30, 50, 79, 80, 95, 100)) // 100
+            amount -= rnd.choice((0, 0, 1))
+            self._add("orders", f"B-{buyer}", self._when(first),
+                      "ordered_at", {
+                          "order_no": self._id("o"), "buyer": f"B-{buyer}",
+                          "supplier": f"S-{rnd.randrange(2)}",
+                          "category": category,
+                          "region": rnd.choice(("9901", "990102", "1101")),
+                          "method": rnd.choice(("direct", "single_source",
+                                                "direct", "open")),
+                          "amount": money(amount)})
+
+    def _awards(self, first, buyer):
+        rnd = self.random
+        for _ in range(3):
+            self._add("awards", f"B-{buyer}", self._when(first),
+                      "decided_at", {
+                          "award_no": self._id("w"), "buyer": f"B-{buyer}",
+                          "category": rnd.choice(("A01", "A01", "A02")),
+                          "supplier": rnd.choice(("S-0", "S-0", "S-0",
+                                                  "S-1", "S-2")),
+                          "bidders": rnd.choice((2, 3, 3, 4, 6)),
+                          "amount": money(rnd.randrange(10 ** 6, 10 ** 9))})
+
+    def _double(self):
+        """One in forty arrives twice."""
+        for item in list(self.items):
+            if self.random.random() < 0.025:
+                again = Item(*(getattr(item, n) for n in Item.__slots__))
+                again.arrival += datetime.timedelta(
+                    seconds=self.random.randrange(86400))
+                self.items.append(again)
+
+    def write_files(self, folder):
+        """A file of JSON lines per stream; {stream: path}."""
+        paths = {}
+        for stream in TOPICS:
+            paths[stream] = f"{folder}/{stream}.jsonl"
+            with open(paths[stream], "wb") as file:
+                for item in self.items:
+                    if item.stream == stream:
+                        file.write(item.payload + b"\n")
+        return paths
+
+    def produce(self, producer, prefix, begin=0, end=None):
+        """Sends the items from @begin to @end in their order of arrival."""
+        for item in self.items[begin:end]:
+            producer.send(prefix + item.stream, item.payload, item.partition,
+                          item.key, int(item.arrival.timestamp() * 1000))
+        producer.flush()

@@ -1,0 +1,220 @@
+#include "base/pages.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+static void cells_are_zeroed_and_do_not_overlap(void **state) {
+	struct pages pages;
+	handle_t handles[600];
+
+	(void)state;
+	pages_init(&pages, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
+		size_t size = i * 131 % 5000 + 1;
+		uint8_t *cell;
+
+		handles[i] = pages_alloc(&pages, size);
+		assert_int_not_equal(handles[i], 0);
+		assert_true(pages_cell_bytes(&pages, handles[i]) >= size);
+		cell = pages_write(&pages, handles[i]);
+		for (size_t b = 0; b < size; b++)
+			assert_int_equal(cell[b], 0);
+		memset(cell, (int)(i % 255) + 1,
+		       pages_cell_bytes(&pages, handles[i]));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
+		const uint8_t *cell = pages_read(&pages, handles[i]);
+		size_t size = pages_cell_bytes(&pages, handles[i]);
+
+		assert_int_equal(cell[0], i % 255 + 1);
+		assert_int_equal(cell[size - 1], i % 255 + 1);
+	}
+	pages_free(&pages);
+}
+
+static void a_cell_that_comes_back_is_zeroed_when_handed_out(void **state) {
+	struct pages pages;
+	handle_t handle;
+	const uint8_t *cell;
+
+	(void)state;
+	pages_init(&pages, 0);
+	handle = pages_alloc(&pages, 48);
+	memset(pages_write(&pages, handle), 0xff, 48);
+	pages_release(&pages, handle);
+	assert_int_equal(pages_alloc(&pages, 33), handle);
+	cell = pages_read(&pages, handle);
+	for (size_t i = 0; i < 48; i++)
+		assert_int_equal(cell[i], 0);
+	pages_free(&pages);
+}
+
+static void gives_again_what_came_back_last(void **state) {
+	struct pages pages;
+	handle_t a;
+	handle_t b;
+
+	(void)state;
+	pages_init(&pages, 0);
+	a = pages_alloc(&pages, 100);
+	b = pages_alloc(&pages, 100);
+	pages_release(&pages, a);
+	pages_release(&pages, b);
+	assert_int_equal(pages_alloc(&pages, 100), b);
+	assert_int_equal(pages_alloc(&pages, 100), a);
+	pages_free(&pages);
+}
+
+static void run_calls(struct pages *pages, handle_t *handles, size_t n) {
+	pages_init(pages, 0);
+	for (size_t i = 0; i < n; i++) {
+		handles[i] = pages_alloc(pages, i * 37 % 3000);
+		if (i % 3 == 2)
+			pages_release(pages, handles[i - 1]);
+	}
+}
+
+static void the_same_calls_give_the_same_handles(void **state) {
+	handle_t a[500];
+	handle_t b[500];
+	struct pages one;
+	struct pages two;
+
+	(void)state;
+	run_calls(&one, a, ARRAY_SIZE(a));
+	run_calls(&two, b, ARRAY_SIZE(b));
+	assert_memory_equal(a, b, sizeof(a));
+	assert_int_equal(one.used_bytes, two.used_bytes);
+	pages_free(&one);
+	pages_free(&two);
+}
+
+static void handle_zero_is_never_given(void **state) {
+	static const size_t sizes[] = { 0, 1, 16, 1024, 1025, CELL_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct pages pages;
+
+		pages_init(&pages, 0);
+		for (int n = 0; n < 10; n++)
+			assert_int_not_equal(pages_alloc(&pages, sizes[i]), 0);
+		pages_free(&pages);
+	}
+}
+
+static void a_class_is_little_larger_than_asked(void **state) {
+	(void)state;
+	assert_int_equal(pages_class_bytes(0), 16);
+	assert_int_equal(pages_class_bytes(16), 16);
+	assert_int_equal(pages_class_bytes(17), 32);
+	assert_int_equal(pages_class_bytes(1024), 1024);
+	assert_int_equal(pages_class_bytes(CELL_MAX), CELL_MAX);
+	for (size_t size = 1; size <= CELL_MAX; size++) {
+		size_t bytes = pages_class_bytes(size);
+
+		assert_true(bytes >= size && bytes % PAGE_UNIT == 0);
+		assert_true(bytes <= size + size / 2 + 16);
+		assert_int_equal(pages_class_bytes(bytes), bytes);
+	}
+}
+
+static void stops_at_the_limit_and_goes_on_after_a_release(void **state) {
+	struct pages pages;
+	handle_t last = 0;
+	handle_t handle;
+	size_t n = 0;
+
+	(void)state;
+	pages_init(&pages, 2 * PAGE_BYTES);
+	while ((handle = pages_alloc(&pages, 1024))) {
+		last = handle;
+		n++;
+	}
+	/* Two pages of 64 cells, but for the one whose handle is none. */
+	assert_int_equal(n, 127);
+	assert_int_equal(pages.used_bytes, 127 * 1024);
+	assert_int_equal(pages_alloc(&pages, 16), 0);
+	pages_release(&pages, last);
+	assert_int_equal(pages_alloc(&pages, 1024), last);
+	pages_free(&pages);
+}
+
+static void a_write_marks_the_generation_of_its_page_alone(void **state) {
+	struct pages pages;
+	handle_t a;
+	handle_t b;
+
+	(void)state;
+	pages_init(&pages, 0);
+	a = pages_alloc(&pages, 16);
+	b = pages_alloc(&pages, 2000);
+	pages.now = 7;
+	pages_read(&pages, a);
+	pages_write(&pages, b);
+	assert_int_equal(pages.generation[a >> 12], 1);
+	assert_int_equal(pages.generation[b >> 12], 7);
+	pages.now = 8;
+	pages_release(&pages, a);
+	assert_int_equal(pages.generation[a >> 12], 8);
+	pages_free(&pages);
+}
+
+static void releasing_none_is_nothing(void **state) {
+	struct pages pages;
+
+	(void)state;
+	pages_init(&pages, 0);
+	pages_release(&pages, 0);
+	assert_int_equal(pages.used_bytes, 0);
+	pages_free(&pages);
+}
+
+/* More chunks than the arrays begin with. */
+static void grows_over_many_pages(void **state) {
+	struct pages pages;
+	uint32_t *cell;
+	handle_t handles[4000];
+
+	(void)state;
+	pages_init(&pages, 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(handles); i++) {
+		handles[i] = pages_alloc(&pages, 2048);
+		cell = pages_write(&pages, handles[i]);
+		*cell = i;
+	}
+	assert_int_equal(pages.n, 126);
+	for (uint32_t i = 0; i < ARRAY_SIZE(handles); i++)
+		assert_int_equal(
+			*(const uint32_t *)pages_read(&pages, handles[i]), i);
+	pages_free(&pages);
+}
+
+int main(void) {
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cells_are_zeroed_and_do_not_overlap),
+		cmocka_unit_test(
+			a_cell_that_comes_back_is_zeroed_when_handed_out),
+		cmocka_unit_test(gives_again_what_came_back_last),
+		cmocka_unit_test(the_same_calls_give_the_same_handles),
+		cmocka_unit_test(handle_zero_is_never_given),
+		cmocka_unit_test(a_class_is_little_larger_than_asked),
+		cmocka_unit_test(
+			stops_at_the_limit_and_goes_on_after_a_release),
+		cmocka_unit_test(
+			a_write_marks_the_generation_of_its_page_alone),
+		cmocka_unit_test(releasing_none_is_nothing),
+		cmocka_unit_test(grows_over_many_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -31,7 +31,9 @@ static const char help[] =
 	"counts\n"
 	"  --pace-group NAME  never more than 2 MB a partition ahead of what "
 	"this\n"
-	"                     consumer group has committed\n"
+	"                     consumer group has committed, and not done "
+	"before\n"
+	"                     it has committed everything\n"
 	"  --seconds N        spread the fourteen months over so long\n"
 	"\n"
 	"example: tocsin-city --seed 7 --out /tmp/city\n";

@@ -174,17 +174,15 @@ static void sleep_msec(int64_t msec) {
 		  NULL);
 }
 
-static int wait_for_reader(struct producer *p, struct part *part) {
+static int wait_until(struct producer *p, struct part *part, uint64_t bytes) {
 	int64_t since = now_msec();
 	int64_t seen = part->committed;
 
-	if (!p->group || ahead(part) < AHEAD_BYTES)
-		return 0;
 	rd_kafka_flush(p->kafka, 10000);
 	for (;;) {
-		ask_committed(p);
-		if (ahead(part) < AHEAD_BYTES / 2)
+		if (ahead(part) <= bytes)
 			return 0;
+		ask_committed(p);
 		if (part->committed != seen) {
 			seen = part->committed;
 			since = now_msec();
@@ -197,6 +195,19 @@ static int wait_for_reader(struct producer *p, struct part *part) {
 		}
 		sleep_msec(10);
 	}
+}
+
+/* Until the group has committed all that was sent. */
+static int wait_for_the_end(struct producer *p) {
+	for (unsigned s = 0; s < N_STREAMS; s++) {
+		for (int i = 0; i < p->n_parts[s]; i++) {
+			int r = wait_until(p, &p->parts[s][i], 0);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
 }
 
 static uint32_t partition_of(const char *key, size_t len, int n) {
@@ -212,7 +223,6 @@ static int send_one(struct producer *p, const struct city *city, uint32_t i,
 	const struct event *event = &city->events[i];
 	uint32_t partition;
 	struct part *part;
-	int r;
 
 	buf_reset(key);
 	buf_reset(json);
@@ -221,9 +231,12 @@ static int send_one(struct producer *p, const struct city *city, uint32_t i,
 	partition =
 		partition_of(key->data, key->len, p->n_parts[event->stream]);
 	part = &p->parts[event->stream][partition];
-	r = wait_for_reader(p, part);
-	if (r < 0)
-		return r;
+	if (p->group && ahead(part) > AHEAD_BYTES) {
+		int r = wait_until(p, part, AHEAD_BYTES / 2);
+
+		if (r < 0)
+			return r;
+	}
 	note(part, json->len);
 	for (;;) {
 		rd_kafka_resp_err_t err = rd_kafka_producev(
@@ -298,6 +311,8 @@ int city_produce(const struct city *city, const struct produce_options *how) {
 		r = look(&p, s);
 	if (!r)
 		r = send_all(&p, city, how->seconds);
+	if (!r && p.group)
+		r = wait_for_the_end(&p);
 out:
 	if (p.group)
 		rd_kafka_destroy(p.group);

@@ -1,0 +1,201 @@
+"""What was planted against what was found, for deploy/quickstart.
+
+  summary.py CITY SOCKET METRICS   CITY holds labels.jsonl and counts.json
+  summary.py --ready URL           exits 0 if the address answers 200
+
+Ends with 0 if every planted case was found at its level and every near miss
+stayed silent. Python's own library only.
+"""
+
+import datetime
+import json
+import os
+import re
+import socket
+import sys
+import unicodedata
+import urllib.error
+import urllib.request
+
+LEVELS = ["green", "yellow", "orange", "red"]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.read().decode()
+
+
+class Redis:
+    """The few commands that are needed, over a Unix socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.file = self.socket.makefile("rb")
+
+    def ask(self, *words):
+        parts = [b"*%d\r\n" % len(words)]
+        for word in words:
+            word = word.encode()
+            parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
+        self.socket.sendall(b"".join(parts))
+        return self._reply()
+
+    def _reply(self):
+        line = self.file.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            n = int(rest)
+            return None if n < 0 else self.file.read(n + 2)[:-2]
+        if kind == b"*":
+            return [self._reply() for _ in range(int(rest))]
+        return rest
+
+
+def transitions(redis):
+    """Every record of the alert stream, in order."""
+    start = "-"
+    while True:
+        page = redis.ask("XRANGE", "tocsin:{0}:alerts", start, "+", "COUNT",
+                         "1000")
+        for ident, fields in page:
+            names = dict(zip(fields[::2], fields[1::2]))
+            yield json.loads(names[b"json"])
+        if len(page) < 1000:
+            return
+        start = "(" + page[-1][0].decode()
+
+
+def instant(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+class Alert:
+    """All transitions of one id."""
+
+    def __init__(self, first):
+        self.rule = first["rule"].split("/")[-1]
+        self.key = first["key"]
+        self.period = first.get("period")
+        self.at = instant(first["times"]["event"])
+        self.levels = set()
+        self.text = first["text"].get("zh") or first["text"].get("en")
+
+    def is_of(self, label):
+        if self.rule != label["rule"]:
+            return False
+        if label.get("period") and label["period"] != self.period:
+            return False
+        # The event itself is the alert, or it is one of the key.
+        if self.rule in ("off-scope", "duplicate-payment") and \
+                self.at != instant(label["time"]):
+            return False
+        return all(same(self.key.get(name), value)
+                   for name, value in label["key"].items())
+
+
+def same(shown, value):
+    """Masked fields show their last four."""
+    shown = str(shown)
+    if re.match(r"[*•]", shown):
+        return shown[-4:] == value[-4:]
+    return shown == value
+
+
+def columns(text):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1
+               for c in text)
+
+
+def table(rows):
+    widths = [max(columns(row[i]) for row in rows)
+              for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell + " " * (width - columns(cell)) if i == 0 else
+                 " " * (width - columns(cell)) + cell
+                 for i, (cell, width) in enumerate(zip(row, widths))]
+        print("  " + "   ".join(cells).rstrip())
+
+
+def compare(labels, alerts):
+    """Prints the table; returns what is wrong, as lines."""
+    wrong, explained = [], set()
+    rows = [("rule", "planted", "found", "near misses", "silent", "besides")]
+    for rule in sorted({label["rule"] for label in labels}):
+        planted = found = near = silent = 0
+        for label in (x for x in labels if x["rule"] == rule):
+            hits = [a for a in alerts.values() if a.is_of(label)]
+            explained.update(id(a) for a in hits)
+            if label["expect"] == "silence":
+                near += 1
+                silent += not hits
+                if hits:
+                    wrong.append(f"rang at {label['key']}: {label['note']}")
+                continue
+            planted += 1
+            levels = {max(a.levels, key=LEVELS.index) for a in hits}
+            if label.get("level", None) in levels | {None} and hits:
+                found += 1
+            elif hits:
+                wrong.append(f"{rule} {label['key']}: {label['note']}: is "
+                             f"{'/'.join(levels)}, not {label['level']}")
+            else:
+                wrong.append(f"{rule} {label['key']}: {label['note']}: "
+                             "not found")
+        besides = sum(1 for a in alerts.values()
+                      if a.rule == rule and id(a) not in explained)
+        rows.append((rule, str(planted), str(found), str(near), str(silent),
+                     str(besides)))
+    table(rows)
+    for alert in alerts.values():
+        if id(alert) not in explained:
+            print(f"  besides: {alert.text['message'] or alert.text['title']}")
+    return wrong
+
+
+def metric(text, name):
+    """The sum of a counter over its labels."""
+    found = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\d+)", text, re.M)
+    return sum(map(int, found))
+
+
+def main(city, path, metrics):
+    with open(os.path.join(city, "labels.jsonl"), encoding="utf-8") as file:
+        labels = [json.loads(line) for line in file]
+    with open(os.path.join(city, "counts.json"), encoding="utf-8") as file:
+        counts = json.load(file)
+    alerts, n = {}, 0
+    for record in transitions(Redis(path)):
+        n += 1
+        alert = alerts.setdefault(record["id"], Alert(record))
+        alert.levels.add(record["level"])
+    wrong = compare(labels, alerts)
+
+    text = get(metrics)
+    read = {}
+    for name in ("read", "kept", "refused", "duplicate"):
+        read[name] = metric(text, f"tocsin_events_{name}_total")
+        sent = sum(stream[name] for stream in counts.values())
+        if read[name] != sent:
+            wrong.append(f"{name}: {sent} events were sent, the daemon "
+                         f"counts {read[name]}")
+    print(f"\n  {read['read']:,} events read = {read['kept']:,} kept + "
+          f"{read['refused']} refused + {read['duplicate']} duplicate; "
+          f"{len(alerts)} alerts, {n} entries in Redis")
+    for line in wrong:
+        print("  WRONG: " + line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--ready":
+        try:
+            get(sys.argv[2])
+        except (OSError, urllib.error.URLError):
+            sys.exit(1)
+        sys.exit(0)
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,430 @@
+#include "feed/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/util.h"
+
+#define BLOCK_BYTES (256u * 1024)
+#define CHUNK_ROWS 512
+#define CHUNK_BYTES (512u * 1024)
+#define PADDING 64 /* what a decoder may read beyond a row */
+#define MAX_BYTES (1024u * 1024)
+
+/* Rows that were read and decoded together. */
+struct chunk {
+	struct buf text;
+	struct arena arena;
+	size_t starts[CHUNK_ROWS + 1];
+	struct event events[CHUNK_ROWS];
+	size_t n, at;
+};
+
+/*
+ * Two chunks, because the rows that a batch hands out must stand until the
+ * next one while the file is already read on. A batch that would need a third
+ * ends there.
+ */
+struct file {
+	const struct stream *stream;
+	char *path;
+	int32_t number;
+	gzFile gz;
+	off_t size;
+	struct decoder *decoder;
+	bool csv, ended, turned;
+	size_t max_bytes;
+	int64_t rows;
+	char *block;
+	size_t at, n; /* of block */
+	struct chunk *chunks[2];
+	int current;
+};
+
+struct file_feed {
+	uint64_t seed;
+	struct file **files;
+	size_t n;
+	uint64_t rows;
+	int error; /* to be told at the next call */
+	const char *failed;
+};
+
+int file_feed_new(struct file_feed **ret, uint64_t seed) {
+	struct file_feed *feed = calloc(1, sizeof(*feed));
+
+	if (!feed)
+		return -ENOMEM;
+	feed->seed = seed;
+	*ret = feed;
+	return 0;
+}
+
+static void chunk_free(struct chunk *chunk) {
+	if (!chunk)
+		return;
+	buf_free(&chunk->text);
+	arena_free(&chunk->arena);
+	free(chunk);
+}
+
+static void file_free(struct file *file) {
+	if (!file)
+		return;
+	if (file->gz)
+		gzclose(file->gz);
+	decoder_free(file->decoder);
+	chunk_free(file->chunks[0]);
+	chunk_free(file->chunks[1]);
+	free(file->block);
+	free(file->path);
+	free(file);
+}
+
+static void file_freep(struct file **file) {
+	file_free(*file);
+}
+
+void file_feed_free(struct file_feed *feed) {
+	if (!feed)
+		return;
+	for (size_t i = 0; i < feed->n; i++)
+		file_free(feed->files[i]);
+	free(feed->files);
+	free(feed);
+}
+
+/* 1: there are bytes in the block, 0: the file has ended. */
+static int fill_block(struct file *file) {
+	int code = Z_OK;
+	int n;
+
+	if (file->at < file->n)
+		return 1;
+	errno = 0;
+	n = gzread(file->gz, file->block, BLOCK_BYTES);
+	gzerror(file->gz, &code);
+	if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
+		return code == Z_ERRNO && errno ? -errno : -EIO;
+	file->at = 0;
+	file->n = (size_t)n;
+	return n > 0;
+}
+
+/* No more than a decoder needs to see that a row is too large. */
+static void keep(const struct file *file, struct buf *out, size_t start,
+		 const char *s, size_t len) {
+	size_t have = out->len - start;
+	size_t room =
+		file->max_bytes + 1 > have ? file->max_bytes + 1 - have : 0;
+
+	buf_add(out, s, len < room ? len : room);
+}
+
+static bool odd_quotes(const char *s, size_t len) {
+	bool odd = false;
+
+	for (size_t i = 0; i < len; i++)
+		odd ^= s[i] == '"';
+	return odd;
+}
+
+/*
+ * Appends the next line or record without its end. 1, or 0 at the end of the
+ * file. A quote that is never closed ends with the row's greatest size, at the
+ * next line's end, so that it cannot take the whole file with it.
+ */
+static int read_row(struct file *file, struct buf *out) {
+	size_t start = out->len;
+	size_t taken = 0;
+	bool open = false;
+	int r;
+
+	for (;;) {
+		const char *s, *end;
+		size_t len;
+
+		r = fill_block(file);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return taken > 0;
+		s = file->block + file->at;
+		end = memchr(s, '\n', file->n - file->at);
+		len = end ? (size_t)(end - s) : file->n - file->at;
+		if (file->csv)
+			open ^= odd_quotes(s, len);
+		keep(file, out, start, s, len);
+		taken += len + 1;
+		file->at += len + (end != NULL);
+		if (!end)
+			continue;
+		if (!open || taken > file->max_bytes)
+			return 1;
+		keep(file, out, start, "\n", 1);
+	}
+}
+
+static bool row_is_empty(const struct buf *text, size_t start) {
+	return text->len == start ||
+	       (text->len == start + 1 && text->data[start] == '\r');
+}
+
+static int read_rows(struct file *file, struct chunk *chunk) {
+	buf_reset(&chunk->text);
+	chunk->n = chunk->at = 0;
+	while (chunk->n < CHUNK_ROWS && chunk->text.len < CHUNK_BYTES) {
+		size_t start = chunk->text.len;
+		int r = read_row(file, &chunk->text);
+
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			file->ended = true;
+			break;
+		}
+		if (row_is_empty(&chunk->text, start)) {
+			chunk->text.len = start;
+			continue;
+		}
+		chunk->starts[chunk->n++] = start;
+	}
+	chunk->starts[chunk->n] = chunk->text.len;
+	return 0;
+}
+
+static void decode_rows(struct file *file, struct chunk *chunk) {
+	arena_reset(&chunk->arena);
+	buf_reserve(&chunk->text, PADDING);
+	for (size_t i = 0; i < chunk->n; i++) {
+		struct event *event = &chunk->events[i];
+		const char *s = chunk->text.data + chunk->starts[i];
+		size_t len = chunk->starts[i + 1] - chunk->starts[i];
+
+		if (s[len - 1] == '\r')
+			len--;
+		*event = (struct event){
+			.stream = file->stream,
+			.at = { .topic = file->stream->name,
+				.partition = file->number,
+				.offset = file->rows++ },
+			.timestamp_ms = -1,
+		};
+		decoder_decode(file->decoder, event, s, len, true,
+			       &chunk->arena);
+	}
+}
+
+static int fill_chunk(struct file *file, struct chunk *chunk) {
+	int r;
+
+	do {
+		r = read_rows(file, chunk);
+		if (r < 0)
+			return r;
+	} while (!chunk->n && !file->ended);
+	decode_rows(file, chunk);
+	return 0;
+}
+
+/* The first bytes: a mark of byte order is none of the first row. */
+static int skip_mark(struct file *file) {
+	int r = fill_block(file);
+
+	if (r > 0 && file->n >= 3 && !memcmp(file->block, "\xef\xbb\xbf", 3))
+		file->at = 3;
+	return r < 0 ? r : 0;
+}
+
+static int read_header(struct file *file, struct buf *why) {
+	CLEANUP(buf_free) struct buf row = { 0 };
+	int r = read_row(file, &row);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		buf_puts(why, "the file is empty: CSV begins with a header");
+		return -EINVAL;
+	}
+	return decoder_csv_header(file->decoder, row.data ? row.data : "",
+				  row.len, why);
+}
+
+static int open_file(struct file *file) {
+	struct stat st;
+	int fd;
+
+	errno = 0;
+	if (!strcmp(file->path, "-")) {
+		fd = dup(STDIN_FILENO);
+		file->gz = fd < 0 ? NULL : gzdopen(fd, "r");
+	} else {
+		file->gz = gzopen(file->path, "re");
+		if (file->gz && !stat(file->path, &st))
+			file->size = st.st_size;
+	}
+	if (!file->gz)
+		return errno ? -errno : -ENOMEM;
+	gzbuffer(file->gz, BLOCK_BYTES);
+	return 0;
+}
+
+static int file_new(struct file **ret, const struct stream *stream,
+		    const char *path, uint64_t seed) {
+	CLEANUP(file_freep) struct file *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->stream = stream;
+	file->csv = strstr(path, ".csv")    ? true
+		    : strstr(path, ".json") ? false
+					    : stream->format == FORMAT_CSV;
+	file->max_bytes = stream->max_bytes ? stream->max_bytes : MAX_BYTES;
+	file->path = strdup(path);
+	file->block = malloc(BLOCK_BYTES);
+	file->chunks[0] = calloc(1, sizeof(struct chunk));
+	file->chunks[1] = calloc(1, sizeof(struct chunk));
+	if (!file->path || !file->block || !file->chunks[0] || !file->chunks[1])
+		return -ENOMEM;
+	r = decoder_new(&file->decoder, stream, seed);
+	if (r < 0)
+		return r;
+
+	*ret = TAKE(file);
+	return 0;
+}
+
+int file_feed_add(struct file_feed *feed, const struct stream *stream,
+		  const char *path, struct buf *why) {
+	CLEANUP(file_freep) struct file *file = NULL;
+	struct file **files;
+	int r;
+
+	r = file_new(&file, stream, path, feed->seed);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < feed->n; i++)
+		file->number += feed->files[i]->stream == stream;
+	r = open_file(file);
+	if (r == 0)
+		r = skip_mark(file);
+	if (r == 0 && file->csv)
+		r = read_header(file, why);
+	if (r == 0)
+		r = fill_chunk(file, file->chunks[0]);
+	if (r < 0)
+		return r;
+	files = realloc(feed->files, (feed->n + 1) * sizeof(struct file *));
+	if (!files)
+		return -ENOMEM;
+	feed->files = files;
+	feed->files[feed->n++] = TAKE(file);
+	return 0;
+}
+
+static struct event *head_of(const struct file *file) {
+	struct chunk *chunk = file->chunks[file->current];
+
+	return chunk->at < chunk->n ? &chunk->events[chunk->at] : NULL;
+}
+
+/* A refused row has no time and need not wait. */
+static bool goes_before(const struct event *a, const struct event *b) {
+	int order;
+
+	if (!!a->refusal != !!b->refusal)
+		return a->refusal;
+	if (!a->refusal && a->time != b->time)
+		return a->time < b->time;
+	order = strcmp(a->at.topic, b->at.topic);
+	return order ? order < 0 : a->at.partition < b->at.partition;
+}
+
+static struct file *least(const struct file_feed *feed) {
+	struct file *best = NULL;
+	struct event *first = NULL;
+
+	for (size_t i = 0; i < feed->n; i++) {
+		struct event *head = head_of(feed->files[i]);
+
+		if (head && (!first || goes_before(head, first))) {
+			best = feed->files[i];
+			first = head;
+		}
+	}
+	return best;
+}
+
+/*
+ * Moves on to the other chunk of a file that is at the end of one. 1: the
+ * other one is still in use by this batch.
+ */
+static int turn(struct file *file) {
+	if (head_of(file) || file->ended)
+		return 0;
+	if (file->turned)
+		return 1;
+	file->turned = true;
+	file->current ^= 1;
+	return fill_chunk(file, file->chunks[file->current]);
+}
+
+static int fail(struct file_feed *feed, const struct file *file, int r) {
+	feed->failed = file->path;
+	return r;
+}
+
+int file_feed_next(struct file_feed *feed, struct event **events, size_t n) {
+	size_t taken = 0;
+	int r = feed->error;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < feed->n; i++) {
+		feed->files[i]->turned = false;
+		r = turn(feed->files[i]);
+		if (r < 0)
+			return fail(feed, feed->files[i], r);
+	}
+	while (taken < n && r == 0) {
+		struct file *file = least(feed);
+
+		if (!file)
+			break;
+		events[taken++] = head_of(file);
+		file->chunks[file->current]->at++;
+		r = turn(file);
+		/* What is at hand goes out first. */
+		if (r < 0)
+			feed->error = fail(feed, file, r);
+	}
+	feed->rows += taken;
+	return (int)taken;
+}
+
+const char *file_feed_path(const struct file_feed *feed) {
+	return feed->failed;
+}
+
+uint64_t file_feed_rows(const struct file_feed *feed) {
+	return feed->rows;
+}
+
+double file_feed_progress(const struct file_feed *feed) {
+	double done = 0, all = 0;
+
+	for (size_t i = 0; i < feed->n; i++) {
+		const struct file *file = feed->files[i];
+
+		all += (double)file->size;
+		done += file->ended ? (double)file->size
+				    : (double)gzoffset(file->gz);
+	}
+	return all > 0 ? done / all : 0;
+}

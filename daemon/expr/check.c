@@ -118,6 +118,27 @@ static const char *name_of_type(struct checker *c, struct type type) {
 	return ret;
 }
 
+struct type value_type(struct value value) {
+	struct type type = { .kind = value.kind };
+
+	if (value.kind == KIND_MONEY)
+		type.unit = value.unit;
+	if (value.kind == KIND_LIST) {
+		type.elem = value.len > 0 ? value.list[0].kind : KIND_DYN;
+		if (value.len > 0 && value.list[0].kind == KIND_MONEY)
+			type.unit = value.list[0].unit;
+		for (uint32_t i = 1; i < value.len; i++)
+			if (value.list[i].kind != type.elem)
+				type.elem = KIND_DYN;
+		if (type.elem == KIND_LIST || type.elem == KIND_MAP ||
+		    type.elem == KIND_NULL)
+			type.elem = KIND_DYN;
+	}
+	if (value.kind == KIND_MISSING)
+		type = (struct type){ .kind = KIND_DYN, .optional = true };
+	return type;
+}
+
 /*** terms ***/
 
 static bool is_dyn(const struct term *term) {
@@ -175,27 +196,6 @@ static struct term *make_constant(struct checker *c, const struct node *node,
 	return term;
 }
 
-static struct type type_of_value(struct value value) {
-	struct type type = { .kind = value.kind };
-
-	if (value.kind == KIND_MONEY)
-		type.unit = value.unit;
-	if (value.kind == KIND_LIST) {
-		type.elem = value.len > 0 ? value.list[0].kind : KIND_DYN;
-		if (value.len > 0 && value.list[0].kind == KIND_MONEY)
-			type.unit = value.list[0].unit;
-		for (uint32_t i = 1; i < value.len; i++)
-			if (value.list[i].kind != type.elem)
-				type.elem = KIND_DYN;
-		if (type.elem == KIND_LIST || type.elem == KIND_MAP ||
-		    type.elem == KIND_NULL)
-			type.elem = KIND_DYN;
-	}
-	if (value.kind == KIND_MISSING)
-		type = (struct type){ .kind = KIND_DYN, .optional = true };
-	return type;
-}
-
 static struct type type_of_item(struct type list) {
 	struct type type = { .kind = list.elem };
 
@@ -240,7 +240,7 @@ static struct term *fold(struct checker *c, struct term *term) {
 	term->constant = value;
 	if (value.kind != KIND_MISSING && !is_dyn(term)) {
 		if (term->type.kind == KIND_LIST) {
-			term->type = type_of_value(value);
+			term->type = value_type(value);
 			term->dynamic = term->type.elem == KIND_DYN;
 		} else if (term->type.kind != KIND_MAP) {
 			term->dynamic = false;
@@ -313,7 +313,7 @@ static struct term *list_to_money(struct checker *c, struct term *list,
 		items[i] = item->constant;
 	}
 	list->constant.list = items;
-	list->type = type_of_value(list->constant);
+	list->type = value_type(list->constant);
 	list->dynamic = list->type.elem == KIND_DYN;
 	return list;
 }
@@ -341,7 +341,7 @@ static void literal_to_double(struct term *term, const struct term *other) {
 
 static struct term *check_literal(struct checker *c, const struct node *node) {
 	struct term *term =
-		make_constant(c, node, node->value, type_of_value(node->value));
+		make_constant(c, node, node->value, value_type(node->value));
 
 	term->exact = node->number;
 	return term;

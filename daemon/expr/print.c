@@ -4,7 +4,7 @@
 #include "expr/expr.h"
 
 #include "base/text.h"
-#include "expr/ast.h"
+#include "expr/term.h"
 
 #include <string.h>
 
@@ -55,7 +55,7 @@ static int power_of(const struct node *node) {
 
 static void print(struct buf *out, const struct node *node, int least);
 
-static void print_string(struct buf *out, const char *s, size_t len) {
+void expr_print_string(struct buf *out, const char *s, size_t len) {
 	buf_putc(out, '\'');
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
@@ -78,7 +78,7 @@ static void print_literal(struct buf *out, const struct node *node) {
 		buf_puts(out, node->value.i ? "true" : "false");
 		break;
 	case KIND_STRING:
-		print_string(out, node->value.s, node->value.len);
+		expr_print_string(out, node->value.s, node->value.len);
 		break;
 	case KIND_INT:
 	case KIND_DOUBLE:

@@ -140,6 +140,10 @@ int expr_compile_as(struct expr **ret, struct arena *arena,
 struct term *term_check(struct arena *arena, const struct expr_ast *ast,
 			const struct expr_env *env, const struct type *want,
 			unsigned flags, struct diag *diag);
+/* What is known of a value that is there. */
+struct type value_type(struct value value);
+/* print.c: 'text' with escapes. */
+void expr_print_string(struct buf *out, const char *s, size_t len);
 /* code.c */
 struct expr *expr_from_term(struct arena *arena, const struct term *term,
 			    const struct expr_env *env, unsigned flags);
@@ -151,7 +155,7 @@ struct value walk(struct run *run, const struct term *term);
 struct value walk_binary(struct run *run, enum term_op op, struct value a,
 			 struct value b);
 bool walk_equal(struct value a, struct value b);
-/* -1, 0, 1; 2 if one is NaN: int and double as CEL compares them, exactly. */
+/* -1, 0, 1; 2 if one is NaN: int and double as CEL compares them. */
 int number_compare(struct value a, struct value b);
 
 /* functions.c */

@@ -22,12 +22,12 @@ struct outbox_item {
 	enum alert_why why;
 	enum level level, was;
 	bool open;
-	usec_t fired; /* event time of the firing: the score in `open` */
-	usec_t at;    /* event time or due time of this transition */
+	usec_t fired;     /* event time of the firing: the score in `open` */
+	usec_t at;        /* event time or due time of this transition */
 	const char *rule; /* package/rule; lives as long as the ruleset */
 	const struct rule *of; /* NULL: a rule that is no longer there */
-	char *key;        /* record_key() */
-	char *json;       /* owned */
+	char *key;             /* record_key() */
+	char *json;            /* owned */
 	size_t json_len;
 	uint8_t hash[32];
 };

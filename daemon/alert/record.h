@@ -17,6 +17,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "event/event.h"
 #include "rule/rule.h"
 #include "tocsin/alert.h"
 
@@ -48,7 +49,8 @@ struct draft {
 	const struct value *key; /* plan->n_by of them */
 	bool has_period;
 	int64_t period;
-	usec_t window_start, window_end; /* of the window or period; end: clock */
+	usec_t window_start,
+		window_end;        /* of the window or period; end: clock */
 	const struct value *frame; /* rule->n_slots, all bound */
 	struct expr_context context;
 	/* `values` object at firing as JSON; NULL: the same as now. */
@@ -77,8 +79,9 @@ struct stamp {
 	enum alert_change change;
 	enum alert_why why;
 	enum level level, was;
-	usec_t event; /* of the judged event, or the due time */
-	usec_t detected; /* watermark when judged */
+	usec_t event;      /* of the judged event, or the due time */
+	usec_t window_end; /* of the window or period; 0: that of the event */
+	usec_t detected;   /* watermark when judged; INT64_MIN: none yet */
 	const struct zone *zone; /* that times are written in */
 	uint8_t prev_hash[32];
 };
@@ -92,17 +95,31 @@ void record_stamp(struct buf *out, const struct stamp *stamp, const char *body,
 /*
  * Takes a record apart that record_stamp() wrote (it comes back from Redis, so
  * it is not trusted): fills @stamp but for lane, zone and prev_hash, and points
- * to the body inside @json. 0 or -EBADMSG.
+ * to the body inside @json. 0 or -EBADMSG, also if its hash is another one.
  */
 int record_parse(struct stamp *stamp, const char **body, size_t *body_len,
 		 const char *json, size_t len);
+/*
+ * The link of the chain: over the hash before as 64 hexadecimal digits, and a
+ * document without its tail and closing brace.
+ */
+void record_chain(uint8_t hash[32], const char *prev_hex, const char *document,
+		  size_t len);
 /* The key as one text for lists and Redis: "U-03 / 30201", masked. */
 void record_key(struct buf *out, const struct rule *rule,
 		const struct value *key);
 
 /* alert/text.c: a message in one language, formats applied. */
+struct text_place {
+	const struct value *frame;
+	const enum mask *masks; /* of the frame's slots; NULL: none */
+	const struct expr_context *context;
+	const struct calendar *calendar;
+	enum language language;
+};
 void text_render(struct buf *out, const struct text *text,
-		 const struct value *frame, const struct expr_context *context,
-		 const struct calendar *calendar, enum language language);
+		 const struct text_place *place);
 /* Masks a value: last4 keeps four code points, all keeps none. */
 void text_mask(struct buf *out, struct value value, enum mask mask);
+/* The stricter mask of the slots that @expr reads and that reach its value. */
+enum mask text_mask_of(const struct expr *expr, const enum mask *masks);

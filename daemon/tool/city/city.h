@@ -27,8 +27,7 @@
 #define NOBODY UINT32_MAX
 
 enum city_stream { BUDGETS, ORDERS, AWARDS, PAYMENTS, N_STREAMS };
-extern const char *const stream_names[N_STREAMS];  /* "payments" */
-extern const char *const stream_topics[N_STREAMS]; /* "fin.payments" */
+extern const char *const stream_names[N_STREAMS]; /* "payments" */
 
 /* names.c: who and what there is. */
 struct economic_class {
@@ -205,6 +204,7 @@ void counts_json(struct buf *out, const struct city *city);
 /* produce.c */
 struct produce_options {
 	const char *brokers;
+	const char *prefix;     /* of the topics: "fin." */
 	const char *pace_group; /* NULL: as fast as it goes */
 	unsigned seconds;       /* spread over; 0: as fast as it goes */
 };

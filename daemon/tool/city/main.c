@@ -29,6 +29,7 @@ static const char help[] =
 	"fin.awards,\n"
 	"                     fin.payments instead; --out gets labels and "
 	"counts\n"
+	"  --prefix NAME      of the topics (fin.)\n"
 	"  --pace-group NAME  never more than 2 MB a partition ahead of what "
 	"this\n"
 	"                     consumer group has committed, and not done "
@@ -68,6 +69,7 @@ static int parse(struct options *options, int argc, char **argv) {
 		{ "events", required_argument, NULL, 'n' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "kafka", required_argument, NULL, 'k' },
+		{ "prefix", required_argument, NULL, 'p' },
 		{ "pace-group", required_argument, NULL, 'g' },
 		{ "seconds", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
@@ -98,6 +100,9 @@ static int parse(struct options *options, int argc, char **argv) {
 			break;
 		case 'k':
 			options->produce.brokers = optarg;
+			break;
+		case 'p':
+			options->produce.prefix = optarg;
 			break;
 		case 'g':
 			options->produce.pace_group = optarg;
@@ -198,7 +203,9 @@ static int run(const struct city *city, const struct options *options) {
 }
 
 int main(int argc, char **argv) {
-	struct options options = { .seed = 1, .events = 100000 };
+	struct options options = { .seed = 1,
+				   .events = 100000,
+				   .produce.prefix = "fin." };
 	struct city city;
 	int r;
 

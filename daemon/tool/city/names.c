@@ -14,12 +14,6 @@ const char *const stream_names[N_STREAMS] = {
 	"awards",
 	"payments",
 };
-const char *const stream_topics[N_STREAMS] = {
-	"fin.budgets",
-	"fin.orders",
-	"fin.awards",
-	"fin.payments",
-};
 
 const struct economic_class classes[] = {
 	{ "30201", "办公费", 3000, 16000 },

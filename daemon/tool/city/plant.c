@@ -40,21 +40,24 @@ void plant_growth(struct city *city) {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint16_t index = pick_cell(city, 1200000);
 		struct cell *cell = &city->cells[index];
-		bool silent = cases[i].percent < 50;
+		bool silent = cases[i].percent < 50, small;
 		struct label *label;
 		int64_t month, extra;
 
 		if (index == UINT16_MAX)
 			return;
 		month = cell->base * 21 * city->rate / 1000000;
-		if (month < 15000000 && !silent)
+		small = month < 15000000;
+		if (small && !silent)
 			month = 15000000;
 		extra = month * cases[i].percent / 100 / 8;
 		label = city_label(city, "spend-growth",
 				   silent ? EXPECT_SILENCE : EXPECT_ALERT,
 				   silent ? "a little more than usual"
 					  : "a month far above the usual");
-		label->level = cases[i].level;
+		/* In a small cell it may be more than was meant. */
+		if (!small || cases[i].percent > 300)
+			label->level = cases[i].level;
 		label->key = arena_printf(
 			&city->arena,
 			"{\"unit\":\"U-%02u\",\"econ_class\":\"%s\"}",

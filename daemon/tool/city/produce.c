@@ -30,6 +30,7 @@ struct part {
 struct producer {
 	rd_kafka_t *kafka;
 	rd_kafka_t *group; /* asks for committed offsets only */
+	char topics[N_STREAMS][256];
 	struct part *parts[N_STREAMS];
 	int n_parts[N_STREAMS];
 	rd_kafka_topic_partition_list_t *all;
@@ -86,7 +87,7 @@ refused:
 static int look(struct producer *p, unsigned stream) {
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_topic_t *topic =
-		rd_kafka_topic_new(p->kafka, stream_topics[stream], NULL);
+		rd_kafka_topic_new(p->kafka, p->topics[stream], NULL);
 	rd_kafka_resp_err_t err;
 	int n = 0;
 
@@ -100,7 +101,7 @@ static int look(struct producer *p, unsigned stream) {
 	rd_kafka_topic_destroy(topic);
 	if (err || !n) {
 		fprintf(stderr, "tocsin-city: topic %s: %s\n",
-			stream_topics[stream],
+			p->topics[stream],
 			err ? rd_kafka_err2str(err) : "has no partition");
 		return -ENOENT;
 	}
@@ -113,7 +114,7 @@ static int look(struct producer *p, unsigned stream) {
 		int64_t low;
 
 		err = rd_kafka_query_watermark_offsets(
-			p->kafka, stream_topics[stream], i, &low, &part->base,
+			p->kafka, p->topics[stream], i, &low, &part->base,
 			30000);
 		if (err) {
 			fprintf(stderr, "tocsin-city: %s\n",
@@ -121,8 +122,7 @@ static int look(struct producer *p, unsigned stream) {
 			return -EIO;
 		}
 		part->committed = part->base;
-		rd_kafka_topic_partition_list_add(p->all, stream_topics[stream],
-						  i);
+		rd_kafka_topic_partition_list_add(p->all, p->topics[stream], i);
 	}
 	return 0;
 }
@@ -154,8 +154,7 @@ static void ask_committed(struct producer *p) {
 		rd_kafka_topic_partition_t *at = &p->all->elems[i];
 
 		for (unsigned s = 0; s < N_STREAMS; s++)
-			if (!strcmp(at->topic, stream_topics[s]) &&
-			    at->offset >= 0)
+			if (!strcmp(at->topic, p->topics[s]) && at->offset >= 0)
 				p->parts[s][at->partition].committed =
 					at->offset;
 	}
@@ -240,8 +239,7 @@ static int send_one(struct producer *p, const struct city *city, uint32_t i,
 	note(part, json->len);
 	for (;;) {
 		rd_kafka_resp_err_t err = rd_kafka_producev(
-			p->kafka,
-			RD_KAFKA_V_TOPIC(stream_topics[event->stream]),
+			p->kafka, RD_KAFKA_V_TOPIC(p->topics[event->stream]),
 			RD_KAFKA_V_PARTITION((int32_t)partition),
 			RD_KAFKA_V_KEY(key->data, key->len),
 			RD_KAFKA_V_VALUE(json->data, json->len),
@@ -295,6 +293,10 @@ static int send_all(struct producer *p, const struct city *city,
 int city_produce(const struct city *city, const struct produce_options *how) {
 	struct producer p = { 0 };
 	int r = -EINVAL;
+
+	for (unsigned s = 0; s < N_STREAMS; s++)
+		snprintf(p.topics[s], sizeof(p.topics[s]), "%s%s", how->prefix,
+			 stream_names[s]);
 
 	p.all = rd_kafka_topic_partition_list_new(16);
 	p.kafka = connect_as(RD_KAFKA_PRODUCER, how->brokers, NULL, &p);

@@ -1,0 +1,589 @@
+#include "lane/journal.h"
+
+#include "lane/journal_internal.h"
+#include "lane/segment.h"
+#include "lane/varint.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What is handed over unasked, so that the buffer does not grow. */
+#define HANDOVER_BYTES (256u << 10)
+
+/* Bytes for one place of one segment. */
+struct chunk {
+	struct chunk *next;
+	uint64_t segment;
+	uint64_t segment_bytes; /* its preallocated size */
+	uint64_t position;      /* of the first byte */
+	struct buf data;
+	bool sync;
+};
+
+/*
+ * The lane's thread owns what is above the line, the carrier what is below;
+ * the queue between them is behind the lock.
+ */
+struct journal {
+	char *dir;
+	uint64_t segment, segment_bytes;
+	uint64_t position; /* behind the last record */
+	struct buf pending;
+	uint64_t pending_position;
+	struct buf scratch;
+	struct journal_partition *partitions;
+	size_t n_partitions;
+	uint64_t sync_asked; /* up to here */
+	/* ---- */
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct chunk *head, **tail;
+	bool stop;
+	int event;
+	_Atomic uint64_t durable;
+	_Atomic uint64_t sync_usec;
+	_Atomic int error;
+	/* ---- */
+	int fd;
+	uint64_t fd_segment;
+};
+
+void partitions_add(struct journal_partition **partitions, size_t *n,
+		    const char *topic, int32_t partition, int64_t first) {
+	struct journal_partition *more =
+		reallocarray(*partitions, *n + 1, sizeof(*more));
+
+	if (!more)
+		abort();
+	*partitions = more;
+	more[*n] = (struct journal_partition){ .topic = strdup(topic),
+					       .partition = partition,
+					       .first = first,
+					       .next = first };
+	if (!more[*n].topic)
+		abort();
+	++*n;
+}
+
+void partitions_free(struct journal_partition *partitions, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		free(partitions[i].topic);
+	free(partitions);
+}
+
+/* The carrier: from here on, until journal_new(), its thread. */
+
+static uint64_t now_usec(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int sync_dir(const char *dir) {
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/*
+ * Preallocated, so that a sync need not also write the file's length and its
+ * map of blocks. A file system that cannot is used as it is.
+ */
+static int preallocate(int fd, uint64_t bytes) {
+	if (bytes && fallocate(fd, 0, 0, (off_t)bytes) < 0 &&
+	    errno != EOPNOTSUPP)
+		return -errno;
+	return 0;
+}
+
+static int close_segment(struct journal *journal) {
+	int r = 0;
+
+	if (journal->fd < 0)
+		return 0;
+	if (fdatasync(journal->fd) < 0)
+		r = -errno;
+	close(journal->fd);
+	journal->fd = -1;
+	return r;
+}
+
+static int use_segment(struct journal *journal, uint64_t segment,
+		       uint64_t bytes) {
+	char *path;
+	int fd, r;
+
+	if (journal->fd >= 0 && journal->fd_segment == segment)
+		return 0;
+	r = close_segment(journal);
+	if (r < 0)
+		return r;
+	path = segment_path(journal->dir, segment);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	free(path);
+	if (fd < 0)
+		return -errno;
+	r = preallocate(fd, bytes);
+	if (r == 0)
+		r = sync_dir(journal->dir);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	journal->fd = fd;
+	journal->fd_segment = segment;
+	return 0;
+}
+
+static int write_at(int fd, const char *data, size_t len, uint64_t at) {
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int carry(struct journal *journal, const struct chunk *chunk) {
+	uint64_t begin;
+	int r;
+
+	r = use_segment(journal, chunk->segment, chunk->segment_bytes);
+	if (r < 0)
+		return r;
+	r = write_at(journal->fd, chunk->data.data, chunk->data.len,
+		     chunk->position - chunk->segment);
+	if (r < 0 || !chunk->sync)
+		return r;
+	begin = now_usec();
+	/*
+	 * After a failed sync nobody knows which pages were dropped: there is
+	 * no second try, see journal_error().
+	 */
+	if (fdatasync(journal->fd) < 0)
+		return errno == ENOSPC ? -EIO : -errno;
+	atomic_store(&journal->sync_usec, now_usec() - begin);
+	atomic_store(&journal->durable, chunk->position + chunk->data.len);
+	return 0;
+}
+
+static void ring_bell(struct journal *journal) {
+	uint64_t one = 1;
+
+	if (write(journal->event, &one, sizeof(one)) < 0)
+		(void)0; /* full: it rings already */
+}
+
+static void set_error(struct journal *journal, int error) {
+	if (atomic_exchange(&journal->error, error) != error)
+		ring_bell(journal);
+}
+
+/* False: the journal is being closed. */
+static bool wait_a_second(struct journal *journal) {
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&journal->lock);
+	while (!journal->stop &&
+	       pthread_cond_timedwait(&journal->wake, &journal->lock, &until) !=
+		       ETIMEDOUT)
+		;
+	stop = journal->stop;
+	pthread_mutex_unlock(&journal->lock);
+	return !stop;
+}
+
+static void chunk_free(struct chunk *chunk) {
+	buf_free(&chunk->data);
+	free(chunk);
+}
+
+static void carry_or_fail(struct journal *journal, struct chunk *chunk) {
+	int r;
+
+	while ((r = carry(journal, chunk)) == -ENOSPC) {
+		set_error(journal, r);
+		if (!wait_a_second(journal))
+			return;
+	}
+	if (atomic_load(&journal->error) == -ENOSPC || r < 0)
+		set_error(journal, r);
+	if (r == 0 && chunk->sync)
+		ring_bell(journal);
+}
+
+static struct chunk *next_chunk(struct journal *journal) {
+	struct chunk *chunk;
+
+	pthread_mutex_lock(&journal->lock);
+	while (!journal->head && !journal->stop)
+		pthread_cond_wait(&journal->wake, &journal->lock);
+	chunk = journal->head;
+	if (chunk) {
+		journal->head = chunk->next;
+		if (!journal->head)
+			journal->tail = &journal->head;
+		/* One sync for all that wait behind each other. */
+		for (struct chunk *c = journal->head; c; c = c->next)
+			if (c->sync && c->segment == chunk->segment)
+				chunk->sync = false;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return chunk;
+}
+
+static void *carrier(void *context) {
+	struct journal *journal = context;
+	struct chunk *chunk;
+
+	while ((chunk = next_chunk(journal))) {
+		int error = atomic_load(&journal->error);
+
+		if (error == 0 || error == -ENOSPC)
+			carry_or_fail(journal, chunk);
+		chunk_free(chunk);
+	}
+	return NULL;
+}
+
+/* The lane's side. */
+
+static struct journal *journal_new(const char *dir) {
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal || !(journal->dir = strdup(dir)))
+		abort();
+	journal->fd = -1;
+	journal->tail = &journal->head;
+	pthread_mutex_init(&journal->lock, NULL);
+	pthread_cond_init(&journal->wake, NULL);
+	journal->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (journal->event < 0)
+		abort();
+	return journal;
+}
+
+static void hand_over(struct journal *journal, bool sync) {
+	struct chunk *chunk;
+
+	if (!journal->pending.len && !sync)
+		return;
+	chunk = calloc(1, sizeof(*chunk));
+	if (!chunk)
+		abort();
+	*chunk = (struct chunk){ .segment = journal->segment,
+				 .segment_bytes = journal->segment_bytes,
+				 .position = journal->pending_position,
+				 .data = journal->pending,
+				 .sync = sync };
+	journal->pending = (struct buf){ 0 };
+	journal->pending_position = journal->position;
+	pthread_mutex_lock(&journal->lock);
+	*journal->tail = chunk;
+	journal->tail = &chunk->next;
+	pthread_cond_signal(&journal->wake);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+static void put(struct journal *journal, uint32_t kind) {
+	record_put(&journal->pending, kind, journal->position,
+		   atomic_load(&journal->durable), journal->scratch.data,
+		   journal->scratch.len);
+	journal->position += record_bytes(journal->scratch.len);
+}
+
+static void begin_segment(struct journal *journal, uint64_t need) {
+	journal->segment = journal->position;
+	journal->segment_bytes = need + RECORD_HEAD > SEGMENT_BYTES
+					 ? need + RECORD_HEAD
+					 : SEGMENT_BYTES;
+	journal->pending_position = journal->position;
+}
+
+/* Writes the payload in scratch, in a new segment if it does not fit. */
+static void append(struct journal *journal, uint32_t kind) {
+	uint64_t need = record_bytes(journal->scratch.len);
+	uint64_t used = journal->position - journal->segment;
+
+	if (used + need + RECORD_HEAD > journal->segment_bytes) {
+		record_put(&journal->pending, RECORD_END, journal->position,
+			   atomic_load(&journal->durable), NULL, 0);
+		journal->position += RECORD_HEAD;
+		/* Synced, so that no later claim can hide a hole in it. */
+		hand_over(journal, true);
+		begin_segment(journal, need);
+	}
+	put(journal, kind);
+	if (journal->pending.len > HANDOVER_BYTES)
+		hand_over(journal, false);
+}
+
+static int start(struct journal *journal) {
+	int r = pthread_create(&journal->thread, NULL, carrier, journal);
+
+	if (r)
+		return -r;
+	journal->started = true;
+	return 0;
+}
+
+static void put_text(struct buf *out, const char *text, size_t len) {
+	put_varint(out, len);
+	buf_add(out, text, len);
+}
+
+static void put_header(struct buf *out, const struct journal_header *header) {
+	const char *seam = header->seam ? header->seam : "";
+
+	put_varint(out, JOURNAL_VERSION);
+	put_text(out, header->lane, strlen(header->lane));
+	buf_add(out, header->rules, 32);
+	put_fixed64(out, header->seed);
+	put_fixed64(out, header->first_ordinal);
+	put_text(out, seam, strlen(seam));
+}
+
+static void journal_freep(struct journal **journal) {
+	journal_close(*journal);
+}
+
+int journal_create(struct journal **ret, const char *dir,
+		   const struct journal_header *header) {
+	CLEANUP(journal_freep) struct journal *journal = NULL;
+	struct chunk chunk;
+	int r;
+
+	if (mkdir(dir, 0700) < 0)
+		return -errno;
+	journal = journal_new(dir);
+	begin_segment(journal, 0);
+	put_header(&journal->scratch, header);
+	put(journal, RECORD_HEADER);
+	chunk = (struct chunk){ .segment = 0,
+				.segment_bytes = journal->segment_bytes,
+				.data = journal->pending,
+				.sync = true };
+	r = carry(journal, &chunk);
+	if (r < 0)
+		return r;
+	buf_reset(&journal->pending);
+	journal->pending_position = journal->position;
+	r = start(journal);
+	if (r < 0)
+		return r;
+	*ret = TAKE(journal);
+	return 0;
+}
+
+static int remove_segment(const char *dir, uint64_t start) {
+	char *path = segment_path(dir, start);
+	int r = unlink(path) < 0 ? -errno : 0;
+
+	free(path);
+	return r;
+}
+
+/* Cuts what lies behind the reader's end out of the files. */
+static int cut_off(struct journal *journal, const struct journal_reader *reader,
+		   bool *fresh) {
+	uint64_t end = reader->position, size;
+	struct stat st;
+	int r;
+
+	*fresh = reader->fresh_segment;
+	for (size_t i = reader->segment + 1; i < reader->n_segments; i++) {
+		r = remove_segment(journal->dir, reader->segments[i]);
+		if (r < 0)
+			return r;
+	}
+	journal->segment = reader->segments[reader->segment];
+	r = use_segment(journal, journal->segment, 0);
+	if (r < 0)
+		return r;
+	if (fstat(journal->fd, &st) < 0)
+		return -errno;
+	size = (uint64_t)st.st_size;
+	journal->segment_bytes = size > SEGMENT_BYTES ? size : SEGMENT_BYTES;
+	if (*fresh)
+		return 0;
+	if (ftruncate(journal->fd, (off_t)(end - journal->segment)) < 0)
+		return -errno;
+	return preallocate(journal->fd, journal->segment_bytes);
+}
+
+int journal_append(struct journal **ret, struct journal_reader *reader) {
+	CLEANUP(journal_freep) struct journal *journal = NULL;
+	bool fresh;
+	int r;
+
+	assert(reader->ended);
+	journal = journal_new(reader->dir);
+	journal->position = journal->pending_position = reader->position;
+	r = cut_off(journal, reader, &fresh);
+	if (r < 0)
+		return r;
+	/*
+	 * What was read may have been in memory only. It decides what leaves
+	 * from now on, so it must be on disk first.
+	 */
+	if (fdatasync(journal->fd) < 0)
+		return -errno;
+	atomic_store(&journal->durable, journal->position);
+	journal->sync_asked = journal->position;
+	if (fresh)
+		begin_segment(journal, 0);
+	journal->partitions = TAKE(reader->partitions);
+	journal->n_partitions = reader->n_partitions;
+	reader->n_partitions = 0;
+	r = start(journal);
+	if (r < 0)
+		return r;
+	*ret = TAKE(journal);
+	return 0;
+}
+
+void journal_close(struct journal *journal) {
+	if (!journal)
+		return;
+	if (journal->started) {
+		hand_over(journal, false);
+		pthread_mutex_lock(&journal->lock);
+		journal->stop = true;
+		pthread_cond_signal(&journal->wake);
+		pthread_mutex_unlock(&journal->lock);
+		pthread_join(journal->thread, NULL);
+	}
+	close_segment(journal);
+	close(journal->event);
+	pthread_mutex_destroy(&journal->lock);
+	pthread_cond_destroy(&journal->wake);
+	partitions_free(journal->partitions, journal->n_partitions);
+	buf_free(&journal->pending);
+	buf_free(&journal->scratch);
+	free(journal->dir);
+	free(journal);
+}
+
+void journal_turn(struct journal *journal, int64_t poll_time,
+		  const struct journal_run *runs, size_t n) {
+	struct buf *out = &journal->scratch;
+
+	buf_reset(out);
+	put_zigzag(out, poll_time);
+	put_varint(out, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct journal_run *run = &runs[i];
+		struct journal_partition *partition;
+
+		assert(run->partition < journal->n_partitions);
+		partition = &journal->partitions[run->partition];
+		put_varint(out, run->partition);
+		put_zigzag(out, run->first - partition->next);
+		put_varint(out, run->count);
+		put_varint(out,
+			   (uint64_t)(run->next - run->first) - run->count);
+		partition->next = run->next;
+	}
+	append(journal, RECORD_TURN);
+}
+
+void journal_decide(struct journal *journal, const struct decision *decision,
+		    int64_t first_offset) {
+	const char *topic = decision->topic ? decision->topic : "";
+	const char *reason = decision->reason ? decision->reason : "";
+	struct buf *out = &journal->scratch;
+	bool enters = decision->kind == DECISION_PARTITION;
+
+	buf_reset(out);
+	put_varint(out, decision->kind);
+	put_text(out, topic, strlen(topic));
+	put_zigzag(out, decision->partition);
+	put_zigzag(out, enters ? first_offset : decision->at);
+	if (enters)
+		partitions_add(&journal->partitions, &journal->n_partitions,
+			       topic, decision->partition, first_offset);
+	if (decision->kind == DECISION_SEAM) {
+		put_text(out, reason, strlen(reason));
+		put_fixed64(out, decision->seq);
+		buf_add(out, decision->hash, 32);
+		put_varint(out, decision->n_open);
+		for (size_t i = 0; i < decision->n_open; i++)
+			put_text(out, decision->open[i], decision->open_len[i]);
+	}
+	append(journal, RECORD_DECISION);
+}
+
+uint64_t journal_position(const struct journal *journal) {
+	return journal->position;
+}
+
+uint64_t journal_durable(const struct journal *journal) {
+	return atomic_load(&journal->durable);
+}
+
+void journal_sync(struct journal *journal) {
+	if (journal->sync_asked == journal->position)
+		return;
+	journal->sync_asked = journal->position;
+	hand_over(journal, true);
+}
+
+int journal_fd(const struct journal *journal) {
+	return journal->event;
+}
+
+void journal_acknowledge(struct journal *journal) {
+	uint64_t count;
+
+	if (read(journal->event, &count, sizeof(count)) < 0)
+		(void)0; /* nothing rang */
+}
+
+int journal_error(const struct journal *journal) {
+	return atomic_load(&journal->error);
+}
+
+uint64_t journal_sync_usec(const struct journal *journal) {
+	return atomic_load(&journal->sync_usec);
+}
+
+static const char *const decision_names[DECISION_MAX] = {
+	[DECISION_PARTITION] = "partition",
+	[DECISION_CATCH_UP] = "catch_up",
+	[DECISION_LIVE] = "live",
+	[DECISION_WENT_ON] = "went_on",
+	[DECISION_IDLE] = "idle",
+	[DECISION_ADVANCE] = "advance",
+	[DECISION_END] = "end",
+	[DECISION_SEAM] = "seam",
+};
+
+const char *decision_name(enum decision_kind kind) {
+	return decision_names[kind];
+}

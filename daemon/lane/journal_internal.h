@@ -1,0 +1,35 @@
+/*
+ * What the reader and the writer of a journal share.
+ */
+#pragma once
+
+#include "base/util.h"
+#include "lane/journal.h"
+
+struct journal_reader {
+	char *dir;
+	uint64_t *segments; /* first positions */
+	size_t n_segments;
+	size_t segment; /* the mapped one */
+	uint8_t *map;
+	size_t map_len;
+	uint64_t position; /* of the next record */
+	uint64_t durable;  /* the greatest claim so far */
+	bool ended;
+	bool fresh_segment; /* the next record begins a segment */
+	uint64_t ordinal;   /* of the next input */
+	struct journal_header header;
+	char *lane, *seam;
+	struct journal_partition *partitions;
+	size_t n_partitions;
+	struct journal_run *runs;
+	size_t runs_cap;
+	char *topic, *reason;
+	const char **open;
+	size_t *open_len;
+};
+
+void partitions_add(struct journal_partition **partitions, size_t *n,
+		    const char *topic, int32_t partition, int64_t first);
+void partitions_free(struct journal_partition *partitions, size_t n);
+void journal_read_closep(struct journal_reader **reader);

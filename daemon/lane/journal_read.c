@@ -1,0 +1,387 @@
+#include "lane/journal.h"
+
+#include "lane/journal_internal.h"
+#include "lane/segment.h"
+#include "lane/varint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void unmap(struct journal_reader *reader) {
+	if (reader->map)
+		munmap(reader->map, reader->map_len);
+	reader->map = NULL;
+	reader->map_len = 0;
+}
+
+/* Maps segment @i; an empty file is mapped as nothing. */
+static int map_segment(struct journal_reader *reader, size_t i) {
+	char *path = segment_path(reader->dir, reader->segments[i]);
+	struct stat st;
+	int fd, r = 0;
+
+	unmap(reader);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+	} else if (st.st_size > 0) {
+		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ,
+				 MAP_PRIVATE, fd, 0);
+
+		if (map == MAP_FAILED) {
+			r = -errno;
+		} else {
+			reader->map = map;
+			reader->map_len = (size_t)st.st_size;
+		}
+	}
+	close(fd);
+	if (r < 0)
+		return r;
+	reader->segment = i;
+	return 0;
+}
+
+static uint64_t segment_of(const struct journal_reader *reader) {
+	return reader->segments[reader->segment];
+}
+
+/* The greatest claim of what was durable in the mapped segment from @off. */
+static uint64_t claims_from(const struct journal_reader *reader, uint64_t off) {
+	uint64_t greatest = 0;
+	struct record record;
+
+	for (; off + RECORD_HEAD <= reader->map_len; off += 8)
+		if (record_get(&record, reader->map + off,
+			       reader->map_len - off,
+			       segment_of(reader) + off) &&
+		    record.durable > greatest)
+			greatest = record.durable;
+	return greatest;
+}
+
+/*
+ * A record at the reader's position does not check. It is the end of the
+ * journal only if nobody, before or behind, says that it was durable.
+ */
+static int judge_bad_record(struct journal_reader *reader, struct buf *why) {
+	uint64_t durable = reader->durable, claim;
+	size_t here = reader->segment;
+
+	claim = claims_from(reader, reader->position - segment_of(reader));
+	if (claim > durable)
+		durable = claim;
+	for (size_t i = here + 1; i < reader->n_segments; i++) {
+		int r = map_segment(reader, i);
+
+		if (r < 0)
+			return r;
+		claim = claims_from(reader, 0);
+		if (claim > durable)
+			durable = claim;
+	}
+	reader->ended = true;
+	reader->segment = here;
+	if (durable <= reader->position)
+		return 0;
+	buf_printf(why,
+		   "%s: the record at position %llu is damaged, but the "
+		   "journal was durable up to %llu",
+		   reader->dir, (unsigned long long)reader->position,
+		   (unsigned long long)durable);
+	return -EBADMSG;
+}
+
+/* 1: a record; 0: the end; negative errno. */
+static int next_record(struct journal_reader *reader, struct record *ret,
+		       struct buf *why) {
+	for (;;) {
+		uint64_t off = reader->position - segment_of(reader);
+
+		if (reader->ended)
+			return 0;
+		if (off > reader->map_len ||
+		    !record_get(ret, reader->map + off, reader->map_len - off,
+				reader->position))
+			return judge_bad_record(reader, why);
+		if (ret->durable > reader->durable)
+			reader->durable = ret->durable;
+		reader->position += record_bytes(ret->len);
+		if (ret->kind != RECORD_END)
+			return 1;
+		if (reader->segment + 1 == reader->n_segments ||
+		    reader->segments[reader->segment + 1] != reader->position) {
+			/* Closed, and the next was never begun. */
+			reader->fresh_segment = true;
+			reader->ended = true;
+			if (reader->segment + 1 < reader->n_segments ||
+			    reader->durable > reader->position) {
+				buf_printf(
+					why,
+					"%s: the segment at position %llu "
+					"is missing",
+					reader->dir,
+					(unsigned long long)reader->position);
+				return -EBADMSG;
+			}
+			return 0;
+		}
+		int r = map_segment(reader, reader->segment + 1);
+		if (r < 0)
+			return r;
+	}
+}
+
+static char *get_text(struct span_reader *in) {
+	size_t len = get_varint(in);
+	const uint8_t *at = get_bytes(in, len);
+
+	return at ? strndup((const char *)at, len) : NULL;
+}
+
+static int parse_header(struct journal_reader *reader,
+			const struct record *record, struct buf *why) {
+	struct span_reader in = { record->payload,
+				  record->payload + record->len, false };
+	struct journal_header *header = &reader->header;
+	uint64_t version = get_varint(&in);
+	const uint8_t *fixed;
+	char *seam;
+
+	if (!in.bad && version != JOURNAL_VERSION) {
+		buf_printf(why,
+			   "%s: journal format %llu, this program reads %d",
+			   reader->dir, (unsigned long long)version,
+			   JOURNAL_VERSION);
+		return -EPROTO;
+	}
+	header->lane = reader->lane = get_text(&in);
+	fixed = get_bytes(&in, 48);
+	seam = get_text(&in);
+	if (in.bad || !header->lane || !fixed || !seam) {
+		free(seam);
+		buf_printf(why, "%s: not a journal", reader->dir);
+		return -EBADMSG;
+	}
+	memcpy(header->rules, fixed, 32);
+	header->seed = get_fixed64(fixed + 32);
+	header->first_ordinal = get_fixed64(fixed + 40);
+	reader->seam = seam;
+	header->seam = *seam ? seam : NULL;
+	reader->ordinal = header->first_ordinal;
+	return 0;
+}
+
+int journal_read_open(struct journal_reader **ret, const char *dir,
+		      struct buf *why) {
+	CLEANUP(journal_read_closep) struct journal_reader *reader = NULL;
+	struct record record;
+	int r;
+
+	reader = calloc(1, sizeof(*reader));
+	if (!reader || !(reader->dir = strdup(dir)))
+		abort();
+	r = segment_list(&reader->segments, &reader->n_segments, dir);
+	if (r < 0) {
+		buf_printf(why, "%s: %s", dir, strerror(-r));
+		return r;
+	}
+	if (!reader->n_segments || reader->segments[0] != 0) {
+		buf_printf(why, "%s: no journal", dir);
+		return reader->n_segments ? -EBADMSG : -ENOENT;
+	}
+	r = map_segment(reader, 0);
+	if (r < 0)
+		return r;
+	r = next_record(reader, &record, why);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		buf_printf(why, "%s: no header", dir);
+		return -ENOENT;
+	}
+	if (record.kind != RECORD_HEADER) {
+		buf_printf(why, "%s: not a journal", dir);
+		return -EBADMSG;
+	}
+	r = parse_header(reader, &record, why);
+	if (r < 0)
+		return r;
+	*ret = TAKE(reader);
+	return 0;
+}
+
+const struct journal_header *
+journal_read_header(const struct journal_reader *reader) {
+	return &reader->header;
+}
+
+static bool parse_turn(struct journal_reader *reader,
+		       const struct record *record,
+		       struct journal_entry *entry) {
+	struct span_reader in = { record->payload,
+				  record->payload + record->len, false };
+	size_t n;
+
+	entry->kind = JOURNAL_TURN;
+	entry->poll_time = get_zigzag(&in);
+	n = get_varint(&in);
+	if (in.bad || n > record->len)
+		return false;
+	if (n > reader->runs_cap) {
+		reader->runs =
+			reallocarray(reader->runs, n, sizeof(*reader->runs));
+		if (!reader->runs)
+			abort();
+		reader->runs_cap = n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct journal_run *run = &reader->runs[i];
+		uint64_t which = get_varint(&in);
+		struct journal_partition *partition;
+
+		if (in.bad || which >= reader->n_partitions)
+			return false;
+		partition = &reader->partitions[which];
+		run->partition = (uint32_t)which;
+		run->first = partition->next + get_zigzag(&in);
+		run->count = get_varint(&in);
+		run->next = run->first + (int64_t)run->count +
+			    (int64_t)get_varint(&in);
+		partition->next = run->next;
+		reader->ordinal += run->count;
+	}
+	entry->runs = reader->runs;
+	entry->n_runs = n;
+	return !in.bad && in.next == in.end;
+}
+
+static void forget_decision(struct journal_reader *reader) {
+	free(reader->topic);
+	free(reader->reason);
+	free(reader->open);
+	free(reader->open_len);
+	reader->topic = reader->reason = NULL;
+	reader->open = NULL;
+	reader->open_len = NULL;
+}
+
+static bool parse_seam(struct journal_reader *reader, struct span_reader *in,
+		       struct decision *decision) {
+	const uint8_t *fixed;
+	size_t n;
+
+	decision->reason = reader->reason = get_text(in);
+	fixed = get_bytes(in, 40);
+	n = get_varint(in);
+	if (in->bad || !fixed || !decision->reason ||
+	    n > (size_t)(in->end - in->next))
+		return false;
+	decision->seq = get_fixed64(fixed);
+	memcpy(decision->hash, fixed + 8, 32);
+	reader->open = calloc(n + 1, sizeof(*reader->open));
+	reader->open_len = calloc(n + 1, sizeof(*reader->open_len));
+	if (!reader->open || !reader->open_len)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		size_t len = get_varint(in);
+
+		reader->open[i] = (const char *)get_bytes(in, len);
+		reader->open_len[i] = len;
+	}
+	decision->open = reader->open;
+	decision->open_len = reader->open_len;
+	decision->n_open = n;
+	return !in->bad;
+}
+
+static bool parse_decision(struct journal_reader *reader,
+			   const struct record *record,
+			   struct journal_entry *entry) {
+	struct span_reader in = { record->payload,
+				  record->payload + record->len, false };
+	struct decision *decision = &entry->decision;
+	uint64_t kind = get_varint(&in);
+	int64_t number;
+
+	forget_decision(reader);
+	entry->kind = JOURNAL_DECISION;
+	decision->topic = reader->topic = get_text(&in);
+	decision->partition = (int32_t)get_zigzag(&in);
+	number = get_zigzag(&in);
+	if (in.bad || kind >= DECISION_MAX || !decision->topic)
+		return false;
+	decision->kind = (enum decision_kind)kind;
+	if (kind == DECISION_PARTITION) {
+		entry->first_offset = number;
+		partitions_add(&reader->partitions, &reader->n_partitions,
+			       decision->topic, decision->partition, number);
+	} else {
+		decision->at = number;
+	}
+	if (kind == DECISION_SEAM && !parse_seam(reader, &in, decision))
+		return false;
+	reader->ordinal++;
+	return !in.bad && in.next == in.end;
+}
+
+int journal_read(struct journal_reader *reader, struct journal_entry *entry,
+		 struct buf *why) {
+	struct record record;
+	bool good = false;
+	int r;
+
+	r = next_record(reader, &record, why);
+	if (r <= 0)
+		return r;
+	*entry = (struct journal_entry){ .ordinal = reader->ordinal };
+	if (record.kind == RECORD_TURN)
+		good = parse_turn(reader, &record, entry);
+	else if (record.kind == RECORD_DECISION)
+		good = parse_decision(reader, &record, entry);
+	if (good)
+		return 1;
+	buf_printf(why, "%s: the record at position %llu makes no sense",
+		   reader->dir, (unsigned long long)record.position);
+	return -EBADMSG;
+}
+
+uint64_t journal_read_position(const struct journal_reader *reader) {
+	return reader->position;
+}
+
+uint64_t journal_read_ordinal(const struct journal_reader *reader) {
+	return reader->ordinal - 1;
+}
+
+const struct journal_partition *
+journal_read_partitions(const struct journal_reader *reader, size_t *n) {
+	*n = reader->n_partitions;
+	return reader->partitions;
+}
+
+void journal_read_close(struct journal_reader *reader) {
+	if (!reader)
+		return;
+	unmap(reader);
+	forget_decision(reader);
+	partitions_free(reader->partitions, reader->n_partitions);
+	free(reader->runs);
+	free(reader->segments);
+	free(reader->lane);
+	free(reader->seam);
+	free(reader->dir);
+	free(reader);
+}
+
+void journal_read_closep(struct journal_reader **reader) {
+	journal_read_close(*reader);
+}

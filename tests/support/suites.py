@@ -223,6 +223,8 @@ SUITES = [
     ("house", house, "layers, headers, format, what may lie where"),
     ("unit", unit, "cmocka, the core alone"),
     ("sanitize", sanitize, "the same under ASan and UBSan"),
+    ("conformance", conformance, "the expression language"),
+    ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
 ]
 

@@ -363,10 +363,13 @@ static bool take_back(struct dress *dress, const struct number_format *format) {
 
 int number_parse(int64_t *ret, const char *s, size_t len, unsigned digits,
 		 const struct number_format *format) {
+	static const struct number_format plain = { 0 };
 	struct dress dress = { .s = s, .end = s + len };
 	struct decimal d = { 0 };
 	int r;
 
+	if (!format)
+		format = &plain;
 	while (take_front(&dress, format))
 		continue;
 	while (take_back(&dress, format))

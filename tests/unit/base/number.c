@@ -56,8 +56,16 @@ static void reads_plain_numbers_exactly(void **state) {
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		int64_t n = 4242;
+
 		expect_parsed(&samples[i], NULL);
+		assert_int_equal(number_parse(&n, samples[i].text,
+					      strlen(samples[i].text),
+					      samples[i].digits, NULL),
+				 0);
+		assert_int_equal(n, samples[i].n);
+	}
 }
 
 static void reads_exponents_exactly(void **state) {

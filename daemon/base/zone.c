@@ -257,7 +257,10 @@ static int64_t rule_strikes(const struct tz_rule *rule, int32_t year) {
 	return days * SECONDS_PER_DAY + rule->seconds;
 }
 
-/* Two a year; a place that never leaves summer time ends where it begins. */
+/*
+ * Two a year. Where summer time never ends, its end falls on its next begin
+ * and is left out.
+ */
 static void footer_expand(const struct footer *f, struct zone_draft *draft) {
 	int64_t last = draft->n ? draft->items[draft->n - 1].at : INT64_MIN;
 	int32_t year = 1900;
@@ -270,11 +273,10 @@ static void footer_expand(const struct footer *f, struct zone_draft *draft) {
 		int64_t begin = rule_strikes(&f->begin, year) - f->standard;
 		int64_t end = rule_strikes(&f->end, year) - f->summer;
 		int64_t next = rule_strikes(&f->begin, year + 1) - f->standard;
-		int64_t before = rule_strikes(&f->end, year - 1) - f->summer;
 
-		if (end < begin && end > last && end != before)
+		if (end < begin && end > last)
 			draft_add(draft, end, f->standard);
-		if (begin > last && begin != before)
+		if (begin > last)
 			draft_add(draft, begin, f->summer);
 		if (end > begin && end > last && end != next)
 			draft_add(draft, end, f->standard);

@@ -23,7 +23,8 @@ int currency_find(const char *code, size_t len); /* negative: unknown */
 const char *currency_code(unsigned currency);
 unsigned currency_digits(unsigned currency);
 
-/* How a stream writes its numbers. All zero, or NULL: "1234.56", "-12", no marks. */
+/* How a stream writes its numbers. All zero, or NULL: "1234.56", "-12", no
+ * marks. */
 struct number_format {
 	char decimal;             /* 0 means '.' */
 	char thousands[4];        /* characters that may stand between digits */

@@ -105,6 +105,8 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
 	char *ret;
 	int len;
 
+	/* Also tells gcc, which warns of NULL once UBSan has checked for it. */
+	assert(format);
 	va_start(ap, format);
 	len = vsnprintf(NULL, 0, format, ap);
 	va_end(ap);

@@ -54,6 +54,8 @@ void buf_vprintf(struct buf *buf, const char *format, va_list ap) {
 	va_list again;
 	int len;
 
+	/* Also tells gcc, which warns of NULL once UBSan has checked for it. */
+	assert(format);
 	va_copy(again, ap);
 	len = vsnprintf(NULL, 0, format, again);
 	va_end(again);

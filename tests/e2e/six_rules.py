@@ -1,10 +1,12 @@
 """The shipped rules on real Kafka and real Redis, held against the oracle."""
 
+import os
+import subprocess
 import unittest
 
 from support import run_of
 from support.town import Town
-from support.world import World
+from support.world import BUILD, World, broker
 
 
 class SixRules(unittest.TestCase):
@@ -31,6 +33,21 @@ class SixRules(unittest.TestCase):
                     run_of.wait_taken(world, daemon)
             run_of.take_all_and_stop(world, daemon)
             self.assertGreater(len(run_of.check(world, daemon)), 50)
+
+    def test_the_city_of_the_quickstart(self):
+        # The generator knows the shipped topics only: one test a broker.
+        with World(prefix="fin.") as world:
+            world.redis.start()
+            run_of.create(world)
+            done = subprocess.run(
+                [os.path.join(BUILD, "tocsin-city"), "--seed", "3",
+                 "--events", "5000", "--kafka", broker().address,
+                 "--out", world.folder],
+                capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            self.assertGreater(len(run_of.check(world, daemon)), 20)
 
     def test_a_second_run_over_the_same_topics_adds_nothing(self):
         with World() as world:

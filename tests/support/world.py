@@ -50,10 +50,10 @@ def close():
 class World:
     """A folder, a Redis, topics of its own, and daemons that read them."""
 
-    def __init__(self, redis_options=(), rules=RULES):
+    def __init__(self, redis_options=(), rules=RULES, prefix=None):
         self.folder = tempfile.mkdtemp(prefix="tocsin-")
         self.children = Children(self.folder)
-        self.prefix = f"t{next(_numbers)}."
+        self.prefix = prefix or f"t{next(_numbers)}."
         self.rules = os.path.join(self.folder, "rules")
         shutil.copytree(rules, self.rules)
         self.edit_rules("topic: fin.", "topic: " + self.prefix)

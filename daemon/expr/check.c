@@ -738,11 +738,6 @@ static struct term *check_pattern(struct checker *c, struct term *term) {
 	struct value pattern = term->args[1]->constant;
 	char error[128];
 
-	if (pattern.len > 0 && pattern.s[0] != '^' && !c->lenient &&
-	    !c->expansions)
-		complain_at(c, place_of(c, term->node), "W603",
-			    "matches() finds the pattern anywhere; begin it "
-			    "with ^ and end it with $ if the whole is meant");
 	term->regex = regex_compile(c->arena, pattern.s, pattern.len, error,
 				    sizeof(error));
 	if (!term->regex) {
@@ -752,6 +747,11 @@ static struct term *check_pattern(struct checker *c, struct term *term) {
 			    "this is not a regular expression: %s", error);
 		return NULL;
 	}
+	if (pattern.len > 0 && pattern.s[0] != '^' && !c->lenient &&
+	    !c->expansions)
+		complain_at(c, place_of(c, term->node), "W603",
+			    "matches() finds the pattern anywhere; begin it "
+			    "with ^ and end it with $ if the whole is meant");
 	term->op = TERM_MATCH;
 	term->n = 1;
 	return term;
@@ -1327,14 +1327,16 @@ static bool is_ordered(const struct term *term) {
 
 static struct term *check_compare(struct checker *c, const struct node *node,
 				  struct term *a, struct term *b) {
-	struct term *args[2];
+	struct term *args[2], *left, *right;
 	bool equality = node->op == OP_EQ || node->op == OP_NE;
 	bool fits;
 
-	warn_bare_ratio(c, a, b);
-	warn_bare_ratio(c, b, a);
+	left = a;
+	right = b;
 	if (!adapt_pair(c, &a, &b))
 		return NULL;
+	warn_bare_ratio(c, left, right);
+	warn_bare_ratio(c, right, left);
 	literal_to_double(a, b);
 	literal_to_double(b, a);
 	if (is_dyn(a) || is_dyn(b))

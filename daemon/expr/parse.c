@@ -13,6 +13,7 @@
 #include "expr/lex.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct parser {
@@ -123,9 +124,7 @@ static int expect(struct parser *p, const char *punct) {
 	char what[8];
 
 	if (!is_punct(p, punct)) {
-		what[0] = '`';
-		strcpy(what + 1, punct);
-		strcat(what, "`");
+		snprintf(what, sizeof(what), "`%s`", punct);
 		return complain(p, what);
 	}
 	return advance(p);

@@ -165,7 +165,9 @@ int decoder_new(struct decoder **ret, const struct stream *stream,
 	decoder->seed = hash_seed;
 	decoder->max_bytes = stream->max_bytes ? stream->max_bytes : MAX_BYTES;
 	decoder->day = INT64_MIN;
-	r = json_index_new(&decoder->index, decoder->max_bytes);
+	decoder->shape = shape_new();
+	r = decoder->shape ? json_index_new(&decoder->index, decoder->max_bytes)
+			   : -ENOMEM;
 	if (r < 0) {
 		decoder_free(decoder);
 		return r;
@@ -180,12 +182,27 @@ void decoder_free(struct decoder *decoder) {
 	if (!decoder)
 		return;
 	json_index_free(decoder->index);
+	shape_free(decoder->shape);
 	arena_free(&decoder->arena);
 	free(decoder);
 }
 
+/* The shape is a guess; what it does not fit is walked through. */
+static enum refusal read_document(struct decoder *decoder, const char *payload,
+				  size_t len, bool padded, struct arena *arena,
+				  const char **detail) {
+	enum refusal refusal;
+
+	if (shape_match(decoder, payload, len, padded))
+		return REFUSED_NOT;
+	refusal = walk_document(decoder, payload, len, arena, detail);
+	if (!refusal)
+		shape_learn(decoder, payload, len);
+	return refusal;
+}
+
 static enum refusal read_raws(struct decoder *decoder, const char *payload,
-			      size_t len, struct arena *arena,
+			      size_t len, bool padded, struct arena *arena,
 			      const char **detail) {
 	if (len == 0)
 		return REFUSED_EMPTY;
@@ -195,7 +212,7 @@ static enum refusal read_raws(struct decoder *decoder, const char *payload,
 		return csv_row(decoder, payload, len, arena);
 	if (decoder->stream->format == FORMAT_CSV)
 		return REFUSED_BAD_ROW;
-	return walk_document(decoder, payload, len, arena, detail);
+	return read_document(decoder, payload, len, padded, arena, detail);
 }
 
 /* The id's text: as it stands, but an integer has one spelling. */
@@ -270,13 +287,13 @@ void decoder_decode(struct decoder *decoder, struct event *event,
 		    struct arena *arena) {
 	enum refusal refusal;
 
-	(void)padded;
 	event->time = 0;
 	event->id = (struct hash128){ 0 };
 	event->detail = NULL;
 	event->slots = NULL;
 	event->payload_hash = (uint32_t)hash64(payload, len, decoder->seed);
-	refusal = read_raws(decoder, payload, len, arena, &event->detail);
+	refusal =
+		read_raws(decoder, payload, len, padded, arena, &event->detail);
 	if (!refusal)
 		refusal = read_fields(decoder, event, arena);
 	event->refusal = (uint8_t)refusal;

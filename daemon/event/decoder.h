@@ -61,6 +61,7 @@ struct decoder {
 	uint64_t document; /* number of the one at hand */
 	struct json_index *index;
 	struct shape *shape;
+	uint64_t fitted; /* documents that the shape was right about */
 	/* CSV: column → raw, -1: not read; NULL: no header was given. */
 	int32_t *columns;
 	size_t n_columns;
@@ -73,6 +74,16 @@ struct decoder {
 enum refusal walk_document(struct decoder *decoder, const char *text,
 			   size_t len, struct arena *scratch,
 			   const char **detail);
+/*
+ * shape.c: the raws of a document that looks like one that was learned; false:
+ * it does not, and nothing is said about it.
+ */
+struct shape *shape_new(void);
+void shape_free(struct shape *shape);
+bool shape_match(struct decoder *decoder, const char *text, size_t len,
+		 bool padded);
+/* To be told of each document that walk.c has found whole. */
+void shape_learn(struct decoder *decoder, const char *text, size_t len);
 /* csv.c: the raws of one row. */
 enum refusal csv_row(struct decoder *decoder, const char *text, size_t len,
 		     struct arena *scratch);

@@ -113,6 +113,10 @@ static int take(const struct verb *verb, const struct flag *flags, size_t n,
 	return 0;
 }
 
+static bool begins_flag(char c) {
+	return c == '-' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 int flags_parse(const struct verb *verb, const struct flag *flags, size_t n,
 		int argc, char **argv) {
 	int kept = 0;
@@ -121,7 +125,8 @@ int flags_parse(const struct verb *verb, const struct flag *flags, size_t n,
 	for (int i = 0; i < argc; i++) {
 		char *arg = argv[i];
 
-		if (over || arg[0] != '-' || !arg[1]) {
+		/* "-1 + x" is an expression. */
+		if (over || arg[0] != '-' || !begins_flag(arg[1])) {
 			argv[kept++] = arg;
 		} else if (!strcmp(arg, "--")) {
 			over = true;

@@ -10,6 +10,7 @@
 
 static const struct verb *const verbs[] = {
 	&demo_verb,
+	&eval_verb,
 	&tail_verb,
 };
 

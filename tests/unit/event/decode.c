@@ -12,7 +12,8 @@
 
 /* A stream, its decoder, and the event that was decoded last. */
 struct bench {
-	struct arena arena, batch;
+	struct arena arena, batch, kept;
+	size_t padding; /* behind a payload */
 	struct calendar calendar;
 	struct field fields[16];
 	struct stream stream;
@@ -88,17 +89,18 @@ static void bench_free(struct bench *bench) {
 	decoder_free(bench->decoder);
 	arena_free(&bench->arena);
 	arena_free(&bench->batch);
+	arena_free(&bench->kept);
 }
 
-/* From memory that ends where it ends, so that ASan sees more. */
+/* From memory of its own, so that ASan sees where the payload ends. */
 static enum refusal decode_bytes(struct bench *bench, const char *text,
 				 size_t len) {
-	char *copy = malloc(len ? len : 1);
+	char *copy = malloc(len + bench->padding + !len);
 
 	memcpy(copy, text, len);
 	arena_reset(&bench->batch);
 	bench->event = (struct event){ .stream = &bench->stream };
-	decoder_decode(bench->decoder, &bench->event, copy, len, false,
+	decoder_decode(bench->decoder, &bench->event, copy, len, bench->padding,
 		       &bench->batch);
 	/* Strings borrow from the payload: give them a longer life. */
 	for (size_t i = 0; !bench->event.refusal && i < bench->stream.n_slots;
@@ -106,7 +108,7 @@ static enum refusal decode_bytes(struct bench *bench, const char *text,
 		struct value v = bench->event.slots[i];
 
 		if (v.kind == KIND_STRING)
-			v.s = arena_strndup(&bench->arena, v.s, v.len);
+			v.s = arena_strndup(&bench->kept, v.s, v.len);
 		bench->slots[i] = v;
 	}
 	free(copy);
@@ -484,6 +486,109 @@ static void survives_documents_that_were_damaged(void **state) {
 	bench_free(&bench);
 }
 
+static void put_value(struct buf *out, uint64_t *seed) {
+	static const char *const values[] = {
+		"12.50", "-3",       "1e2",       "null",           "true",
+		"false", "\"x\"",    "\"\"",      "\"works\"",      "\"wage\"",
+		"7",     "\"中文\"", "\"a\\nb\"", "\"2026-03-07\"", "[]",
+		"{}",    "[1]",      "\"q\xff\"", "0.1.2",          "\"12.5\"",
+	};
+
+	buf_puts(out, values[next_random(seed) % ARRAY_SIZE(values)]);
+}
+
+/* Mostly the same members in the same order, with exceptions to each rule. */
+static void put_document(struct buf *out, uint64_t *seed) {
+	static const struct {
+		const char *key, *value;
+	} members[] = {
+		{ "no", "\"p1\"" },
+		{ "pay", "{\"amt\":12.50}" },
+		{ "count", "3" },
+		{ "kind", "\"works\"" },
+		{ "share", "0.25" },
+		{ "open", "true" },
+		{ "due", "\"2026-03-07\"" },
+		{ "a/b", "\"备注 one two\"" },
+		{ "other", "{\"x\":1,\"y\":\"\"}" },
+	};
+
+	buf_reset(out);
+	buf_puts(out, "{\"paid_at\":\"2026-03-01\"");
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		size_t pick = i;
+
+		if (next_random(seed) % 16 == 0)
+			continue;
+		if (next_random(seed) % 64 == 0)
+			pick = next_random(seed) % ARRAY_SIZE(members);
+		buf_printf(out,
+			   next_random(seed) % 64 ? ",\"%s\":" : ", \"%s\" : ",
+			   members[pick].key);
+		if (next_random(seed) % 32 == 0)
+			put_value(out, seed);
+		else
+			buf_puts(out, members[pick].value);
+	}
+	buf_puts(out, "}");
+	if (next_random(seed) % 8 == 0)
+		out->data[next_random(seed) % out->len] =
+			(char)next_random(seed);
+	if (next_random(seed) % 32 == 0)
+		out->len = next_random(seed) % out->len;
+}
+
+static void assert_same(const struct bench *a, const struct bench *b) {
+	assert_int_equal(a->event.refusal, b->event.refusal);
+	assert_int_equal(a->event.time, b->event.time);
+	assert_int_equal(!a->event.detail, !b->event.detail);
+	if (a->event.detail)
+		assert_string_equal(a->event.detail, b->event.detail);
+	assert_memory_equal(&a->event.id, &b->event.id, sizeof(a->event.id));
+	assert_int_equal(a->event.payload_hash, b->event.payload_hash);
+	for (size_t i = 0; !a->event.refusal && i < a->stream.n_slots; i++) {
+		struct value x = a->slots[i], y = b->slots[i];
+
+		assert_int_equal(x.kind, y.kind);
+		if (x.kind == KIND_STRING || x.kind == KIND_LIST)
+			assert_int_equal(x.len, y.len);
+		if (x.kind == KIND_STRING)
+			assert_memory_equal(x.s, y.s, x.len);
+		else if (x.kind != KIND_LIST)
+			assert_int_equal(x.i, y.i);
+	}
+}
+
+/* A decoder that has seen nothing yet can only walk. */
+static void guesses_what_a_walk_finds(void **state) {
+	struct buf text = { 0 };
+	struct bench guess, walk;
+	uint64_t seed = 2;
+
+	(void)state;
+	bench_init(&guess);
+	bench_init(&walk);
+	guess.stream.max_bytes = walk.stream.max_bytes = 4096;
+	start(&guess);
+	for (int i = 0; i < 20000; i++) {
+		put_document(&text, &seed);
+		start(&walk);
+		decode_bytes(&guess, text.data, text.len);
+		decode_bytes(&walk, text.data, text.len);
+		decoder_free(walk.decoder);
+		walk.decoder = NULL;
+		assert_same(&guess, &walk);
+		arena_reset(&guess.kept);
+		arena_reset(&walk.kept);
+		guess.padding = guess.padding ? 0 : 64;
+	}
+	assert_true(guess.decoder->fitted > 5000);
+	assert_true(guess.decoder->fitted < 19000);
+	buf_free(&text);
+	bench_free(&guess);
+	bench_free(&walk);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_each_type_from_its_own_place),
@@ -496,6 +601,7 @@ int main(void) {
 		cmocka_unit_test(reads_rows_under_a_header),
 		cmocka_unit_test(names_the_columns_that_a_header_lacks),
 		cmocka_unit_test(survives_documents_that_were_damaged),
+		cmocka_unit_test(guesses_what_a_walk_finds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,20 +50,25 @@ void buf_printf(struct buf *buf, const char *format, ...) {
 	va_end(ap);
 }
 
+/* Into what room there is first: mostly it fits, and is printed once. */
 void buf_vprintf(struct buf *buf, const char *format, va_list ap) {
 	va_list again;
+	size_t room;
 	int len;
 
 	/* Also tells gcc, which warns of NULL once UBSan has checked for it. */
 	assert(format);
+	buf_reserve(buf, 64);
+	room = buf->cap - buf->len;
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, format, again);
+	len = vsnprintf(buf->data + buf->len, room, format, again);
 	va_end(again);
 	assert(len >= 0);
-
 	/* vsnprintf() wants room for its NUL. */
-	buf_reserve(buf, (size_t)len + 1);
-	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, ap);
+	if ((size_t)len >= room) {
+		buf_reserve(buf, (size_t)len + 1);
+		vsnprintf(buf->data + buf->len, (size_t)len + 1, format, ap);
+	}
 	buf->len += (size_t)len;
 }
 

@@ -333,13 +333,54 @@ int time_parse_pattern(struct civil *ret, bool *has_offset, const char *pattern,
 	return 0;
 }
 
+/* By hand, because every alert holds a dozen times. */
+static void put_two(struct buf *out, uint32_t n) {
+	char text[2] = { (char)('0' + n / 10), (char)('0' + n % 10) };
+
+	buf_add(out, text, 2);
+}
+
 void date_format(struct buf *out, int64_t days) {
 	int32_t year;
 	unsigned month;
 	unsigned day;
 
 	civil_from_days(days, &year, &month, &day);
-	buf_printf(out, "%04d-%02u-%02u", year, month, day);
+	if (year < 0 || year > YEAR_MOST) {
+		/* The local date of an instant at either end of time. */
+		buf_printf(out, "%04d", year);
+	} else {
+		put_two(out, (uint32_t)year / 100);
+		put_two(out, (uint32_t)year % 100);
+	}
+	buf_putc(out, '-');
+	put_two(out, month);
+	buf_putc(out, '-');
+	put_two(out, day);
+}
+
+static void put_clock(struct buf *out, uint32_t seconds) {
+	put_two(out, seconds / 3600);
+	buf_putc(out, ':');
+	put_two(out, seconds / 60 % 60);
+	buf_putc(out, ':');
+	put_two(out, seconds % 60);
+}
+
+static void put_fraction(struct buf *out, uint32_t usec) {
+	if (usec % 1000)
+		buf_printf(out, ".%06u", usec);
+	else if (usec)
+		buf_printf(out, ".%03u", usec / 1000);
+}
+
+static void put_offset(struct buf *out, int32_t minutes) {
+	uint32_t n = (uint32_t)(minutes < 0 ? -minutes : minutes);
+
+	buf_putc(out, minutes < 0 ? '-' : '+');
+	put_two(out, n / 60);
+	buf_putc(out, ':');
+	put_two(out, n % 60);
 }
 
 /*
@@ -351,21 +392,13 @@ void time_format_rfc3339(struct buf *out, usec_t at, const struct zone *zone) {
 	usec_t local = at + minutes * USEC_PER_MIN;
 	int64_t days = local / USEC_PER_DAY - (local % USEC_PER_DAY < 0);
 	usec_t clock = local - days * USEC_PER_DAY;
-	uint32_t seconds = (uint32_t)(clock / USEC_PER_SEC);
-	uint32_t usec = (uint32_t)(clock % USEC_PER_SEC);
 
 	date_format(out, days);
-	buf_printf(out, "T%02u:%02u:%02u", seconds / 3600, seconds / 60 % 60,
-		   seconds % 60);
-	if (usec % 1000)
-		buf_printf(out, ".%06u", usec);
-	else if (usec)
-		buf_printf(out, ".%03u", usec / 1000);
-	if (!zone) {
+	buf_putc(out, 'T');
+	put_clock(out, (uint32_t)(clock / USEC_PER_SEC));
+	put_fraction(out, (uint32_t)(clock % USEC_PER_SEC));
+	if (zone)
+		put_offset(out, minutes);
+	else
 		buf_putc(out, 'Z');
-		return;
-	}
-	buf_putc(out, minutes < 0 ? '-' : '+');
-	minutes = minutes < 0 ? -minutes : minutes;
-	buf_printf(out, "%02d:%02d", minutes / 60, minutes % 60);
 }

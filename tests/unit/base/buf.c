@@ -141,6 +141,22 @@ static void adds_hex_repetition_and_printed_text(void **state) {
 	assert_int_equal(buf.len, 13);
 }
 
+/* Once into what room there is, and again where that was too little. */
+static void prints_text_of_any_length(void **state) {
+	(void)state;
+	for (int len = 0; len < 300; len++) {
+		CLEANUP(buf_free) struct buf buf = { 0 };
+		char text[301];
+
+		memset(text, 'x', (size_t)len);
+		text[len] = '\0';
+		buf_puts(&buf, "ab");
+		buf_printf(&buf, "%s", text);
+		assert_int_equal(buf.len, 2 + len);
+		assert_memory_equal(buf.data + 2, text, (size_t)len);
+	}
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_the_shortest_double_that_reads_back),
@@ -150,6 +166,7 @@ int main(void) {
 		cmocka_unit_test(replaces_broken_utf8_byte_by_byte),
 		cmocka_unit_test(puts_commas_only_between),
 		cmocka_unit_test(adds_hex_repetition_and_printed_text),
+		cmocka_unit_test(prints_text_of_any_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

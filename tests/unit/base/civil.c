@@ -165,6 +165,9 @@ static void writes_rfc3339(void **state) {
 	expect_format(-1, NULL, "1969-12-31T23:59:59.999999Z");
 	expect_format(1000, NULL, "1970-01-01T00:00:00.001Z");
 	expect_format(0, &zone, "1970-01-01T08:00:00+08:00");
+	/* The last evening of UTC is a year later there. */
+	expect_format(days_from_civil(10000, 1, 1) * USEC_PER_DAY - 1, &zone,
+		      "10000-01-01T07:59:59.999999+08:00");
 	zone.offset = offsets + 1;
 	expect_format(0, &zone, "1969-12-31T14:30:00-09:30");
 	zone.offset = offsets + 2;

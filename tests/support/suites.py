@@ -215,6 +215,11 @@ def clients():
                timeout=600)
 
 
+def record():
+    """Records against deploy/alert.schema.json."""
+    return run([sys.executable, "-B", "tests/e2e/run", "record"], "record")
+
+
 def fuzz():
     return run(["tests/fuzz/run", "--short"], "fuzz", timeout=600)
 
@@ -225,6 +230,7 @@ SUITES = [
     ("house", house, "layers, headers, format, what may lie where"),
     ("unit", unit, "cmocka, the core alone"),
     ("sanitize", sanitize, "the same under ASan and UBSan"),
+    ("record", record, "records against what clients are promised"),
     ("conformance", conformance, "the expression language"),
     ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),

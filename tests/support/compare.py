@@ -73,18 +73,28 @@ def differences(transition, record, rule):
     check("rule", transition["rule"].split("/")[-1],
           record["rule"].split("/")[-1])
     check("period", transition["period"], record.get("period"))
-    check("detected", transition["watermark"],
-          parse_time(record["times"]["detected"], rule.calendar))
-    check("event time", transition["at"],
-          parse_time(record["times"]["event"], rule.calendar))
+    for name, time in ("detected", "watermark"), ("event", "at"):
+        got = record["times"][name]
+        check(f"time {name}", transition[time],
+              got and parse_time(got, rule.calendar))
     for name, value in _key(transition).items():
         if not _masked(_value(value), record["key"].get(name)):
             out.append(f"key {name}: oracle {value!r}, record "
                        f"{record['key'].get(name)!r}")
+    if transition["values"] is None:
+        return out
     for name, value in transition["values"].items():
         got = record["values"]["now"].get(name)
         if not _same(value, got):
             out.append(f"{name}: oracle {value!r}, record {got!r}")
+    check("evidence", transition["evidence"],
+          (record["evidence"]["count"],
+           [(shown["topic"], shown["partition"], shown["offset"])
+            for shown in record["evidence"]["shown"]]))
+    for name, used in record["baselines"].items():
+        check(f"past of {name}",
+              {period: _value(value) for period, value
+               in transition["past"][name].items()}, used["past"])
     return out
 
 

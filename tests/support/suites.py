@@ -11,6 +11,8 @@ import glob
 import json
 import os
 import re
+import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -70,7 +72,17 @@ def run(args, name, env=None, timeout=900, closing=False):
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True)
     end = time.monotonic() + timeout
-    text = _copy_output(process, end)
+    try:
+        text = _copy_output(process, end)
+    except BaseException:
+        # Whoever stops this run stops what it started: first politely, so
+        # that a suite can end its own children and remove its folders.
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
     if text is None:
         count = Count()
         count.fail(f"{name}: did not end within {timeout} s")
@@ -93,14 +105,13 @@ def run(args, name, env=None, timeout=900, closing=False):
 
 def _copy_output(process, end):
     """All it wrote, or None if it had to be ended."""
-    import selectors
     chunks = []
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             left = end - time.monotonic()
             if left <= 0:
-                os.killpg(process.pid, 9)
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 return None
             if not selector.select(left):
@@ -276,5 +287,10 @@ def main():
     return 1 if total.failures else 0
 
 
+def _stop(_number, _frame):
+    sys.exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())

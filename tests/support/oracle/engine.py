@@ -408,6 +408,9 @@ class Rule:
         self.review_within = span(spec.get("review_within", "90d"))
         self.exceptions = spec.get("exceptions", [])
         self.late = spec.get("late", "amend")
+        evidence = spec.get("evidence", 10)
+        self.evidence = evidence.get("count", 10) \
+            if isinstance(evidence, dict) else evidence
         self.keys = {}
         # A coarser key has its own state and clock: by -> {values: Key}.
         self.coarse = {}
@@ -929,11 +932,22 @@ class Oracle:
             "at": event.time if event else now,
             "now": now, "watermark": self.watermark,
             "values": transition_values(rule, scope), "life": life,
+            "evidence": self._evidence(rule, key, period),
+            "past": {
+                name: {rule.calendar.name(rule.unit, first): value
+                       for first, value in b.values(key, period, now)}
+                for name, b in rule.baselines.items()},
         }
         self.out.append(transition)
         self.open.pop(transition["alert"], None)
         if is_open:
             self.open[transition["alert"]] = transition
+
+    def _evidence(self, rule, key, period):
+        """How many records contribute, and where the newest of them lie."""
+        entries = rule.window_of(key, period) if key.ordinal else [key.last]
+        newest = entries[::-1][:rule.evidence]
+        return len(entries), [e.event.coordinates for e in newest]
 
     # -- timers --------------------------------------------------------
 
@@ -1013,3 +1027,6 @@ class Oracle:
         life, scope = what
         self._emit(rule, key, None, life, "updated", "window", life.level,
                    scope, due, None, state="resolved", is_open=False)
+        # Of an alert in review only id, level, key and due are kept.
+        for name in ("values", "evidence", "past"):
+            self.out[-1][name] = None

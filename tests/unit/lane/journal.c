@@ -245,7 +245,7 @@ static void ends_where_it_was_torn(void **state) {
 
 		write_three(positions);
 		at = positions[2] + (uint64_t)step;
-		if (at >= positions[3])
+		if (positions[3] - at <= 7) /* only padding is gone */
 			break;
 		cut(at);
 		assert_int_equal(read_all(&reader), 3);

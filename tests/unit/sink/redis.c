@@ -1,0 +1,461 @@
+#include "sink/redis.h"
+
+#include "alert/outbox.h"
+#include "tocsin/log.h"
+
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[64], path[96];
+static pid_t server;
+static redisContext *plain; /* to look at what the sink has done */
+static struct outbox outbox;
+static struct sink sink;
+
+static int64_t now(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void start_server(void) {
+	server = fork();
+	assert_true(server >= 0);
+	if (server == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("redis-server", "redis-server", "--port", "0",
+		       "--unixsocket", path, "--dir", dir, "--save", "",
+		       "--appendonly", "yes", "--appendfsync", "always",
+		       "--logfile", "log", NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 1000; i++) {
+		redisReply *reply;
+
+		plain = redisConnectUnix(path);
+		if (plain && !plain->err &&
+		    (reply = redisCommand(plain, "PING"))) {
+			bool up = reply->type == REDIS_REPLY_STATUS;
+
+			freeReplyObject(reply);
+			if (up)
+				return;
+		}
+		redisFree(plain);
+		usleep(10000);
+	}
+	fail_msg("redis-server does not answer");
+}
+
+static void stop_server(void) {
+	redisFree(plain);
+	plain = NULL;
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+static char answer[4096];
+
+/* The answer of a command as one text; arrays with blanks between. */
+static void flatten(const redisReply *reply) {
+	size_t used = strlen(answer);
+
+	if (reply->type == REDIS_REPLY_INTEGER)
+		snprintf(answer + used, sizeof(answer) - used, "%lld",
+			 reply->integer);
+	else if (reply->type == REDIS_REPLY_NIL)
+		snprintf(answer + used, sizeof(answer) - used, "nil");
+	else if (reply->str)
+		snprintf(answer + used, sizeof(answer) - used, "%s",
+			 reply->str);
+	for (size_t i = 0; i < reply->elements; i++) {
+		if (i)
+			strcat(answer, " ");
+		flatten(reply->element[i]);
+	}
+}
+
+static const char *redis(const char *format, ...) {
+	redisReply *reply;
+	va_list ap;
+
+	va_start(ap, format);
+	reply = redisvCommand(plain, format, ap);
+	va_end(ap);
+	assert_non_null(reply);
+	answer[0] = 0;
+	flatten(reply);
+	freeReplyObject(reply);
+	return answer;
+}
+
+static struct sink new_sink(const char *user) {
+	struct redis_options options = {
+		.socket = path,
+		.user = user,
+		.password = user ? "secret" : NULL,
+		.prefix = "tocsin",
+		.lane = "0",
+		.instance = "test",
+		.keep_s = 1000,
+		.history = 100000,
+		.dead_history = 1000,
+		.timeout = 5000000,
+	};
+	struct sink made;
+
+	assert_int_equal(redis_sink_new(&made, &options), 0);
+	return made;
+}
+
+static int set_up(void **state) {
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/tocsin-sink-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/redis.sock", dir);
+	start_server();
+	assert_int_equal(outbox_init(&outbox, 4096, 4096), 0);
+	sink = new_sink(NULL);
+	return 0;
+}
+
+static int tear_down(void **state) {
+	char command[128];
+
+	(void)state;
+	sink.class->free(sink.self);
+	outbox_free(&outbox);
+	stop_server();
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static void add(uint64_t seq, enum level level, enum level was, bool open) {
+	struct outbox_item item = {
+		.seq = seq,
+		.ordinal = seq,
+		.rev = 1,
+		.state = open ? STATE_FIRING : STATE_RESOLVED,
+		.change = open ? CHANGE_FIRED : CHANGE_RESOLVED,
+		.level = level,
+		.was = was,
+		.open = open,
+		.fired = INT64_C(1700000000000000),
+		.rule = "finance/over-budget",
+	};
+	struct buf json = { 0 };
+
+	item.id[0] = (uint8_t)seq;
+	item.id[1] = (uint8_t)(seq >> 8);
+	item.hash[0] = (uint8_t)seq;
+	item.key = strdup("U-03");
+	buf_printf(&json, "{\"seq\":%llu,\"hash\":\"", (unsigned long long)seq);
+	buf_hex(&json, item.hash, 32);
+	buf_puts(&json, "\"}");
+	item.json_len = json.len;
+	item.json = strdup(buf_cstr(&json));
+	buf_free(&json);
+	outbox_add(&outbox, &item);
+}
+
+static void add_dead(uint64_t ordinal) {
+	struct dead_letter dead = { .ordinal = ordinal,
+				    .at = { "fin.payments", 2,
+					    (int64_t)ordinal },
+				    .refusal = REFUSED_NOT_JSON };
+
+	outbox_add_dead(&outbox, &dead);
+}
+
+static void serve_once(struct sink *of) {
+	struct pollfd fd = { .fd = of->class->fd(of->self) };
+	unsigned events = of->class->events(of->self);
+
+	fd.events = (short)((events & EPOLLIN ? POLLIN : 0) |
+			    (events & EPOLLOUT ? POLLOUT : 0));
+	poll(&fd, 1, 5);
+	of->class->serve(of->self, now());
+}
+
+static void wait_state(struct sink *of, enum sink_state state) {
+	int64_t end = now() + 20000000;
+
+	while (of->class->state(of->self) != state) {
+		assert_true(now() < end);
+		serve_once(of);
+	}
+}
+
+static void open_lane(struct sink *of, uint64_t epoch) {
+	static const uint8_t rules[32] = { 7 };
+
+	wait_state(of, SINK_MET);
+	of->class->claim(of->self, epoch, rules);
+	wait_state(of, SINK_OPEN);
+}
+
+/* Sends all, drops what is acknowledged; false if the connection broke. */
+static bool send_out(void) {
+	int64_t end = now() + 20000000;
+
+	while (outbox.n || outbox.dead_n) {
+		size_t items, dead;
+
+		if (sink.class->state(sink.self) != SINK_OPEN)
+			return false;
+		assert_true(now() < end);
+		sink.class->send(sink.self, &outbox, outbox.n, outbox.dead_n,
+				 now());
+		serve_once(&sink);
+		sink.class->acknowledged(sink.self, &items, &dead);
+		outbox_drop(&outbox, items);
+		outbox_drop_dead(&outbox, dead);
+	}
+	return true;
+}
+
+static void writes_stream_hash_and_index_of_an_alert(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	add(2, LEVEL_YELLOW, LEVEL_NONE, false);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:alerts"), "2");
+	assert_non_null(strstr(redis("XRANGE tocsin:{0}:alerts - + COUNT 1"),
+			       "1-0 id 01000000000000000000000000000000 seq 1 "
+			       "state firing level red rule "
+			       "finance/over-budget key U-03 published "));
+	assert_string_equal(redis("HMGET tocsin:{0}:fence epoch mark dead"),
+			    "1 2 0");
+	assert_string_equal(redis("ZRANGE tocsin:{0}:open 0 -1 WITHSCORES"),
+			    "01000000000000000000000000000000 41700000000000");
+	assert_string_equal(
+		redis("HMGET tocsin:{0}:alert:"
+		      "01000000000000000000000000000000 seq open level"),
+		"1 1 red");
+	assert_string_equal(redis("TTL tocsin:{0}:alert:"
+				  "01000000000000000000000000000000"),
+			    "-1");
+	assert_string_equal(redis("TTL tocsin:{0}:alert:"
+				  "02000000000000000000000000000000"),
+			    "1000");
+	assert_string_equal(redis("SMEMBERS tocsin:lanes"), "0");
+	assert_non_null(strstr(redis("HGET tocsin:{0}:fence chain"), "0100"));
+}
+
+static void drops_what_it_already_has(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	for (uint64_t seq = 1; seq <= 200; seq++)
+		add(seq, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	sink.class->drop(sink.self);
+	open_lane(&sink, 1);
+	for (uint64_t seq = 150; seq <= 250; seq++)
+		add(seq, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:alerts"), "250");
+	assert_string_equal(redis("HGET tocsin:{0}:fence mark"), "250");
+}
+
+static void refuses_a_gap(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add(2, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	assert_string_equal(redis("EXISTS tocsin:{0}:alerts"), "0");
+}
+
+static void turns_a_daemon_away_whose_lane_was_taken(void **state) {
+	struct sink other = new_sink(NULL);
+
+	(void)state;
+	open_lane(&sink, 1);
+	open_lane(&other, 2);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	assert_int_equal(sink.class->state(sink.self), SINK_FENCED);
+	assert_string_equal(redis("EXISTS tocsin:{0}:alerts"), "0");
+	other.class->free(other.self);
+}
+
+static void gives_an_epoch_to_one_owner_only(void **state) {
+	static const uint8_t rules[32] = { 7 };
+	struct sink other = new_sink(NULL);
+
+	(void)state;
+	wait_state(&other, SINK_MET);
+	open_lane(&sink, 5);
+	other.class->claim(other.self, 5, rules);
+	wait_state(&other, SINK_FENCED);
+	/* The owner may ask again. */
+	sink.class->drop(sink.self);
+	open_lane(&sink, 5);
+	other.class->free(other.self);
+}
+
+static void notices_that_redis_has_lost_its_data(void **state) {
+	(void)state;
+	open_lane(&sink, 3);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	redis("FLUSHALL");
+	add(2, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	wait_state(&sink, SINK_MET);
+	assert_false(sink.class->fence(sink.self)->exists);
+	assert_int_equal(sink.class->fence(sink.self)->mark, 0);
+}
+
+static void makes_a_lost_fence_from_the_stream(void **state) {
+	const struct sink_fence *fence;
+
+	(void)state;
+	open_lane(&sink, 3);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	add(2, LEVEL_RED, LEVEL_NONE, true);
+	add_dead(9);
+	assert_true(send_out());
+	redis("DEL tocsin:{0}:fence");
+	sink.class->drop(sink.self);
+	wait_state(&sink, SINK_MET);
+	fence = sink.class->fence(sink.self);
+	assert_false(fence->exists);
+	assert_int_equal(fence->mark, 2);
+	assert_int_equal(fence->dead, 9);
+	assert_true(fence->has_hash);
+	assert_int_equal(fence->hash[0], 2);
+	open_lane(&sink, 3);
+	add(3, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	assert_string_equal(redis("HMGET tocsin:{0}:fence epoch mark dead"),
+			    "3 3 9");
+}
+
+static void loads_its_scripts_again(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	redis("SCRIPT FLUSH");
+	add(2, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	open_lane(&sink, 1);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:alerts"), "2");
+}
+
+static void keeps_the_alert_when_a_part_of_it_fails(void **state) {
+	(void)state;
+	redis("ACL SETUSER tocsin on >secret ~tocsin:* +@all resetchannels");
+	sink.class->free(sink.self);
+	sink = new_sink("tocsin");
+	redis("SET tocsin:{0}:alert:01000000000000000000000000000000 x");
+	open_lane(&sink, 1);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:alerts"), "1");
+	/* HSET, and three channels. */
+	assert_int_equal(sink.class->counters(sink.self)->partial, 4);
+}
+
+static void stops_at_a_key_of_another_type(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	redis("SET tocsin:{0}:alerts x");
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	assert_string_equal(redis("HGET tocsin:{0}:fence mark"), "0");
+}
+
+static void takes_a_dead_letter_once(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add_dead(4);
+	add_dead(8);
+	assert_true(send_out());
+	add_dead(8);
+	add_dead(9);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:dead"), "3");
+	assert_non_null(strstr(redis("XRANGE tocsin:{0}:dead - + COUNT 1"),
+			       "4-0 topic fin.payments partition 2 offset 4 "
+			       "reason not_json field  published "));
+}
+
+static void reads_the_records_of_open_alerts_by_id(void **state) {
+	const char *const *records;
+	const size_t *lens;
+	size_t n;
+
+	(void)state;
+	open_lane(&sink, 1);
+	for (uint64_t seq = 1; seq <= 1000; seq++)
+		add(seq, seq % 2 ? LEVEL_RED : LEVEL_GREEN, LEVEL_NONE, true);
+	assert_true(send_out());
+	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
+	sink.class->ask_records(sink.self);
+	while (!sink.class->records(sink.self, &records, &lens, &n))
+		serve_once(&sink);
+	assert_int_equal(n, 999);
+	assert_non_null(strstr(records[0], "\"seq\":256,"));
+	assert_non_null(strstr(records[998], "\"seq\":767,"));
+	assert_int_equal(lens[0], strlen(records[0]));
+	sink.class->forget_records(sink.self);
+}
+
+static void waits_while_redis_is_away(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	stop_server();
+	add(2, LEVEL_RED, LEVEL_NONE, true);
+	assert_false(send_out());
+	for (int i = 0; i < 20; i++)
+		serve_once(&sink);
+	assert_int_equal(sink.class->state(sink.self), SINK_AWAY);
+	start_server();
+	open_lane(&sink, 1);
+	assert_int_equal(sink.class->fence(sink.self)->mark, 1);
+	assert_true(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:alerts"), "2");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(writes_stream_hash_and_index_of_an_alert),
+		TEST(drops_what_it_already_has),
+		TEST(refuses_a_gap),
+		TEST(turns_a_daemon_away_whose_lane_was_taken),
+		TEST(gives_an_epoch_to_one_owner_only),
+		TEST(notices_that_redis_has_lost_its_data),
+		TEST(makes_a_lost_fence_from_the_stream),
+		TEST(loads_its_scripts_again),
+		TEST(keeps_the_alert_when_a_part_of_it_fails),
+		TEST(stops_at_a_key_of_another_type),
+		TEST(takes_a_dead_letter_once),
+		TEST(reads_the_records_of_open_alerts_by_id),
+		TEST(waits_while_redis_is_away),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

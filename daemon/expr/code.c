@@ -166,16 +166,63 @@ static unsigned generate_binary(struct generator *g, const struct term *term,
 	return BANK_TEMP | temp;
 }
 
+/* The op that is a clause of a chain, of one that only compares. */
+static enum code_op fused_op(enum code_op op, bool is_and) {
+	return op - CODE_EQ_I + (is_and ? CODE_EQ_I_ALL : CODE_EQ_I_ANY);
+}
+
+static void generate_clause(struct generator *g, const struct term *term,
+			    bool is_and, unsigned temp) {
+	unsigned a, b;
+
+	if (term->op < TERM_EQ || term->op > TERM_GE) {
+		a = generate(g, term, temp + 1);
+		emit(g, is_and ? CODE_ALL : CODE_ANY, temp, a, 0);
+		return;
+	}
+	a = generate(g, term->args[0], temp + 1);
+	b = generate(g, term->args[1],
+		     a == (BANK_TEMP | (temp + 1)) ? temp + 2 : temp + 1);
+	emit(g, fused_op(compare_op(term), is_and), temp, a, b);
+	emit(g, CODE_JUMP, 0, 0, 0); /* the target's word */
+}
+
+/* The jumps of one chain: the instructions whose b is to be set at its end. */
+struct jumps {
+	uint32_t *at;
+	uint32_t n;
+};
+
+static void generate_clauses(struct generator *g, const struct term *term,
+			     enum term_op op, unsigned temp,
+			     struct jumps *jumps) {
+	if (term->op == op) {
+		generate_clauses(g, term->args[0], op, temp, jumps);
+		generate_clauses(g, term->args[1], op, temp, jumps);
+		return;
+	}
+	generate_clause(g, term, op == TERM_AND, temp);
+	jumps->at[jumps->n++] = g->n_code - 1;
+}
+
+static uint32_t count_clauses(const struct term *term, enum term_op op) {
+	if (term->op != op)
+		return 1;
+	return count_clauses(term->args[0], op) +
+	       count_clauses(term->args[1], op);
+}
+
 static unsigned generate_logic(struct generator *g, const struct term *term,
 			       unsigned temp) {
-	bool is_and = term->op == TERM_AND;
-	unsigned a = generate(g, term->args[0], temp), b;
-	uint32_t jump;
+	enum term_op op = (enum term_op)term->op;
+	struct jumps jumps = { .at = arena_array(g->arena, uint32_t,
+						 count_clauses(term, op)) };
 
-	jump = emit(g, is_and ? CODE_AND_JUMP : CODE_OR_JUMP, temp, a, 0);
-	b = generate(g, term->args[1], temp + 1);
-	emit(g, is_and ? CODE_AND : CODE_OR, temp, BANK_TEMP | temp, b);
-	land(g, jump);
+	emit(g, CODE_MOVE, temp, add_constant(g, value_bool(op == TERM_AND)),
+	     0);
+	generate_clauses(g, term, op, temp, &jumps);
+	for (uint32_t i = 0; i < jumps.n; i++)
+		land(g, jumps.at[i]);
 	return BANK_TEMP | temp;
 }
 
@@ -203,6 +250,22 @@ static unsigned generate_default(struct generator *g, const struct term *term,
 	generate_into(g, term->args[1], temp);
 	land(g, found);
 	return BANK_TEMP | temp;
+}
+
+/* The commonest function of all is worth an instruction. */
+static bool is_plain_ratio(const struct term *term) {
+	return term->op == TERM_CALL &&
+	       strcmp(term->builtin->name, "ratio") == 0 &&
+	       term->args[0]->type.kind == term->args[1]->type.kind;
+}
+
+static unsigned generate_ratio(struct generator *g, const struct term *term,
+			       unsigned temp) {
+	return generate_binary(g, term,
+			       term->args[0]->type.kind == KIND_DOUBLE
+				       ? CODE_RATIO_D
+				       : CODE_RATIO,
+			       temp);
 }
 
 static unsigned generate_call(struct generator *g, const struct term *term,
@@ -291,6 +354,9 @@ static unsigned generate(struct generator *g, const struct term *term,
 	case TERM_INDEX:
 		return generate_binary(g, term, CODE_INDEX, temp);
 	case TERM_CALL:
+		if (is_plain_ratio(term))
+			return generate_ratio(g, term, temp);
+		return generate_call(g, term, temp);
 	case TERM_ENV:
 		return generate_call(g, term, temp);
 	case TERM_VAR:

@@ -20,17 +20,37 @@
  * _I: int, bool, date, timestamp, duration and money are compared by i; _D by
  * d; _S are bytes; _N is an int beside a double.
  */
+#define CODE_COMPARISONS(X, suffix)                                            \
+	X(EQ##suffix)                                                          \
+	X(NE##suffix)                                                          \
+	X(LT##suffix)                                                          \
+	X(LE##suffix)                                                          \
+	X(GT##suffix)                                                          \
+	X(GE##suffix)
+
+/* The same order in each family: see fused_op() of code.c. */
+#define CODE_FAMILY(X, suffix)                                                 \
+	CODE_COMPARISONS(X, _I##suffix)                                        \
+	CODE_COMPARISONS(X, _D##suffix)                                        \
+	CODE_COMPARISONS(X, _S##suffix)                                        \
+	CODE_COMPARISONS(X, _N##suffix)
+
+/*
+ * A chain of && begins with dst = true. Each clause that is false makes dst
+ * false and jumps behind the chain; one that is missing makes dst missing, if
+ * nothing before did; one that is true leaves all as it is. A comparison does
+ * this by itself (_ALL), and the jump's target is in a word behind it; anything
+ * else goes through ALL. ANY and _ANY are the same for ||.
+ */
 #define CODE_OPS(X)                                                            \
 	X(RETURN)                                                              \
 	X(MOVE)                                                                \
 	X(JUMP)                                                                \
-	X(AND_JUMP) /* dst = a; if false, jump to b */                         \
-	X(OR_JUMP)                                                             \
 	X(FALSE_JUMP)   /* if a is false, jump to b */                         \
 	X(MISSING_JUMP) /* dst = a; if missing, jump to b */                   \
 	X(FOUND_JUMP)   /* dst = a; if not missing, jump to b */               \
-	X(AND)                                                                 \
-	X(OR)                                                                  \
+	X(ALL)          /* a is a clause, b where to jump */                   \
+	X(ANY)                                                                 \
 	X(NOT)                                                                 \
 	X(HAS)                                                                 \
 	X(NEG_I)                                                               \
@@ -44,34 +64,14 @@
 	X(SUB_D)                                                               \
 	X(MUL_D)                                                               \
 	X(DIV_D)                                                               \
-	X(RATIO)  /* money by money */                                         \
+	X(RATIO) /* money by money, int by int */                              \
+	X(RATIO_D)                                                             \
 	X(MUL_M)  /* money by int or double */                                 \
 	X(SCALE)  /* money by the decimal of site b */                         \
 	X(BINARY) /* the walker's way, for what is rare; site b has it */      \
-	X(EQ_I)                                                                \
-	X(NE_I)                                                                \
-	X(LT_I)                                                                \
-	X(LE_I)                                                                \
-	X(GT_I)                                                                \
-	X(GE_I)                                                                \
-	X(EQ_D)                                                                \
-	X(NE_D)                                                                \
-	X(LT_D)                                                                \
-	X(LE_D)                                                                \
-	X(GT_D)                                                                \
-	X(GE_D)                                                                \
-	X(EQ_S)                                                                \
-	X(NE_S)                                                                \
-	X(LT_S)                                                                \
-	X(LE_S)                                                                \
-	X(GT_S)                                                                \
-	X(GE_S)                                                                \
-	X(EQ_N)                                                                \
-	X(NE_N)                                                                \
-	X(LT_N)                                                                \
-	X(LE_N)                                                                \
-	X(GT_N)                                                                \
-	X(GE_N)                                                                \
+	CODE_FAMILY(X, )                                                       \
+	CODE_FAMILY(X, _ALL)                                                   \
+	CODE_FAMILY(X, _ANY)                                                   \
 	X(IN_I)                                                                \
 	X(IN_S)                                                                \
 	X(IN)                                                                  \

@@ -45,6 +45,13 @@ static struct value missing_of(const struct value *a, const struct value *b) {
 	return a->kind == KIND_MISSING ? *a : *b;
 }
 
+/* The reason that came first stays. */
+static void note_missing(struct value *ret, const struct value *a,
+			 const struct value *b) {
+	if (ret->kind != KIND_MISSING)
+		*ret = missing_of(a, b);
+}
+
 static struct value run_call(const struct expr *expr, const struct site *site,
 			     const struct value *args,
 			     const struct value *frame,
@@ -100,13 +107,30 @@ static struct value run_index(const struct value *list,
 	temps[insn->dst] = BOTH_THERE ? (result) : missing_of(a, b);           \
 	NEXT;
 
+/* A comparison that is a clause: what decides jumps, else nothing is stored. */
+#define CLAUSE_OP(name, result, decides)                                       \
+	L_##name : OPERANDS;                                                   \
+	if (!BOTH_THERE)                                                       \
+		note_missing(&temps[insn->dst], a, b);                         \
+	else if ((result) == (decides)) {                                      \
+		temps[insn->dst] = value_bool(decides);                        \
+		JUMP_TO(insn[1].b);                                            \
+	}                                                                      \
+	insn++;                                                                \
+	NEXT;
+
+#define COMPARISON(name, result)                                               \
+	BINARY_OP(name, value_bool(result))                                    \
+	CLAUSE_OP(name##_ALL, result, false)                                   \
+	CLAUSE_OP(name##_ANY, result, true)
+
 #define COMPARISONS(suffix, EQ, NE, LT, LE, GT, GE)                            \
-	BINARY_OP(EQ_##suffix, value_bool(EQ))                                 \
-	BINARY_OP(NE_##suffix, value_bool(NE))                                 \
-	BINARY_OP(LT_##suffix, value_bool(LT))                                 \
-	BINARY_OP(LE_##suffix, value_bool(LE))                                 \
-	BINARY_OP(GT_##suffix, value_bool(GT))                                 \
-	BINARY_OP(GE_##suffix, value_bool(GE))
+	COMPARISON(EQ_##suffix, EQ)                                            \
+	COMPARISON(NE_##suffix, NE)                                            \
+	COMPARISON(LT_##suffix, LT)                                            \
+	COMPARISON(LE_##suffix, LE)                                            \
+	COMPARISON(GT_##suffix, GT)                                            \
+	COMPARISON(GE_##suffix, GE)
 
 /* The kind and unit of the sum are the left side's, checked at load. */
 #define CHECKED(builtin_overflow)                                              \
@@ -169,18 +193,6 @@ L_MOVE:
 	NEXT;
 L_JUMP:
 	JUMP_TO(insn->b);
-L_AND_JUMP:
-	ONE_OPERAND;
-	temps[insn->dst] = *a;
-	if (a->kind != KIND_MISSING && !a->i)
-		JUMP_TO(insn->b);
-	NEXT;
-L_OR_JUMP:
-	ONE_OPERAND;
-	temps[insn->dst] = *a;
-	if (a->kind != KIND_MISSING && a->i)
-		JUMP_TO(insn->b);
-	NEXT;
 L_FALSE_JUMP:
 	ONE_OPERAND;
 	if (!a->i)
@@ -198,19 +210,23 @@ L_FOUND_JUMP:
 	if (a->kind != KIND_MISSING)
 		JUMP_TO(insn->b);
 	NEXT;
-L_AND: /* a did not decide: it is true or missing */
-	OPERANDS;
-	t = *b;
-	if (a->kind == KIND_MISSING && (b->kind == KIND_MISSING || b->i))
-		t = *a;
-	temps[insn->dst] = t;
+L_ALL:
+	ONE_OPERAND;
+	if (a->kind == KIND_MISSING)
+		note_missing(&temps[insn->dst], a, a);
+	else if (!a->i) {
+		temps[insn->dst] = value_bool(false);
+		JUMP_TO(insn->b);
+	}
 	NEXT;
-L_OR:
-	OPERANDS;
-	t = *b;
-	if (a->kind == KIND_MISSING && (b->kind == KIND_MISSING || !b->i))
-		t = *a;
-	temps[insn->dst] = t;
+L_ANY:
+	ONE_OPERAND;
+	if (a->kind == KIND_MISSING)
+		note_missing(&temps[insn->dst], a, a);
+	else if (a->i) {
+		temps[insn->dst] = value_bool(true);
+		JUMP_TO(insn->b);
+	}
 	NEXT;
 L_NOT:
 	ONE_OPERAND;
@@ -254,6 +270,8 @@ L_MUL_I:
 	BINARY_OP(MUL_D, value_double(a->d * b->d))
 	BINARY_OP(DIV_D, value_double(a->d / b->d))
 	BINARY_OP(RATIO, ratio_money(a->i, b->i))
+	BINARY_OP(RATIO_D, b->d == 0 ? value_missing(MISSING_ZERO)
+				     : value_double(a->d / b->d))
 	BINARY_OP(MUL_M, b->kind == KIND_INT ? money_times_decimal(*a, b->i, 0)
 					     : money_times_double(*a, b->d))
 	COMPARISONS(I, a->i == b->i, a->i != b->i,

@@ -1,0 +1,43 @@
+/*
+ * Timers: what falls due in event time, in one order that all machines share.
+ *
+ * The order is (due, rule, creation ordinal of the key, kind, period); kinds
+ * in the order of the enum (SEMANTICS.md, S2). There is no cancelling: a timer
+ * that is no longer wanted is recognised when it fires. So what it points to
+ * counts its timers and is not given back before the last one has fired.
+ */
+#pragma once
+
+#include "base/pages.h"
+#include "base/util.h"
+
+#include <stdbool.h>
+
+enum timer_kind {
+	TIMER_WINDOW_EXIT,
+	TIMER_COOLDOWN_END,
+	TIMER_EVERY,
+	TIMER_PERIOD_END,
+	TIMER_REVIEW_END
+};
+
+struct timer {
+	usec_t due;
+	uint64_t created;
+	int64_t period;
+	handle_t target;
+	uint16_t rule;
+	uint8_t kind;
+};
+
+/* All zero bytes are a valid empty heap. */
+struct timers {
+	struct timer *heap; /* four children each */
+	size_t n, cap;
+};
+
+void timers_add(struct timers *timers, const struct timer *timer);
+/* The first one, or NULL. */
+const struct timer *timers_first(const struct timers *timers);
+void timers_pop(struct timers *timers);
+void timers_free(struct timers *timers);

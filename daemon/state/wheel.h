@@ -1,0 +1,31 @@
+/*
+ * Wheel: cells that end some time after they fell due, cheaply.
+ *
+ * Keys whose windows have emptied and ids that need no longer be remembered
+ * must go, but nobody waits for the moment: four bytes in the cell and a list
+ * per bucket of time replace a heap entry of 40. What is taken out is looked
+ * at and, if it lives on, put back. Exact times are decided by whoever looks.
+ */
+#pragma once
+
+#include "base/pages.h"
+#include "base/util.h"
+
+#include <stdbool.h>
+
+#define WHEEL_BUCKETS 128u
+
+struct wheel {
+	usec_t width;  /* of a bucket; > 0 */
+	int64_t first; /* number of the oldest bucket that may hold something */
+	bool begun;
+	size_t next_offset; /* of the handle_t in a cell that links the list */
+	handle_t head[WHEEL_BUCKETS];
+};
+
+void wheel_init(struct wheel *wheel, usec_t width, size_t next_offset);
+/* A @due before what was taken out already goes into the next bucket. */
+void wheel_add(struct wheel *wheel, struct pages *pages, handle_t cell,
+	       usec_t due);
+/* The first of a list of cells due at or before @now, unlinked; 0: none. */
+handle_t wheel_take(struct wheel *wheel, usec_t now);

@@ -16,9 +16,11 @@ int outbox_init(struct outbox *outbox, size_t cap, size_t dead_cap) {
 		free(dead);
 		return -ENOMEM;
 	}
-	*outbox = (struct outbox){
-		.items = items, .cap = cap, .dead = dead, .dead_cap = dead_cap
-	};
+	*outbox = (struct outbox){ .items = items,
+				   .cap = cap,
+				   .size = cap,
+				   .dead = dead,
+				   .dead_cap = dead_cap };
 	return 0;
 }
 
@@ -38,9 +40,24 @@ static size_t item_bytes(const struct outbox_item *item) {
 	return item->json_len + (item->key ? strlen(item->key) : 0);
 }
 
+/* The ring twice as large, its oldest item first. */
+static void grow(struct outbox *outbox) {
+	struct outbox_item *items = calloc(outbox->size * 2, sizeof(*items));
+	size_t i;
+
+	assert(items);
+	for (i = 0; i < outbox->n; i++)
+		items[i] = *outbox_at(outbox, i);
+	free(outbox->items);
+	outbox->items = items;
+	outbox->head = 0;
+	outbox->size *= 2;
+}
+
 void outbox_add(struct outbox *outbox, const struct outbox_item *item) {
-	assert(outbox->n < outbox->cap);
-	outbox->items[(outbox->head + outbox->n++) % outbox->cap] = *item;
+	if (outbox->n == outbox->size)
+		grow(outbox);
+	outbox->items[(outbox->head + outbox->n++) % outbox->size] = *item;
 	outbox->bytes += item_bytes(item);
 }
 
@@ -54,7 +71,7 @@ void outbox_add_dead(struct outbox *outbox, const struct dead_letter *dead) {
 
 struct outbox_item *outbox_at(const struct outbox *outbox, size_t i) {
 	assert(i < outbox->n);
-	return &outbox->items[(outbox->head + i) % outbox->cap];
+	return &outbox->items[(outbox->head + i) % outbox->size];
 }
 
 const struct dead_letter *outbox_dead_at(const struct outbox *outbox,
@@ -72,7 +89,7 @@ void outbox_drop(struct outbox *outbox, size_t n) {
 		free(item->key);
 		free(item->json);
 		*item = (struct outbox_item){ 0 };
-		outbox->head = (outbox->head + 1) % outbox->cap;
+		outbox->head = (outbox->head + 1) % outbox->size;
 		outbox->n--;
 	}
 }

@@ -41,7 +41,9 @@ struct dead_letter {
 
 struct outbox {
 	struct outbox_item *items; /* ring */
-	size_t head, n, cap;       /* cap: at most that many waiting */
+	size_t head, n;
+	size_t cap;  /* with so many waiting there is no room */
+	size_t size; /* of the ring: one step may overshoot, and it grows */
 	struct dead_letter *dead;
 	size_t dead_head, dead_n, dead_cap;
 	size_t bytes;
@@ -49,7 +51,7 @@ struct outbox {
 
 int outbox_init(struct outbox *outbox, size_t cap, size_t dead_cap);
 void outbox_free(struct outbox *outbox);
-/* Room for one more transition and one more dead letter. */
+/* Asked between steps: one step may add more than one transition. */
 bool outbox_has_room(const struct outbox *outbox);
 /* The item's json and key become the outbox's. */
 void outbox_add(struct outbox *outbox, const struct outbox_item *item);

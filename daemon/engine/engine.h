@@ -19,31 +19,31 @@
 struct engine;
 
 struct engine_options {
-	const char *lane;        /* "0" if NULL */
-	uint64_t seed;           /* of the journal's header: ids, contents */
-	uint64_t first_ordinal;  /* the first input gets this one; 0 means 1 */
-	uint64_t seq;            /* the last seq that was published */
-	uint8_t hash[32];        /* its hash; zero for seq 0 */
-	bool silent;             /* publish nothing before a SEAM decision */
-	bool shadow;             /* rules with status test go out too, seq 0 */
-	bool coverage;           /* count clauses seen true and false */
-	bool check_skew;         /* refuse events from the future */
-	size_t max_state_bytes;  /* of all pages; 0: 8 GiB */
+	const char *lane;         /* "0" if NULL */
+	uint64_t seed;            /* of the journal's header: ids, contents */
+	uint64_t first_ordinal;   /* the first input gets this one; 0 means 1 */
+	uint64_t seq;             /* the last seq that was published */
+	uint8_t hash[32];         /* its hash; zero for seq 0 */
+	bool silent;              /* publish nothing before a SEAM decision */
+	bool shadow;              /* rules with status test go out too, seq 0 */
+	bool coverage;            /* count clauses seen true and false */
+	bool check_skew;          /* refuse events from the future */
+	size_t max_state_bytes;   /* of all pages; 0: 8 GiB */
 	size_t max_keys_per_rule; /* 0: 16 million */
-	size_t outbox;           /* transitions that may wait; 0: 4,096 */
-	size_t dead_letters;     /* 0: 4,096 */
+	size_t outbox;            /* transitions that may wait; 0: 4,096 */
+	size_t dead_letters;      /* 0: 4,096 */
 	uint8_t mask_key[32];
 };
 
 enum decision_kind {
-	DECISION_PARTITION,  /* topic, partition: exists from now on */
-	DECISION_CATCH_UP,   /* records come merged by event time */
-	DECISION_LIVE,       /* … and no longer */
-	DECISION_WENT_ON,    /* align_wait passed: no effect but its ordinal */
-	DECISION_IDLE,       /* topic, partition: holds the watermark no more */
-	DECISION_ADVANCE,    /* at: raises the watermark to it */
-	DECISION_END,        /* of the last file: advance to the greatest time */
-	DECISION_SEAM,       /* text, seq, hash, open */
+	DECISION_PARTITION, /* topic, partition: exists from now on */
+	DECISION_CATCH_UP,  /* records come merged by event time */
+	DECISION_LIVE,      /* … and no longer */
+	DECISION_WENT_ON,   /* align_wait passed: no effect but its ordinal */
+	DECISION_IDLE,      /* topic, partition: holds the watermark no more */
+	DECISION_ADVANCE,   /* at: raises the watermark to it */
+	DECISION_END,       /* of the last file: advance to the greatest time */
+	DECISION_SEAM,      /* text, seq, hash, open */
 	DECISION_MAX
 };
 

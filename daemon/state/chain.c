@@ -7,7 +7,8 @@ struct chunk {
 	handle_t next, prev;
 	uint16_t first, n, cap, unused;
 };
-_Static_assert(sizeof(struct chunk) == 16, "entries follow, eight-byte aligned");
+_Static_assert(sizeof(struct chunk) == 16,
+	       "entries follow, eight-byte aligned");
 
 #define CHUNK_FIRST 2u
 #define CHUNK_MOST 64u
@@ -41,8 +42,8 @@ static uint32_t chunk_cap(size_t size, uint32_t n) {
 }
 
 /* A new chunk behind @prev (0: in front of all). */
-static handle_t chunk_new(struct chain *chain, struct pages *pages,
-			  size_t size, handle_t prev) {
+static handle_t chunk_new(struct chain *chain, struct pages *pages, size_t size,
+			  handle_t prev) {
 	uint32_t cap = chunk_cap(size, chain->n);
 	handle_t handle, next;
 	struct chunk *chunk;

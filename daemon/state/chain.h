@@ -45,7 +45,8 @@ const struct entry *chain_newest(const struct chain *chain,
 /* Takes the oldest entry out. */
 void chain_pop(struct chain *chain, struct pages *pages);
 
-/* From the oldest to the newest: for (chain_begin(…); walk.entry; chain_step) */
+/* From the oldest to the newest: for (chain_begin(…); walk.entry; chain_step)
+ */
 struct chain_walk {
 	const struct pages *pages;
 	size_t entry_size;

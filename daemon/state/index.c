@@ -134,7 +134,7 @@ static void close_gap(struct index *index, uint32_t gap) {
 }
 
 void index_remove(struct index *index, uint32_t hash, handle_t handle) {
-	struct index_cursor cursor;
+	struct index_cursor cursor = { 0 };
 	handle_t found = index_first(index, hash, &cursor);
 
 	while (found != handle) {

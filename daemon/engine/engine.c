@@ -1,0 +1,767 @@
+/*
+ * Engine: the step.
+ *
+ * For each input: raise the watermark, fire what falls due, fold the event
+ * into all plans, then judge in the order of rules. A step may be interrupted
+ * after any timer; everything before the fold can be done again without
+ * effect.
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define SUB_BATCH 64u /* events routed ahead, so their keys are prefetched */
+
+/* --- making one --- */
+
+static void plan_init(struct engine *engine, size_t p) {
+	struct plan_state *ps = &engine->plans[p];
+	size_t n;
+
+	ps->plan = engine->set->plans[p];
+	layout_init(ps, &engine->arena);
+	n = ps->plan->n_measures + 1;
+	ps->contributions = arena_array(&engine->arena, struct contribution, n);
+	ps->entered = arena_array(&engine->arena, bool, n);
+	ps->columns = arena_array(&engine->arena, struct value, n);
+	ps->has_column = arena_array(&engine->arena, bool, n);
+	ps->key_values =
+		arena_array(&engine->arena, struct value, ps->plan->n_by + 1);
+	if (ps->keyed && ps->wheel.width < engine->sweep_width)
+		engine->sweep_width = ps->wheel.width;
+}
+
+static size_t count_clauses(const struct rule *rule) {
+	size_t n = rule->alert_if.n_clauses + rule->resolve_if.n_clauses, band;
+
+	for (band = LEVEL_GREEN; band <= LEVEL_RED; band++)
+		n += rule->level[band].n_clauses;
+	return n;
+}
+
+static int rule_init(struct engine *engine, size_t r) {
+	struct rule_state *rs = &engine->rules[r];
+	const struct rule *rule = engine->set->rules[r];
+	size_t c;
+
+	assert(rule->rank == r);
+	if (rule->n_coarse > COARSE_MAX)
+		return -E2BIG;
+	rs->rule = rule;
+	rs->plan = &engine->plans[rule->plan->index];
+	rs->coarse = arena_array(&engine->arena, struct plan_state *,
+				 rule->n_coarse + 1);
+	for (c = 0; c < rule->n_coarse; c++)
+		rs->coarse[c] = &engine->plans[rule->coarse[c].plan->index];
+	rs->frame =
+		arena_array(&engine->arena, struct value, rule->n_slots + 1);
+	rs->kept = arena_array(&engine->arena, struct value,
+			       rule->plan->n_kept + 1);
+	rs->prev = arena_array(&engine->arena, struct value,
+			       rule->plan->n_kept + 1);
+	if (engine->options.coverage) {
+		rs->n_coverage = count_clauses(rule);
+		rs->coverage = arena_array(&engine->arena, uint8_t,
+					   rs->n_coverage + 1);
+	}
+	return 0;
+}
+
+#define ID_NEXT_OFFSET offsetof(struct id_cell, next)
+struct id_cell {
+	struct hash128 id;
+	usec_t time;
+	uint32_t content;
+	handle_t next;
+};
+
+static void stream_init(struct engine *engine, size_t s) {
+	struct stream_state *stream = &engine->streams[s];
+	size_t i;
+
+	stream->stream = engine->set->streams[s];
+	for (i = 0; i < engine->set->n_streams; i++)
+		stream->topic_rank += strcmp(engine->set->streams[i]->topic,
+					     stream->stream->topic) < 0;
+	wheel_init(&stream->ids_wheel, stream->stream->id_for / 64,
+		   ID_NEXT_OFFSET);
+	if (stream->stream->id && stream->ids_wheel.width < engine->sweep_width)
+		engine->sweep_width = stream->ids_wheel.width;
+	if (stream->stream->max_delay > engine->max_delay)
+		engine->max_delay = stream->stream->max_delay;
+}
+
+static void options_default(struct engine_options *options) {
+	if (!options->max_state_bytes)
+		options->max_state_bytes = (size_t)8 << 30;
+	if (!options->max_keys_per_rule)
+		options->max_keys_per_rule = 16000000;
+	if (!options->outbox)
+		options->outbox = 4096;
+	if (!options->dead_letters)
+		options->dead_letters = 4096;
+	if (!options->first_ordinal)
+		options->first_ordinal = 1;
+}
+
+static int engine_init(struct engine *engine) {
+	const struct ruleset *set = engine->set;
+	size_t i;
+	int r;
+
+	engine->streams = arena_array(&engine->arena, struct stream_state,
+				      set->n_streams + 1);
+	engine->plans = arena_array(&engine->arena, struct plan_state,
+				    set->n_plans + 1);
+	engine->rules = arena_array(&engine->arena, struct rule_state,
+				    set->n_rules + 1);
+	for (i = 0; i < set->n_streams; i++)
+		stream_init(engine, i);
+	for (i = 0; i < set->n_plans; i++)
+		plan_init(engine, i);
+	for (i = 0; i < set->n_rules; i++) {
+		r = rule_init(engine, i);
+		if (r < 0)
+			return r;
+	}
+	routes_init(engine);
+	if (set->n_calendars)
+		engine->zone = &set->calendars[0]->zone;
+	return outbox_init(&engine->outbox, engine->options.outbox,
+			   engine->options.dead_letters);
+}
+
+int engine_new(struct engine **ret, const struct ruleset *set,
+	       const struct engine_options *options) {
+	struct engine *engine = calloc(1, sizeof(*engine));
+	int r;
+
+	if (!engine)
+		return -ENOMEM;
+	engine->set = set;
+	engine->options = *options;
+	options_default(&engine->options);
+	engine->lane = arena_strdup(&engine->arena,
+				    options->lane ? options->lane : "0");
+	engine->ordinal = engine->options.first_ordinal - 1;
+	engine->seq = options->seq;
+	memcpy(engine->hash, options->hash, sizeof(engine->hash));
+	engine->silent = options->silent;
+	engine->watermark = engine->greatest = INT64_MIN;
+	engine->last_advance = INT64_MIN;
+	engine->sweep_width = USEC_PER_DAY;
+	pages_init(&engine->pages, engine->options.max_state_bytes);
+	r = engine_init(engine);
+	if (r < 0) {
+		engine_free(engine);
+		return r;
+	}
+	*ret = engine;
+	return 0;
+}
+
+void engine_free(struct engine *engine) {
+	size_t i;
+
+	if (!engine)
+		return;
+	for (i = 0; engine->plans && i < engine->set->n_plans; i++)
+		index_free(&engine->plans[i].index);
+	for (i = 0; engine->streams && i < engine->set->n_streams; i++) {
+		index_free(&engine->streams[i].ids);
+		free(engine->streams[i].partitions);
+	}
+	seam_free(engine);
+	outbox_free(&engine->outbox);
+	timers_free(&engine->timers);
+	pages_free(&engine->pages);
+	buf_free(&engine->body);
+	buf_free(&engine->text);
+	arena_free(&engine->batch);
+	arena_free(&engine->scratch);
+	arena_free(&engine->arena);
+	free(engine);
+}
+
+/* --- ids --- */
+
+static handle_t id_find(const struct engine *engine,
+			const struct stream_state *stream, struct hash128 id) {
+	struct index_cursor cursor = { 0 };
+	const struct id_cell *cell;
+	handle_t at;
+
+	for (at = index_first(&stream->ids, (uint32_t)id.lo, &cursor); at;
+	     at = index_next(&stream->ids, (uint32_t)id.lo, &cursor)) {
+		cell = pages_read(&engine->pages, at);
+		if (cell->id.lo == id.lo && cell->id.hi == id.hi)
+			return at;
+	}
+	return 0;
+}
+
+static bool id_is_over(const struct engine *engine,
+		       const struct stream_state *stream,
+		       const struct id_cell *cell) {
+	return engine->watermark != INT64_MIN &&
+	       cell->time + stream->stream->id_for <= engine->watermark;
+}
+
+static void id_remember(struct engine *engine, struct stream_state *stream,
+			const struct event *event) {
+	handle_t at = id_find(engine, stream, event->id);
+	struct id_cell *cell;
+	bool is_new = !at;
+
+	if (is_new)
+		at = pages_alloc(&engine->pages, sizeof(*cell));
+	if (!at)
+		return;
+	cell = pages_write(&engine->pages, at);
+	cell->id = event->id;
+	cell->time = event->time;
+	cell->content = event->payload_hash;
+	if (!is_new)
+		return;
+	index_add(&stream->ids, (uint32_t)event->id.lo, at);
+	wheel_add(&stream->ids_wheel, &engine->pages, at,
+		  event->time + stream->stream->id_for);
+}
+
+static void ids_expire(struct engine *engine, struct stream_state *stream) {
+	const struct id_cell *cell;
+	handle_t at, next;
+
+	while ((at = wheel_take(&stream->ids_wheel, engine->watermark)))
+		for (; at; at = next) {
+			cell = pages_read(&engine->pages, at);
+			next = cell->next;
+			if (!id_is_over(engine, stream, cell)) {
+				wheel_add(&stream->ids_wheel, &engine->pages,
+					  at,
+					  cell->time + stream->stream->id_for);
+				continue;
+			}
+			index_remove(&stream->ids, (uint32_t)cell->id.lo, at);
+			pages_release(&engine->pages, at);
+		}
+}
+
+/* --- time --- */
+
+static struct partition_state *partition_of(struct stream_state *stream,
+					    int32_t number) {
+	size_t want = (size_t)number + 1;
+
+	if (want > stream->n_partitions) {
+		stream->partitions = reallocarray(stream->partitions, want,
+						  sizeof(*stream->partitions));
+		assert(stream->partitions);
+		memset(stream->partitions + stream->n_partitions, 0,
+		       (want - stream->n_partitions) *
+			       sizeof(*stream->partitions));
+		stream->n_partitions = want;
+	}
+	return &stream->partitions[number];
+}
+
+/* The least over partitions that are not idle; INT64_MIN: one never spoke. */
+static usec_t live_watermark(const struct engine *engine) {
+	usec_t least = INT64_MAX, at;
+	size_t s, p;
+
+	for (s = 0; s < engine->set->n_streams; s++) {
+		const struct stream_state *stream = &engine->streams[s];
+
+		for (p = 0; p < stream->n_partitions; p++) {
+			const struct partition_state *part =
+				&stream->partitions[p];
+
+			if (!part->is_known || part->is_idle)
+				continue;
+			if (!part->is_begun)
+				return INT64_MIN;
+			at = part->greatest - stream->stream->max_delay;
+			if (at < least)
+				least = at;
+		}
+	}
+	return least == INT64_MAX ? INT64_MIN : least;
+}
+
+static void raise_to(struct engine *engine, usec_t at) {
+	if (at > engine->watermark)
+		engine->watermark = at;
+}
+
+static void raise_by_lane(struct engine *engine) {
+	if (engine->catch_up && engine->greatest != INT64_MIN)
+		raise_to(engine, engine->greatest - engine->max_delay);
+	else if (!engine->catch_up)
+		raise_to(engine, live_watermark(engine));
+}
+
+static void raise_by_event(struct engine *engine, const struct event *event) {
+	struct stream_state *stream = &engine->streams[event->stream->index];
+	struct partition_state *part =
+		partition_of(stream, event->at.partition);
+	bool moves = part->is_idle || !part->is_begun ||
+		     event->time > part->greatest;
+
+	if (event->time > engine->greatest)
+		engine->greatest = event->time;
+	if (moves && (!part->is_begun || event->time > part->greatest))
+		part->greatest = event->time;
+	part->is_known = part->is_begun = true;
+	part->is_idle = false;
+	if (moves)
+		raise_by_lane(engine);
+}
+
+static void sweep(struct engine *engine) {
+	int64_t bucket;
+	size_t i;
+
+	if (engine->watermark == INT64_MIN)
+		return;
+	bucket = engine->watermark / engine->sweep_width;
+	if (bucket == engine->swept)
+		return;
+	engine->swept = bucket;
+	for (i = 0; i < engine->set->n_plans; i++)
+		if (engine->plans[i].keyed)
+			keys_expire(engine, &engine->plans[i]);
+	for (i = 0; i < engine->set->n_streams; i++)
+		if (engine->streams[i].stream->id)
+			ids_expire(engine, &engine->streams[i]);
+}
+
+/* False: the outbox is full and something is still due. */
+static bool fire_due(struct engine *engine) {
+	const struct timer *first;
+	struct timer timer;
+
+	while ((first = timers_first(&engine->timers)) &&
+	       first->due <= engine->watermark) {
+		if (!outbox_has_room(&engine->outbox))
+			return false;
+		timer = *first;
+		timers_pop(&engine->timers);
+		judge_timer(engine, &timer);
+		arena_reset(&engine->scratch);
+	}
+	sweep(engine);
+	return true;
+}
+
+/* --- one event --- */
+
+static void refuse(struct engine *engine, struct stream_state *stream,
+		   const struct event *event, enum refusal refusal) {
+	struct dead_letter dead = { .ordinal = engine->ordinal + 1,
+				    .at = event->at,
+				    .refusal = refusal,
+				    .detail = event->detail };
+
+	stream->counters.read++;
+	stream->counters.refused++;
+	stream->counters.refused_by[refusal]++;
+	outbox_add_dead(&engine->outbox, &dead);
+	engine->ordinal++;
+}
+
+static bool is_from_the_future(const struct engine *engine,
+			       const struct event *event, int64_t poll_time) {
+	usec_t clock = poll_time * USEC_PER_SEC, stamp;
+
+	if (!engine->options.check_skew)
+		return false;
+	stamp = event->timestamp_ms * USEC_PER_MSEC;
+	if (event->timestamp_ms >= 0 && stamp < clock)
+		clock = stamp;
+	return event->time > clock + event->stream->max_skew;
+}
+
+/* What an event is before it touches anything. */
+static enum refusal inspect(struct engine *engine, struct stream_state *stream,
+			    const struct event *event, int64_t poll_time,
+			    bool *duplicate) {
+	const struct id_cell *cell;
+	handle_t at;
+
+	*duplicate = false;
+	if (event->refusal)
+		return event->refusal;
+	if (is_from_the_future(engine, event, poll_time))
+		return REFUSED_FAR_FUTURE;
+	if (!event->stream->id)
+		return REFUSED_NOT;
+	at = id_find(engine, stream, event->id);
+	if (!at)
+		return REFUSED_NOT;
+	cell = pages_read(&engine->pages, at);
+	if (id_is_over(engine, stream, cell))
+		return REFUSED_NOT;
+	if (cell->content != event->payload_hash)
+		return REFUSED_CONFLICT;
+	*duplicate = true;
+	return REFUSED_NOT;
+}
+
+/* Which rule looks at which touch, in the order of rules. */
+struct due_rule {
+	uint16_t rank;
+	bool beneath;
+	struct touch *touch;
+};
+
+static void due_insert(struct due_rule *due, size_t *n, struct due_rule new) {
+	size_t i = *n;
+
+	while (i && (due[i - 1].rank > new.rank ||
+		     (due[i - 1].rank == new.rank &&due[i - 1].beneath &&
+		      !new.beneath))) {
+		due[i] = due[i - 1];
+		i--;
+	}
+	due[i] = new;
+	++*n;
+}
+
+static bool is_due(const struct due_rule *due, size_t n,
+		   const struct rule *rule) {
+	while (n--)
+		if (due[n].rank == rule->rank && !due[n].beneath)
+			return true;
+	return false;
+}
+
+static bool has_beneath(const struct engine *engine,
+			const struct touch *touch) {
+	handle_t head;
+
+	if (!touch->key || touch->plan->at.beneath == NOWHERE)
+		return false;
+	memcpy(&head,
+	       (const uint8_t *)pages_read(&engine->pages, touch->key) +
+		       touch->plan->at.beneath,
+	       sizeof(head));
+	return head != 0;
+}
+
+static void judge_all(struct engine *engine, const struct event *event,
+		      struct touch *touches, uint32_t n_touches, bool late) {
+	struct due_rule *due;
+	size_t n = 0, most = 0, i, k;
+
+	for (i = 0; i < n_touches; i++)
+		most += touches[i].plan->plan->n_rules +
+			touches[i].plan->plan->n_watchers;
+	due = arena_alloc_raw(&engine->batch, (most + 1) * sizeof(*due), 16);
+	for (i = 0; i < n_touches; i++) {
+		const struct plan *plan = touches[i].plan->plan;
+
+		if (!touches[i].judges)
+			continue;
+		for (k = 0; k < plan->n_rules; k++)
+			if (n_touches == 1 || !is_due(due, n, plan->rules[k]))
+				due_insert(due, &n,
+					   (struct due_rule){
+						   plan->rules[k]->rank, false,
+						   &touches[i] });
+		if (!has_beneath(engine, &touches[i]))
+			continue;
+		for (k = 0; k < plan->n_watchers; k++)
+			due_insert(due, &n,
+				   (struct due_rule){ plan->watchers[k]->rank,
+						      true, &touches[i] });
+	}
+	for (i = 0; i < n; i++) {
+		struct rule_state *rs = &engine->rules[due[i].rank];
+
+		if (due[i].beneath)
+			judge_beneath(engine, rs, event, due[i].touch);
+		else
+			judge_event(engine, rs, event, due[i].touch, late);
+		arena_reset(&engine->scratch);
+	}
+}
+
+/* False: the outbox is full, nothing was taken. */
+static bool take(struct engine *engine, struct event *event,
+		 struct touch *touches, uint32_t n, int64_t poll_time) {
+	struct stream_state *stream = &engine->streams[event->stream->index];
+	enum refusal refusal;
+	bool duplicate, late;
+	uint32_t i;
+
+	if (!outbox_has_room(&engine->outbox))
+		return false;
+	refusal = inspect(engine, stream, event, poll_time, &duplicate);
+	if (refusal) {
+		refuse(engine, stream, event, refusal);
+		return true;
+	}
+	if (duplicate) {
+		stream->counters.read++;
+		stream->counters.duplicate++;
+		engine->ordinal++;
+		return true;
+	}
+	raise_by_event(engine, event);
+	if (!fire_due(engine))
+		return false;
+	late = event->time < engine->watermark;
+	for (i = 0; i < n; i++)
+		fold(engine, event, &touches[i], late);
+	arena_reset(&engine->scratch);
+	judge_all(engine, event, touches, n, late);
+	if (event->stream->id)
+		id_remember(engine, stream, event);
+	stream->counters.read++;
+	stream->counters.kept++;
+	stream->counters.late += late;
+	engine->ordinal++;
+	return true;
+}
+
+/* Phase 1: nothing is changed. */
+static void route(struct engine *engine, struct event *const *events, size_t n,
+		  struct touch **touches, uint32_t *n_touches) {
+	struct index_cursor cursor;
+	handle_t likely;
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		n_touches[i] = 0;
+		if (!events[i]->refusal)
+			touches[i] =
+				route_event(engine, events[i], &n_touches[i]);
+	}
+	for (i = 0; i < n; i++)
+		for (k = 0; k < n_touches[i]; k++) {
+			if (!touches[i][k].bytes)
+				continue;
+			likely = index_first(&touches[i][k].plan->index,
+					     touches[i][k].hash, &cursor);
+			if (likely)
+				__builtin_prefetch(
+					pages_read(&engine->pages, likely));
+		}
+}
+
+size_t engine_run(struct engine *engine, struct event *const *events, size_t n,
+		  int64_t poll_time) {
+	struct touch *touches[SUB_BATCH];
+	uint32_t n_touches[SUB_BATCH];
+	size_t done = 0, i, some;
+
+	while (done < n) {
+		some = n - done < SUB_BATCH ? n - done : SUB_BATCH;
+		route(engine, events + done, some, touches, n_touches);
+		for (i = 0; i < some; i++)
+			if (!take(engine, events[done + i], touches[i],
+				  n_touches[i], poll_time))
+				break;
+		arena_reset(&engine->batch);
+		done += i;
+		if (i < some)
+			break;
+	}
+	return done;
+}
+
+/* --- decisions --- */
+
+static struct stream_state *stream_of_topic(struct engine *engine,
+					    const char *topic) {
+	size_t i;
+
+	for (i = 0; i < engine->set->n_streams; i++)
+		if (strcmp(engine->streams[i].stream->topic, topic) == 0)
+			return &engine->streams[i];
+	return NULL;
+}
+
+static void decide_partition(struct engine *engine,
+			     const struct decision *decision) {
+	struct stream_state *stream = stream_of_topic(engine, decision->topic);
+	struct partition_state *part;
+
+	if (!stream)
+		return;
+	part = partition_of(stream, decision->partition);
+	part->is_known = true;
+	part->is_idle = decision->kind == DECISION_IDLE;
+}
+
+static void decide(struct engine *engine, const struct decision *decision) {
+	switch (decision->kind) {
+	case DECISION_PARTITION:
+	case DECISION_IDLE:
+		decide_partition(engine, decision);
+		break;
+	case DECISION_CATCH_UP:
+		engine->catch_up = true;
+		break;
+	case DECISION_LIVE:
+		engine->catch_up = false;
+		break;
+	case DECISION_ADVANCE:
+		raise_to(engine, decision->at);
+		if (decision->at > engine->last_advance)
+			engine->last_advance = decision->at;
+		return;
+	case DECISION_END:
+		raise_to(engine, engine->greatest);
+		return;
+	case DECISION_WENT_ON:
+	case DECISION_SEAM:
+	case DECISION_MAX:
+		break;
+	}
+	raise_by_lane(engine);
+}
+
+bool engine_decide(struct engine *engine, const struct decision *decision) {
+	decide(engine, decision);
+	if (!fire_due(engine))
+		return false;
+	if (decision->kind == DECISION_SEAM && engine->silent)
+		seam_act(engine, decision);
+	arena_reset(&engine->scratch);
+	engine->ordinal++;
+	return true;
+}
+
+/* --- looking in --- */
+
+struct outbox *engine_outbox(struct engine *engine) {
+	return &engine->outbox;
+}
+
+uint64_t engine_ordinal(const struct engine *engine) {
+	return engine->ordinal;
+}
+
+uint64_t engine_seq(const struct engine *engine) {
+	return engine->seq;
+}
+
+const uint8_t *engine_hash(const struct engine *engine) {
+	return engine->hash;
+}
+
+usec_t engine_watermark(const struct engine *engine) {
+	return engine->watermark;
+}
+
+usec_t engine_greatest_time(const struct engine *engine) {
+	return engine->greatest;
+}
+
+usec_t engine_last_advance(const struct engine *engine) {
+	return engine->last_advance;
+}
+
+bool engine_is_silent(const struct engine *engine) {
+	return engine->silent;
+}
+
+const struct stream_counters *
+engine_stream_counters(const struct engine *engine, size_t stream) {
+	return &engine->streams[stream].counters;
+}
+
+const struct rule_counters *engine_rule_counters(const struct engine *engine,
+						 size_t rank) {
+	return &engine->rules[rank].counters;
+}
+
+const struct plan_counters *engine_plan_counters(const struct engine *engine,
+						 size_t plan) {
+	return &engine->plans[plan].counters;
+}
+
+const uint8_t *engine_coverage(const struct engine *engine, size_t rank,
+			       size_t *n) {
+	*n = engine->rules[rank].n_coverage;
+	return engine->rules[rank].coverage;
+}
+
+struct dump_key {
+	handle_t handle;
+	uint64_t created;
+};
+
+static int dump_order(const void *a, const void *b) {
+	const struct dump_key *x = a, *y = b;
+
+	return x->created < y->created ? -1 : x->created > y->created;
+}
+
+static size_t dump_collect(const struct engine *engine,
+			   const struct index_slot *slots, size_t n,
+			   struct dump_key *all) {
+	size_t i, found = 0;
+
+	for (i = 0; slots && i < n; i++)
+		if (slots[i].handle && slots[i].handle != UINT32_MAX)
+			all[found++] = (struct dump_key){
+				slots[i].handle,
+				key_read(engine, slots[i].handle)->created
+			};
+	return found;
+}
+
+static void dump_plan(const struct engine *engine, const struct plan_state *ps,
+		      struct buf *out) {
+	const struct index *index = &ps->index;
+	struct dump_key *all = calloc(index->n + 1, sizeof(*all));
+	size_t n = 0, i;
+
+	assert(all);
+	n = dump_collect(engine, index->slots, (size_t)index->mask + 1, all);
+	n += dump_collect(engine, index->old, (size_t)index->old_mask + 1,
+			  all + n);
+	qsort(all, n, sizeof(*all), dump_order);
+	for (i = 0; i < n; i++) {
+		const uint8_t *bytes =
+			pages_read(&engine->pages, all[i].handle);
+		const struct key *key = key_read(engine, all[i].handle);
+
+		buf_printf(out, "key %u %zu %lld ", ps->plan->index,
+			   (size_t)key->created, (long long)key->clock);
+		buf_hex(out, bytes + ps->at.key, key->len);
+		buf_putc(out, ' ');
+		/* What lies between: accumulators, panes, handles. */
+		buf_hex(out, bytes + sizeof(*key), ps->at.key - sizeof(*key));
+		buf_putc(out, '\n');
+	}
+	free(all);
+}
+
+void engine_dump(const struct engine *engine, struct buf *out) {
+	size_t i;
+
+	buf_printf(out, "ordinal %llu seq %llu watermark %lld created %llu\n",
+		   (unsigned long long)engine->ordinal,
+		   (unsigned long long)engine->seq,
+		   (long long)engine->watermark,
+		   (unsigned long long)engine->created);
+	buf_hex(out, engine->hash, sizeof(engine->hash));
+	buf_putc(out, '\n');
+	for (i = 0; i < engine->set->n_plans; i++)
+		dump_plan(engine, &engine->plans[i], out);
+	for (i = 0; i < engine->timers.n; i++)
+		buf_printf(out, "timer %lld %u %llu %u %lld\n",
+			   (long long)engine->timers.heap[i].due,
+			   engine->timers.heap[i].rule,
+			   (unsigned long long)engine->timers.heap[i].created,
+			   engine->timers.heap[i].kind,
+			   (long long)engine->timers.heap[i].period);
+}

@@ -1,0 +1,987 @@
+/*
+ * Fold: takes an event into the window of its key, and out again.
+ *
+ * What an event contributes is computed once, here. Accumulators that can
+ * retract are kept up to date; the others are computed from the raw entries
+ * when somebody asks (frame.c).
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+
+/* Everything about the event that is being folded. */
+struct folding {
+	struct engine *engine;
+	struct plan_state *ps;
+	const struct event *event;
+	struct touch *touch;
+	uint64_t coordinates;
+	bool late;
+};
+
+static void *bytes_at(struct engine *engine, handle_t cell, uint16_t offset) {
+	return (uint8_t *)pages_write(&engine->pages, cell) + offset;
+}
+
+static const void *bytes_of(const struct engine *engine, handle_t cell,
+			    uint16_t offset) {
+	return (const uint8_t *)pages_read(&engine->pages, cell) + offset;
+}
+
+static void count_rules(struct engine *engine, const struct plan *plan,
+			size_t offset, uint64_t n) {
+	size_t i;
+
+	for (i = 0; i < plan->n_rules; i++) {
+		struct rule_counters *counters =
+			&engine->rules[plan->rules[i]->rank].counters;
+
+		*(uint64_t *)(void *)((char *)counters + offset) += n;
+	}
+}
+#define COUNT(engine, plan, what, n)                                           \
+	count_rules(engine, plan, offsetof(struct rule_counters, what), n)
+
+/* --- contributions --- */
+
+static struct value column(struct folding *f, size_t measure,
+			   const struct expr_context *context) {
+	struct plan_state *ps = f->ps;
+	uint16_t c = ps->at.col_of[measure];
+
+	if (!ps->has_column[c]) {
+		ps->columns[c] = expr_eval(
+			ps->plan->measures[measure].x[f->touch->i_input],
+			f->event->slots, context);
+		ps->has_column[c] = true;
+	}
+	return ps->columns[c];
+}
+
+static void contribute(struct folding *f, size_t i,
+		       const struct expr_context *context) {
+	struct plan_state *ps = f->ps;
+	const struct measure *m = &ps->plan->measures[i];
+	struct contribution *c = &ps->contributions[i];
+	const struct expr *condition;
+
+	ps->entered[i] = false;
+	if (!m->feeds[f->touch->i_input])
+		return;
+	c->time = f->event->time;
+	c->coordinates = f->coordinates;
+	c->truth = true;
+	c->x = value_bool(true);
+	if (m->aggregate->takes_condition) {
+		condition = m->condition[f->touch->i_input];
+		c->truth = value_is_true(
+			expr_eval(condition, f->event->slots, context));
+		if (!c->truth && m->aggregate->by_condition_only)
+			return;
+	}
+	if (m->aggregate->takes_x) {
+		c->x = column(f, i, context);
+		if (value_is_missing(c->x)) {
+			COUNT(f->engine, ps->plan, argument_missing, 1);
+			return;
+		}
+	}
+	ps->entered[i] = true;
+}
+
+static void contributions(struct folding *f) {
+	struct expr_context context = { f->event->time, f->event->time,
+					&f->engine->scratch };
+	size_t i;
+
+	memset(f->ps->has_column, 0, f->ps->at.n_cols * sizeof(bool));
+	for (i = 0; i < f->ps->plan->n_measures; i++)
+		contribute(f, i, &context);
+}
+
+/* --- bags --- */
+
+static void count_quality(struct folding *f, handle_t cell, uint16_t bag,
+			  bool overflow) {
+	uint16_t at = f->ps->at.in.quality;
+	struct quality *quality;
+
+	if (overflow)
+		COUNT(f->engine, f->ps->plan, overflow, 1);
+	if (at == NOWHERE || (!overflow && !f->late))
+		return;
+	quality = bytes_at(f->engine, cell, (uint16_t)(bag + at));
+	quality->overflow += overflow;
+	quality->late += !overflow && f->late;
+}
+
+static void bag_add(struct folding *f, handle_t cell, uint16_t bag) {
+	struct plan_state *ps = f->ps;
+	uint8_t *bytes = bytes_at(f->engine, cell, bag);
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (!ps->entered[i] || ps->at.in.acc[i] == NOWHERE)
+			continue;
+		if (ps->plan->measures[i].aggregate->add(
+			    bytes + ps->at.in.acc[i], &ps->contributions[i]))
+			continue;
+		ps->entered[i] = false;
+		count_quality(f, cell, bag, true);
+	}
+	count_quality(f, cell, bag, false);
+}
+
+static void digest_add(uint64_t sum[2], struct hash128 hash) {
+	uint64_t lo = sum[0] + hash.lo;
+
+	sum[1] += hash.hi + (lo < hash.lo);
+	sum[0] = lo;
+}
+
+/* Evidence: which records, so that anybody can look them up again. */
+void record_digest(const struct engine *engine, uint64_t coordinates,
+		   uint32_t payload, uint64_t sum[2]) {
+	struct coordinates at;
+	uint8_t bytes[300];
+	size_t len;
+
+	coordinates_unpack(engine, coordinates, &at);
+	len = strnlen(at.topic, 256);
+	memcpy(bytes, at.topic, len);
+	bytes[len++] = 0;
+	memcpy(bytes + len, &at.partition, 4);
+	memcpy(bytes + len + 4, &at.offset, 8);
+	memcpy(bytes + len + 12, &payload, 4);
+	digest_add(sum, hash128(bytes, len + 16, 0));
+}
+
+static void bag_digest(struct folding *f, handle_t cell, uint16_t bag) {
+	const struct bag_layout *in = &f->ps->at.in;
+	uint8_t *bytes;
+
+	if (in->digest == NOWHERE)
+		return;
+	bytes = bytes_at(f->engine, cell, bag);
+	record_digest(f->engine, f->coordinates, f->event->payload_hash,
+		      (uint64_t *)(void *)(bytes + in->digest));
+	++*(uint64_t *)(void *)(bytes + in->count);
+}
+
+/* The newest records of a bag with the fields that are shown, oldest first. */
+struct ring {
+	uint32_t n;
+	handle_t items[];
+};
+struct ring_item {
+	usec_t time;
+	uint64_t coordinates;
+	handle_t fields;
+	uint32_t unused;
+};
+
+static const struct ring_item *ring_item(const struct engine *engine,
+					 handle_t item) {
+	return pages_read(&engine->pages, item);
+}
+
+static void ring_item_release(struct engine *engine, handle_t item) {
+	handle_t fields = ring_item(engine, item)->fields;
+
+	if (fields)
+		pages_release(&engine->pages, fields);
+	pages_release(&engine->pages, item);
+}
+
+static handle_t ring_item_make(struct folding *f) {
+	const struct plan *plan = f->ps->plan;
+	size_t base = (size_t)f->touch->i_input * plan->n_evidence, i;
+	struct ring_item *item;
+	struct value *values;
+	handle_t handle;
+	int32_t slot;
+
+	handle = pages_alloc(&f->engine->pages, sizeof(*item));
+	if (!handle)
+		return 0;
+	values = arena_array(&f->engine->scratch, struct value,
+			     plan->n_evidence + 1);
+	for (i = 0; i < plan->n_evidence; i++) {
+		slot = plan->evidence_slot[base + i];
+		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
+				     : f->event->slots[slot];
+	}
+	item = pages_write(&f->engine->pages, handle);
+	item->time = f->event->time;
+	item->coordinates = f->coordinates;
+	item->fields = blob_make(f->engine, values, plan->n_evidence, 256);
+	return handle;
+}
+
+static bool item_before(const struct ring_item *a, const struct ring_item *b) {
+	if (a->time != b->time)
+		return a->time < b->time;
+	return a->coordinates < b->coordinates;
+}
+
+static void bag_show(struct folding *f, handle_t cell, uint16_t bag) {
+	struct engine *engine = f->engine;
+	uint32_t most = f->ps->plan->evidence, i;
+	handle_t *at, item;
+	struct ring *ring;
+
+	if (f->ps->at.in.evidence == NOWHERE)
+		return;
+	at = bytes_at(engine, cell, (uint16_t)(bag + f->ps->at.in.evidence));
+	if (!*at)
+		*at = pages_alloc(&engine->pages,
+				  sizeof(*ring) + most * sizeof(handle_t));
+	item = *at ? ring_item_make(f) : 0;
+	if (!item)
+		return;
+	ring = pages_write(&engine->pages, *at);
+	for (i = ring->n; i; i--)
+		if (!item_before(ring_item(engine, item),
+				 ring_item(engine, ring->items[i - 1])))
+			break;
+	if (ring->n == most) {
+		if (!i) {
+			ring_item_release(engine, item);
+			return;
+		}
+		ring_item_release(engine, ring->items[0]);
+		memmove(ring->items, ring->items + 1,
+			(size_t)(i - 1) * sizeof(handle_t));
+		ring->items[i - 1] = item;
+		return;
+	}
+	memmove(ring->items + i + 1, ring->items + i,
+		(size_t)(ring->n - i) * sizeof(handle_t));
+	ring->items[i] = item;
+	ring->n++;
+}
+
+/* --- raw entries --- */
+
+static struct chain *chain_of(struct engine *engine,
+			      const struct plan_state *ps, handle_t cell,
+			      uint16_t bag) {
+	return bytes_at(engine, cell, (uint16_t)(bag + ps->at.in.chain));
+}
+
+static uint32_t *entry_words(const struct plan_state *ps, struct entry *entry) {
+	return (uint32_t *)(void *)((uint8_t *)entry + ps->at.entry_words);
+}
+
+static uint64_t *entry_cols(const struct plan_state *ps, struct entry *entry) {
+	return (uint64_t *)(void *)((uint8_t *)entry + ps->at.entry_cols);
+}
+
+static uint8_t column_kind(const struct plan_state *ps, uint16_t c) {
+	return ps->plan->measures[ps->at.col_measure[c]].x_type.kind;
+}
+
+static bool kind_is_bytes(uint8_t kind) {
+	return kind == KIND_STRING;
+}
+
+/* Strings are cells of their own: handle and length in the column. */
+static void column_put(struct engine *engine, uint64_t *col, struct value v) {
+	uint32_t len = v.len > CELL_MAX ? CELL_MAX : v.len;
+
+	if (!kind_is_bytes(v.kind)) {
+		memcpy(col, &v.i, sizeof(*col));
+		return;
+	}
+	*col = (uint64_t)bytes_make(engine, v.s, len) << 32 | len;
+	if (!(*col >> 32))
+		*col = 0;
+}
+
+static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
+	struct plan_state *ps = f->ps;
+	struct engine *engine = f->engine;
+	struct entry at = { f->event->time, f->coordinates,
+			    f->event->payload_hash, f->late ? ENTRY_LATE : 0 };
+	struct entry *entry;
+	uint32_t *words;
+	uint64_t *cols;
+	size_t i;
+
+	if (ps->at.in.chain == NOWHERE)
+		return;
+	entry = chain_insert(chain_of(engine, ps, cell, bag), &engine->pages,
+			     ps->at.entry_size, &at);
+	if (!entry) {
+		COUNT(engine, ps->plan, lost, 1);
+		return;
+	}
+	words = entry_words(ps, entry);
+	cols = entry_cols(ps, entry);
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (!ps->entered[i])
+			continue;
+		words[i / 32] |= 1u << i % 32;
+		if (ps->contributions[i].truth)
+			words[ps->at.n_words + i / 32] |= 1u << i % 32;
+	}
+	for (i = 0; i < ps->at.n_cols; i++)
+		if (ps->has_column[i] && !value_is_missing(ps->columns[i]))
+			column_put(engine, &cols[i], ps->columns[i]);
+}
+
+struct contribution entry_contribution(const struct engine *engine,
+				       const struct plan_state *ps,
+				       const struct entry *entry,
+				       size_t measure) {
+	const uint8_t *bytes = (const uint8_t *)entry;
+	const struct type *type = &ps->plan->measures[measure].x_type;
+	uint16_t c = ps->at.col_of[measure];
+	struct contribution ret = { .time = entry->time,
+				    .coordinates = entry->coordinates,
+				    .x = value_bool(true) };
+	uint32_t word;
+	uint64_t col;
+
+	memcpy(&word,
+	       bytes + ps->at.entry_words +
+		       (ps->at.n_words + measure / 32) * sizeof(word),
+	       sizeof(word));
+	ret.truth = word >> measure % 32 & 1;
+	if (c == NOWHERE)
+		return ret;
+	memcpy(&col, bytes + ps->at.entry_cols + c * sizeof(col), sizeof(col));
+	if (!kind_is_bytes(type->kind)) {
+		ret.x = (struct value){ .kind = type->kind,
+					.unit = type->unit };
+		memcpy(&ret.x.i, &col, sizeof(col));
+		return ret;
+	}
+	ret.x = value_string("", 0);
+	if (col >> 32)
+		ret.x = value_string(
+			pages_read(&engine->pages, (handle_t)(col >> 32)),
+			(uint32_t)col);
+	return ret;
+}
+
+bool entry_has(const struct plan_state *ps, const struct entry *entry,
+	       size_t measure) {
+	uint32_t word;
+
+	memcpy(&word,
+	       (const uint8_t *)entry + ps->at.entry_words +
+		       measure / 32 * sizeof(word),
+	       sizeof(word));
+	return word >> measure % 32 & 1;
+}
+
+/* The oldest entry leaves: out of the accumulators, its strings given back. */
+static void bag_leave(struct engine *engine, struct plan_state *ps,
+		      handle_t cell, uint16_t bag) {
+	struct chain *chain = chain_of(engine, ps, cell, bag);
+	const struct entry *entry =
+		chain_oldest(chain, &engine->pages, ps->at.entry_size);
+	uint8_t *bytes = bytes_at(engine, cell, bag);
+	struct contribution c;
+	uint64_t col;
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (ps->at.in.acc[i] == NOWHERE || !entry_has(ps, entry, i))
+			continue;
+		c = entry_contribution(engine, ps, entry, i);
+		ps->plan->measures[i].aggregate->retract(
+			bytes + ps->at.in.acc[i], &c);
+	}
+	for (i = 0; i < ps->at.n_cols; i++) {
+		if (!kind_is_bytes(column_kind(ps, (uint16_t)i)))
+			continue;
+		memcpy(&col,
+		       (const uint8_t *)entry + ps->at.entry_cols +
+			       i * sizeof(col),
+		       sizeof(col));
+		if (col >> 32)
+			pages_release(&engine->pages, (handle_t)(col >> 32));
+	}
+	chain_pop(chain, &engine->pages);
+}
+
+static usec_t oldest_time(struct engine *engine, const struct plan_state *ps,
+			  handle_t cell, uint16_t bag) {
+	return chain_oldest(chain_of(engine, ps, cell, bag), &engine->pages,
+			    ps->at.entry_size)
+		->time;
+}
+
+void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
+		 uint16_t bag) {
+	const struct bag_layout *in = &ps->at.in;
+	handle_t *evidence;
+	struct ring *ring;
+	uint32_t i;
+
+	if (in->evidence != NOWHERE) {
+		evidence =
+			bytes_at(engine, cell, (uint16_t)(bag + in->evidence));
+		if (*evidence) {
+			ring = pages_write(&engine->pages, *evidence);
+			for (i = 0; i < ring->n; i++)
+				ring_item_release(engine, ring->items[i]);
+			pages_release(&engine->pages, *evidence);
+			*evidence = 0;
+		}
+	}
+	if (in->chain != NOWHERE)
+		while (chain_of(engine, ps, cell, bag)->n)
+			bag_leave(engine, ps, cell, bag);
+}
+
+/*
+ * The busiest key is the one an attacker chooses, so its entries are bounded:
+ * beyond max_entries the oldest leave, counted, and the alert says so.
+ */
+static void bag_bound(struct folding *f, handle_t cell, uint16_t bag) {
+	struct plan_state *ps = f->ps;
+	uint32_t most = ps->plan->max_entries;
+	struct quality *quality;
+
+	if (ps->at.in.chain == NOWHERE || !most)
+		return;
+	if (chain_of(f->engine, ps, cell, bag)->n <= most)
+		return;
+	while (chain_of(f->engine, ps, cell, bag)->n > most / 2) {
+		bag_leave(f->engine, ps, cell, bag);
+		quality = bytes_at(f->engine, cell,
+				   (uint16_t)(bag + ps->at.in.quality));
+		quality->lost++;
+		COUNT(f->engine, ps->plan, lost, 1);
+	}
+}
+
+static void bag_fold(struct folding *f, handle_t cell, uint16_t bag) {
+	bag_add(f, cell, bag);
+	bag_enter(f, cell, bag);
+	bag_digest(f, cell, bag);
+	bag_show(f, cell, bag);
+	bag_bound(f, cell, bag);
+}
+
+/* --- windows --- */
+
+static int64_t *pane_newest(struct engine *engine, const struct plan_state *ps,
+			    handle_t key) {
+	return bytes_at(engine, key, ps->at.panes);
+}
+
+static uint16_t pane_bag(const struct plan_state *ps, int64_t pane) {
+	int64_t k = (int64_t)ps->plan->window.panes;
+	int64_t i = (pane % k + k) % k;
+
+	return (uint16_t)(ps->at.panes + 8 + i * ps->at.in.size);
+}
+
+static void panes_advance(struct engine *engine, struct plan_state *ps,
+			  handle_t key, usec_t now) {
+	int64_t *newest = pane_newest(engine, ps, key);
+	int64_t pane = plan_period(ps, now), from = *newest + 1;
+
+	if (pane <= *newest)
+		return;
+	if (pane - from >= (int64_t)ps->plan->window.panes)
+		from = pane - (int64_t)ps->plan->window.panes + 1;
+	for (; from <= pane; from++)
+		memset(bytes_at(engine, key, pane_bag(ps, from)), 0,
+		       ps->at.in.size);
+	*newest = pane;
+}
+
+void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
+		    usec_t now) {
+	const struct window *window = &ps->plan->window;
+	struct key *record = key_write(engine, key);
+
+	if (now > record->clock)
+		record->clock = now;
+	now = record->clock;
+	if (window->kind == WINDOW_PANES)
+		panes_advance(engine, ps, key, now);
+	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
+	    !window->width)
+		return;
+	while (chain_of(engine, ps, key, ps->at.bag)->n &&
+	       oldest_time(engine, ps, key, ps->at.bag) <= now - window->width)
+		bag_leave(engine, ps, key, ps->at.bag);
+}
+
+static uint32_t chain_n(const struct engine *engine,
+			const struct plan_state *ps, handle_t key) {
+	const struct chain *chain =
+		bytes_of(engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
+
+	return chain->n;
+}
+
+/* The oldest pane of the window in which something lies; false: none. */
+static bool oldest_pane(const struct engine *engine,
+			const struct plan_state *ps, handle_t key,
+			int64_t *ret) {
+	int64_t newest, pane;
+	const uint8_t *bag;
+	uint16_t i;
+
+	memcpy(&newest, bytes_of(engine, key, ps->at.panes), sizeof(newest));
+	pane = newest - (int64_t)ps->plan->window.panes + 1;
+	for (; pane <= newest; pane++) {
+		bag = bytes_of(engine, key, pane_bag(ps, pane));
+		for (i = 0; i < ps->at.in.size; i++)
+			if (bag[i]) {
+				*ret = pane;
+				return true;
+			}
+	}
+	return false;
+}
+
+usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
+		   handle_t key) {
+	const struct window *window = &ps->plan->window;
+	const struct chain *chain;
+	int64_t pane;
+
+	if (!key)
+		return NEVER;
+	if (window->kind == WINDOW_PANES)
+		return oldest_pane(engine, ps, key, &pane)
+			       ? plan_period_start(
+					 ps, pane + (int64_t)window->panes)
+			       : NEVER;
+	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
+	    !window->width || !chain_n(engine, ps, key))
+		return NEVER;
+	chain = bytes_of(engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
+	return chain_oldest(chain, &engine->pages, ps->at.entry_size)->time +
+	       window->width;
+}
+
+bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key) {
+	int64_t pane;
+
+	if (!key)
+		return false;
+	if (ps->plan->window.kind == WINDOW_PANES)
+		return !oldest_pane(engine, ps, key, &pane);
+	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE)
+		return false;
+	return !chain_n(engine, ps, key);
+}
+
+/* --- baselines --- */
+
+static int64_t curve_bits(const struct contribution *c,
+			  const struct aggregate *aggregate) {
+	return aggregate->takes_x ? c->x.i : 1;
+}
+
+static void curve_add(struct folding *f, handle_t *at, int64_t n, int64_t bits,
+		      bool is_double) {
+	struct engine *engine = f->engine;
+	struct curve *curve;
+	handle_t larger;
+	uint32_t i, cap;
+	double sum, x;
+
+	if (!*at)
+		*at = pages_alloc(&engine->pages,
+				  sizeof(*curve) + sizeof(*curve->at));
+	if (!*at)
+		return;
+	curve = pages_write(&engine->pages, *at);
+	for (i = curve->n; i && curve->at[i - 1].n > n; i--)
+		;
+	if (i && curve->at[i - 1].n == n) {
+		if (!is_double) {
+			curve->at[i - 1].bits += bits;
+			return;
+		}
+		memcpy(&sum, &curve->at[i - 1].bits, sizeof(sum));
+		memcpy(&x, &bits, sizeof(x));
+		sum += x;
+		memcpy(&curve->at[i - 1].bits, &sum, sizeof(sum));
+		return;
+	}
+	cap = (uint32_t)((pages_cell_bytes(&engine->pages, *at) -
+			  sizeof(*curve)) /
+			 sizeof(*curve->at));
+	if (curve->n == cap) {
+		larger = pages_alloc(
+			&engine->pages,
+			sizeof(*curve) + (size_t)cap * 2 * sizeof(*curve->at));
+		if (!larger)
+			return;
+		memcpy(pages_write(&engine->pages, larger), curve,
+		       sizeof(*curve) + cap * sizeof(*curve->at));
+		pages_release(&engine->pages, *at);
+		*at = larger;
+		curve = pages_write(&engine->pages, larger);
+	}
+	memmove(&curve->at[i + 1], &curve->at[i],
+		(curve->n - i) * sizeof(*curve->at));
+	curve->at[i].n = n;
+	curve->at[i].bits = bits;
+	curve->n++;
+}
+
+int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at) {
+	const struct plan *plan = ps->plan;
+	enum calendar_unit unit = plan->window.unit;
+	int64_t first = period_first_day(plan->calendar, unit, period);
+	int64_t last = period_first_day(plan->calendar, unit, period + 1) - 1;
+	int64_t day = zone_days(&plan->calendar->zone, at), n;
+
+	if (day > last)
+		day = last;
+	n = calendar_workdays(plan->calendar, first, day + 1);
+	if (unit == UNIT_FISCAL_YEAR)
+		n = (n + 4) / 5;
+	return n;
+}
+
+static void curves_fold(struct folding *f, handle_t period) {
+	const struct plan *plan = f->ps->plan;
+	handle_t *curves = bytes_at(f->engine, period, f->ps->at.period_curves);
+	const struct contribution *c;
+	int64_t n;
+	size_t i;
+
+	if (!f->ps->at.n_curves)
+		return;
+	n = workday_number(f->ps, f->touch->period_number, f->event->time);
+	for (i = 0; i < plan->n_baselines; i++) {
+		uint16_t measure = plan->baselines[i].measure;
+
+		if (f->ps->at.curve_of[i] == NOWHERE ||
+		    !f->ps->entered[measure])
+			continue;
+		c = &f->ps->contributions[measure];
+		curve_add(f, &curves[f->ps->at.curve_of[i]], n,
+			  curve_bits(c, plan->measures[measure].aggregate),
+			  c->x.kind == KIND_DOUBLE);
+	}
+}
+
+/* --- what the key remembers beside its window --- */
+
+static bool is_newer(const struct folding *f, usec_t time,
+		     uint64_t coordinates) {
+	if (f->event->time != time)
+		return f->event->time > time;
+	return f->coordinates > coordinates;
+}
+
+static void latest_fold(struct folding *f, handle_t key) {
+	struct plan_state *ps = f->ps;
+	struct latest *latest;
+	struct value x;
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (!ps->plan->measures[i].latest || !ps->entered[i])
+			continue;
+		latest = (struct latest *)bytes_at(f->engine, key,
+						   ps->at.latest) +
+			 ps->at.latest_of[i];
+		if (latest->is_set &&
+		    !is_newer(f, latest->time, latest->coordinates))
+			continue;
+		if (latest->is_set && kind_is_bytes(latest->kind) &&
+		    latest->bits)
+			pages_release(&f->engine->pages,
+				      (handle_t)latest->bits);
+		x = ps->contributions[i].x;
+		*latest = (struct latest){ .time = f->event->time,
+					   .coordinates = f->coordinates,
+					   .len = x.len,
+					   .is_set = 1,
+					   .kind = x.kind,
+					   .unit = x.unit };
+		if (kind_is_bytes(x.kind)) {
+			if (latest->len > CELL_MAX)
+				latest->len = CELL_MAX;
+			latest->bits = bytes_make(f->engine, x.s, latest->len);
+		} else {
+			memcpy(&latest->bits, &x.i, sizeof(x.i));
+		}
+	}
+}
+
+/* Fields that judging at a timer reads, and the name of the event. */
+static void last_fold(struct folding *f, handle_t key) {
+	const struct plan *plan = f->ps->plan;
+	struct last *last = bytes_at(f->engine, key, f->ps->at.last);
+	struct value *values;
+	size_t i;
+
+	if (last->is_set && !is_newer(f, last->time, last->coordinates))
+		return;
+	values = arena_array(&f->engine->scratch, struct value,
+			     plan->n_kept + 2);
+	for (i = 0; i < plan->n_kept; i++) {
+		int32_t slot = plan->kept[i].slot[f->touch->i_input];
+
+		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
+				     : f->event->slots[slot];
+	}
+	values[i++] = value_int(f->event->stream->index);
+	values[i++] = event_name(f->event);
+	if (last->before)
+		pages_release(&f->engine->pages, last->before);
+	last->before = 0;
+	if (plan->keeps_prev)
+		last->before = last->values;
+	else if (last->values)
+		pages_release(&f->engine->pages, last->values);
+	last->values = blob_make(f->engine, values, i, 4096);
+	last->time = f->event->time;
+	last->coordinates = f->coordinates;
+	last->is_set = 1;
+}
+
+/* --- the event --- */
+
+/* At or before clock - window: it can no longer change anything. */
+static bool is_out_of_window(struct folding *f, handle_t key) {
+	const struct window *window = &f->ps->plan->window;
+	usec_t clock = key_read(f->engine, key)->clock;
+
+	switch (window->kind) {
+	case WINDOW_SLIDING:
+		return f->event->time <= clock - window->width;
+	case WINDOW_PANES:
+		return plan_period(f->ps, f->event->time) <=
+		       *pane_newest(f->engine, f->ps, key) -
+			       (int64_t)window->panes;
+	case WINDOW_LAST:
+		if (window->width && f->event->time <= clock - window->width)
+			return true;
+		return chain_n(f->engine, f->ps, key) >= window->last &&
+		       f->event->time < oldest_time(f->engine, f->ps, key,
+						    f->ps->at.bag);
+	case WINDOW_EVENT:
+	case WINDOW_FOREVER:
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		break;
+	}
+	return false;
+}
+
+static void fold_period(struct folding *f, handle_t key) {
+	struct touch *touch = f->touch;
+	struct plan_state *ps = f->ps;
+
+	touch->period_number = plan_period(ps, f->event->time);
+	touch->period = period_make(f->engine, ps, key, touch->period_number);
+	if (touch->period) {
+		bag_fold(f, touch->period, ps->at.period_bag);
+		curves_fold(f, touch->period);
+	}
+	if (plan_period_start(ps, touch->period_number + 1) <=
+	    f->engine->watermark) {
+		COUNT(f->engine, ps->plan, late_closed, 1);
+		touch->judges = false;
+	}
+}
+
+static void fold_window(struct folding *f, handle_t key) {
+	struct plan_state *ps = f->ps;
+
+	switch (ps->plan->window.kind) {
+	case WINDOW_EVENT:
+		break;
+	case WINDOW_FOREVER:
+	case WINDOW_SLIDING:
+		bag_fold(f, key, ps->at.bag);
+		break;
+	case WINDOW_LAST:
+		bag_fold(f, key, ps->at.bag);
+		while (chain_n(f->engine, ps, key) > ps->plan->window.last)
+			bag_leave(f->engine, ps, key, ps->at.bag);
+		break;
+	case WINDOW_PANES:
+		bag_fold(f, key, pane_bag(ps, plan_period(ps, f->event->time)));
+		break;
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		fold_period(f, key);
+		break;
+	}
+}
+
+static handle_t find_or_make(struct folding *f) {
+	struct touch *touch = f->touch;
+	handle_t key;
+
+	key = key_find(f->engine, f->ps, touch->hash, touch->bytes, touch->len);
+	if (key)
+		return key;
+	key = key_make(f->engine, f->ps, touch->hash, touch->bytes, touch->len,
+		       f->event->time);
+	if (key && f->ps->at.panes != NOWHERE)
+		*pane_newest(f->engine, f->ps, key) =
+			plan_period(f->ps, f->event->time);
+	return key;
+}
+
+void fold(struct engine *engine, const struct event *event, struct touch *touch,
+	  bool late) {
+	struct folding f = { .engine = engine,
+			     .ps = touch->plan,
+			     .event = event,
+			     .touch = touch,
+			     .late = late };
+	const struct plan *plan = touch->plan->plan;
+
+	touch->folded = touch->judges = false;
+	touch->period = 0;
+	if (!touch->bytes) {
+		COUNT(engine, plan, no_key, 1);
+		return;
+	}
+	if (late)
+		COUNT(engine, plan, late, 1);
+	if (late && plan->drop_late) {
+		COUNT(engine, plan, late_dropped, 1);
+		return;
+	}
+	touch->folded = touch->judges = true;
+	if (!touch->plan->keyed)
+		return;
+	f.coordinates = coordinates_pack(engine, event);
+	touch->key = find_or_make(&f);
+	if (!touch->key) {
+		COUNT(engine, plan, evicted, 1);
+		touch->folded = touch->judges = false;
+		return;
+	}
+	contributions(&f);
+	latest_fold(&f, touch->key);
+	if (touch->plan->at.last != NOWHERE)
+		last_fold(&f, touch->key);
+	if (is_out_of_window(&f, touch->key)) {
+		COUNT(engine, plan, out_of_window, 1);
+		touch->judges = false;
+		return;
+	}
+	window_advance(engine, touch->plan, touch->key, event->time);
+	fold_window(&f, touch->key);
+}
+
+/* --- evidence --- */
+
+static void evidence_entries(const struct engine *engine,
+			     const struct plan_state *ps,
+			     const struct chain *chain, struct draft *draft) {
+	struct chain_walk walk;
+
+	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	     walk.entry; chain_step(&walk)) {
+		record_digest(engine, walk.entry->coordinates,
+			      walk.entry->payload, draft->digest);
+		draft->late += walk.entry->flags & ENTRY_LATE;
+	}
+	draft->evidence_count += chain->n;
+}
+
+static void evidence_digest(const struct plan_state *ps, const uint8_t *bag,
+			    struct draft *draft) {
+	uint64_t sum[2], count;
+
+	if (ps->at.in.digest == NOWHERE)
+		return;
+	memcpy(sum, bag + ps->at.in.digest, sizeof(sum));
+	memcpy(&count, bag + ps->at.in.count, sizeof(count));
+	digest_add(draft->digest, (struct hash128){ sum[0], sum[1] });
+	draft->evidence_count += count;
+}
+
+static void evidence_shown(const struct engine *engine,
+			   const struct plan_state *ps, const uint8_t *bag,
+			   usec_t after, struct draft *draft,
+			   struct arena *arena) {
+	const struct ring *ring;
+	struct shown *shown;
+	handle_t at;
+	uint32_t i;
+
+	memcpy(&at, bag + ps->at.in.evidence, sizeof(at));
+	if (!at)
+		return;
+	ring = pages_read(&engine->pages, at);
+	shown = arena_array(arena, struct shown, ring->n + 1);
+	draft->shown = shown;
+	for (i = ring->n; i && draft->n_shown < draft->rule->evidence; i--) {
+		const struct ring_item *item =
+			ring_item(engine, ring->items[i - 1]);
+		struct value *fields;
+
+		if (item->time <= after)
+			break;
+		fields = arena_array(arena, struct value,
+				     ps->plan->n_evidence + 1);
+		blob_read(engine, item->fields, fields, ps->plan->n_evidence,
+			  arena);
+		shown->time = item->time;
+		shown->fields = fields;
+		coordinates_unpack(engine, item->coordinates, &shown->at);
+		shown++;
+		draft->n_shown++;
+	}
+}
+
+void bag_evidence(struct engine *engine, const struct plan_state *ps,
+		  handle_t key, handle_t period_record, usec_t now,
+		  struct draft *draft, struct arena *arena) {
+	const struct bag_layout *in = &ps->at.in;
+	usec_t after = INT64_MIN;
+	const uint8_t *bag = NULL;
+	struct quality quality;
+	int64_t newest, pane;
+
+	draft->evidence_complete = true;
+	if (ps->at.panes != NOWHERE) {
+		memcpy(&newest, bytes_of(engine, key, ps->at.panes),
+		       sizeof(newest));
+		pane = newest - (int64_t)ps->plan->window.panes + 1;
+		for (; pane <= newest; pane++)
+			evidence_digest(
+				ps, bytes_of(engine, key, pane_bag(ps, pane)),
+				draft);
+		return;
+	}
+	if (ps->at.bag != NOWHERE)
+		bag = bytes_of(engine, key, ps->at.bag);
+	else if (period_record)
+		bag = bytes_of(engine, period_record, ps->at.period_bag);
+	if (!bag)
+		return;
+	if (in->chain != NOWHERE)
+		evidence_entries(engine, ps, (const void *)(bag + in->chain),
+				 draft);
+	evidence_digest(ps, bag, draft);
+	memcpy(&quality, bag + in->quality, sizeof(quality));
+	if (in->chain == NOWHERE)
+		draft->late += quality.late;
+	draft->merged += quality.merged;
+	draft->lost += quality.lost;
+	draft->overflow += quality.overflow;
+	draft->evidence_complete = !quality.lost && !quality.merged;
+	if (ps->plan->window.kind == WINDOW_SLIDING ||
+	    (ps->plan->window.kind == WINDOW_LAST && ps->plan->window.width))
+		after = now - ps->plan->window.width;
+	if (in->evidence != NOWHERE)
+		evidence_shown(engine, ps, bag, after, draft, arena);
+}

@@ -1,0 +1,482 @@
+/*
+ * Frame: what a rule looks at when it judges.
+ *
+ * Each slot is filled by its bind: the clock, the key, fields of the event (or
+ * of the key's last event at a timer), measures, baselines, and lets over all
+ * of these, in order.
+ */
+#include "engine/internal.h"
+
+#include "base/number.h"
+#include "base/util.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static struct value like_of(const struct measure *measure) {
+	struct value like = { .kind = measure->x_type.kind,
+			      .unit = measure->x_type.unit };
+
+	if (!measure->aggregate->takes_x)
+		like.kind = KIND_BOOL;
+	return like;
+}
+
+static struct value empty_value(struct engine *engine,
+				const struct measure *measure) {
+	const struct aggregate *aggregate = measure->aggregate;
+	void *state;
+
+	if (!aggregate->zero_when_empty)
+		return value_missing(MISSING_EMPTY);
+	if (aggregate->folds && aggregate->state_size) {
+		state = arena_alloc(&engine->scratch, aggregate->state_size);
+		return aggregate->result(state, measure->constant,
+					 like_of(measure));
+	}
+	return aggregate->scan(NULL, 0, measure->constant, like_of(measure),
+			       &engine->scratch);
+}
+
+static struct value latest_value(struct engine *engine,
+				 const struct plan_state *ps, handle_t key,
+				 uint16_t measure) {
+	const uint8_t *bytes = pages_read(&engine->pages, key);
+	struct latest latest;
+	struct value v;
+
+	memcpy(&latest,
+	       bytes + ps->at.latest +
+		       ps->at.latest_of[measure] * sizeof(latest),
+	       sizeof(latest));
+	if (!latest.is_set)
+		return value_missing(MISSING_EMPTY);
+	v = (struct value){ .kind = latest.kind, .unit = latest.unit };
+	if (latest.kind != KIND_STRING) {
+		memcpy(&v.i, &latest.bits, sizeof(v.i));
+		return v;
+	}
+	if (!latest.bits)
+		return value_string("", 0);
+	return value_string(pages_read(&engine->pages, (handle_t)latest.bits),
+			    latest.len);
+}
+
+static struct value scan_value(struct engine *engine,
+			       const struct plan_state *ps, const uint8_t *bag,
+			       uint16_t measure) {
+	const struct measure *m = &ps->plan->measures[measure];
+	const struct chain *chain = (const void *)(bag + ps->at.in.chain);
+	struct contribution *all;
+	struct chain_walk walk;
+	size_t n = 0;
+
+	if (!chain->n)
+		return empty_value(engine, m);
+	all = arena_alloc_raw(&engine->scratch, chain->n * sizeof(*all), 16);
+	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	     walk.entry; chain_step(&walk))
+		if (entry_has(ps, walk.entry, measure))
+			all[n++] = entry_contribution(engine, ps, walk.entry,
+						      measure);
+	if (!n)
+		return empty_value(engine, m);
+	return m->aggregate->scan(all, n, m->constant, like_of(m),
+				  &engine->scratch);
+}
+
+/* Panes are joined from the oldest to the newest. */
+static struct value panes_value(struct engine *engine,
+				const struct plan_state *ps, handle_t key,
+				uint16_t measure) {
+	const struct measure *m = &ps->plan->measures[measure];
+	const uint8_t *panes =
+		(const uint8_t *)pages_read(&engine->pages, key) + ps->at.panes;
+	uint32_t k = ps->plan->window.panes, i;
+	int64_t newest;
+	uint64_t at;
+	uint64_t state[32] = { 0 };
+
+	memcpy(&newest, panes, sizeof(newest));
+	at = (uint64_t)(((newest + 1) % k + k) % k);
+	if (m->aggregate->state_size > sizeof(state))
+		return value_missing(MISSING_ERROR);
+	for (i = 0; i < k; i++, at = at + 1 == k ? 0 : at + 1)
+		if (!m->aggregate->merge(state,
+					 panes + 8 + at * ps->at.in.size +
+						 ps->at.in.acc[measure],
+					 like_of(m)))
+			return value_missing(MISSING_OVERFLOW);
+	return m->aggregate->result(state, m->constant, like_of(m));
+}
+
+struct value measure_value(struct engine *engine, struct plan_state *ps,
+			   handle_t key, handle_t period_record,
+			   uint16_t measure) {
+	const struct measure *m = &ps->plan->measures[measure];
+	const uint8_t *bag;
+
+	if (!key)
+		return empty_value(engine, m);
+	if (m->latest)
+		return latest_value(engine, ps, key, measure);
+	if (ps->at.panes != NOWHERE)
+		return panes_value(engine, ps, key, measure);
+	if (plan_has_periods(ps)) {
+		if (!period_record)
+			return empty_value(engine, m);
+		bag = (const uint8_t *)pages_read(&engine->pages,
+						  period_record) +
+		      ps->at.period_bag;
+	} else {
+		bag = (const uint8_t *)pages_read(&engine->pages, key) +
+		      ps->at.bag;
+	}
+	if (m->scans)
+		return scan_value(engine, ps, bag, measure);
+	return m->aggregate->result(bag + ps->at.in.acc[measure], m->constant,
+				    like_of(m));
+}
+
+/* --- baselines --- */
+
+/* The period's total through business day @n; all of it if it has fewer. */
+static struct value curve_value(const struct engine *engine,
+				const struct plan_state *ps, handle_t period,
+				uint16_t curve, int64_t n, struct value like) {
+	const handle_t *curves =
+		(const void *)((const uint8_t *)pages_read(&engine->pages,
+							   period) +
+			       ps->at.period_curves);
+	const struct curve *c;
+	double sum = 0, x;
+	uint32_t i;
+
+	if (!curves[curve])
+		return like;
+	c = pages_read(&engine->pages, curves[curve]);
+	for (i = 0; i < c->n && c->at[i].n <= n; i++) {
+		if (like.kind != KIND_DOUBLE) {
+			like.i += c->at[i].bits;
+			continue;
+		}
+		memcpy(&x, &c->at[i].bits, sizeof(x));
+		sum += x;
+	}
+	if (like.kind == KIND_DOUBLE)
+		like.d = sum;
+	return like;
+}
+
+static struct value zero_of(const struct measure *measure) {
+	return (struct value){ .kind = measure->type.kind,
+			       .unit = measure->type.unit };
+}
+
+struct past_walk {
+	struct engine *engine;
+	struct plan_state *ps;
+	handle_t key;
+	const struct baseline *baseline;
+	uint16_t curve;
+	int64_t n; /* business day, if it aligns */
+	struct past *past;
+	size_t n_past;
+};
+
+static void take_period(struct past_walk *walk, int64_t number) {
+	const struct measure *m =
+		&walk->ps->plan->measures[walk->baseline->measure];
+	handle_t record =
+		period_find(walk->engine, walk->ps, walk->key, number);
+	struct value v;
+
+	if (!record && !walk->baseline->empty_zero)
+		return;
+	if (!record)
+		v = zero_of(m);
+	else if (walk->curve != NOWHERE)
+		v = curve_value(walk->engine, walk->ps, record, walk->curve,
+				walk->n, zero_of(m));
+	else
+		v = measure_value(walk->engine, walk->ps, walk->key, record,
+				  walk->baseline->measure);
+	if (value_is_missing(v))
+		return;
+	walk->past[walk->n_past++] = (struct past){ number, v };
+}
+
+static int64_t step_of(const struct plan *plan,
+		       const struct baseline *baseline) {
+	if (baseline->only == ONLY_ALL)
+		return 1;
+	switch (plan->window.unit) {
+	case UNIT_MONTH:
+		return baseline->only == ONLY_SAME_QUARTER ? 0 : 12;
+	case UNIT_QUARTER:
+	case UNIT_FISCAL_QUARTER:
+		return 4;
+	case UNIT_DAY:
+	case UNIT_WEEK:
+	case UNIT_YEAR:
+	case UNIT_FISCAL_YEAR:
+	case UNIT_MAX:
+		break;
+	}
+	return 1;
+}
+
+static int quarter_of_month(int64_t month) {
+	return (int)((month % 12 + 12) % 12 / 3);
+}
+
+/* Newest first. same_quarter of months: months of past years' quarter. */
+static void take_past(struct past_walk *walk, int64_t period) {
+	const struct plan *plan = walk->ps->plan;
+	uint32_t over = walk->baseline->over, i, taken = 0;
+	int64_t step = step_of(plan, walk->baseline), number = period;
+	int64_t year = (period - (period % 12 + 12) % 12) / 12;
+
+	if (step) {
+		for (i = 0; i < over; i++) {
+			number -= step;
+			take_period(walk, number);
+		}
+		return;
+	}
+	for (number = year * 12 - 1; taken < over; number--) {
+		if (number < period - 12 * (int64_t)over - 12)
+			break;
+		if (quarter_of_month(number) != quarter_of_month(period))
+			continue;
+		take_period(walk, number);
+		taken++;
+	}
+}
+
+static int compare_values(const void *a, const void *b) {
+	return value_compare(*(const struct value *)a,
+			     *(const struct value *)b);
+}
+
+static double money_scale(struct value v) {
+	double scale = 1;
+	unsigned digits;
+
+	if (v.kind != KIND_MONEY)
+		return 1;
+	for (digits = currency_digits(v.unit); digits; digits--)
+		scale *= 10;
+	return scale;
+}
+
+/*
+ * Median absolute deviation from the exact median. With integers all is done
+ * on doubled, then quadrupled values, so nothing is rounded on the way.
+ */
+static struct value mad(struct value *v, size_t n, struct arena *arena) {
+	struct value *dev = arena_array(arena, struct value, n);
+	bool is_double = v[0].kind == KIND_DOUBLE;
+	i128 twice = (i128)v[(n - 1) / 2].i + v[n / 2].i, d;
+	double middle = 0;
+	size_t i;
+
+	if (is_double)
+		middle = (v[(n - 1) / 2].d + v[n / 2].d) / 2;
+	for (i = 0; i < n; i++) {
+		if (is_double) {
+			dev[i] = value_double(fabs(v[i].d - middle));
+			continue;
+		}
+		d = (i128)v[i].i * 2 - twice;
+		if (d < 0)
+			d = -d;
+		dev[i] = value_int(i64_fits(d) ? (int64_t)d : INT64_MAX);
+	}
+	qsort(dev, n, sizeof(*dev), compare_values);
+	if (is_double)
+		return value_double(1.4826 *
+				    ((dev[(n - 1) / 2].d + dev[n / 2].d) / 2));
+	d = (i128)dev[(n - 1) / 2].i + dev[n / 2].i;
+	return value_double(1.4826 *
+			    (i128_to_double(d) / (4 * money_scale(v[0]))));
+}
+
+static void statistics(struct engine *engine, const struct baseline *baseline,
+		       const struct past *past, size_t n,
+		       struct baseline_used *ret) {
+	static const char *const mids[] = { [STAT_MEAN_SD] = "mean",
+					    [STAT_MEDIAN] = "median",
+					    [STAT_MEDIAN_MAD] = "median" };
+	struct arena *arena = &engine->scratch;
+	struct contribution *c = arena_array(arena, struct contribution, n);
+	struct value *v = arena_array(arena, struct value, n), none;
+	size_t i;
+
+	none = value_missing(MISSING_NONE);
+	for (i = 0; i < n; i++)
+		c[i] = (struct contribution){ .x = past[i].value,
+					      .time = past[i].period,
+					      .truth = true };
+	for (i = 0; i < n; i++)
+		v[i] = past[n - 1 - i].value;
+	for (i = 0; i < n; i++)
+		c[i].x = v[i];
+	ret->mid = aggregate_find(mids[baseline->stat])
+			   ->scan(c, n, none, v[0], arena);
+	switch (baseline->stat) {
+	case STAT_MEAN_SD:
+		ret->spread =
+			aggregate_find("stdev")->scan(c, n, none, v[0], arena);
+		break;
+	case STAT_MEDIAN_MAD:
+		qsort(v, n, sizeof(*v), compare_values);
+		ret->spread = mad(v, n, arena);
+		break;
+	case STAT_MEDIAN:
+		break;
+	}
+}
+
+struct baseline_used baseline_value(struct engine *engine,
+				    struct plan_state *ps, handle_t key,
+				    int64_t period, usec_t now,
+				    uint16_t baseline, bool with_past) {
+	const struct baseline *b = &ps->plan->baselines[baseline];
+	struct past_walk walk = { .engine = engine,
+				  .ps = ps,
+				  .key = key,
+				  .baseline = b,
+				  .curve = ps->at.curve_of[baseline] };
+	struct baseline_used ret = { .baseline = b };
+
+	ret.mid = ret.spread = value_missing(MISSING_YOUNG);
+	if (!key)
+		return ret;
+	if (walk.curve != NOWHERE)
+		walk.n = workday_number(ps, period, now);
+	walk.past = arena_array(&engine->scratch, struct past, b->over + 1);
+	take_past(&walk, period);
+	ret.n = (uint32_t)walk.n_past;
+	if (with_past) {
+		ret.past = walk.past;
+		ret.n_past = walk.n_past;
+	}
+	if (walk.n_past && walk.n_past >= b->min_samples)
+		statistics(engine, b, walk.past, walk.n_past, &ret);
+	return ret;
+}
+
+/* --- binds --- */
+
+struct binding {
+	struct engine *engine;
+	struct judging *j;
+	struct baseline_used *baselines; /* computed ones, by index */
+	bool *has_baseline;
+};
+
+static void bind_fields(struct engine *engine, struct judging *j) {
+	struct rule_state *rs = j->rs;
+	const struct plan *plan = rs->plan->plan;
+	const struct last *last;
+	handle_t before;
+	size_t i;
+
+	if (j->event) {
+		for (i = 0; i < plan->n_kept; i++) {
+			int32_t slot = plan->kept[i].slot[j->touch->i_input];
+
+			rs->kept[i] = slot < 0 ? value_missing(MISSING_ALIAS)
+					       : j->event->slots[slot];
+		}
+	}
+	if (!j->key || rs->plan->at.last == NOWHERE)
+		return;
+	last = (const void *)((const uint8_t *)pages_read(&engine->pages,
+							  j->key) +
+			      rs->plan->at.last);
+	before = last->before;
+	if (j->event && last->time > j->event->time)
+		before = last->values;
+	if (!j->event)
+		blob_read(engine, last->values, rs->kept, plan->n_kept,
+			  &engine->scratch);
+	if (plan->keeps_prev)
+		blob_read(engine, before, rs->prev, plan->n_kept,
+			  &engine->scratch);
+}
+
+static struct value bind_measure(struct binding *b, const struct bind *bind) {
+	struct judging *j = b->j;
+	struct plan_state *ps = j->rs->plan;
+	handle_t key = j->key, record = j->period_record;
+
+	if (bind->plan) {
+		ps = j->rs->coarse[bind->plan - 1];
+		key = j->coarse[bind->plan - 1];
+		record = 0;
+		if (key && plan_has_periods(ps))
+			record = period_find(b->engine, ps, key, j->period);
+	}
+	return measure_value(b->engine, ps, key, record, bind->index);
+}
+
+static struct value bind_baseline(struct binding *b, const struct bind *bind) {
+	struct judging *j = b->j;
+	struct baseline_used *used = &b->baselines[bind->index];
+
+	if (!b->has_baseline[bind->index]) {
+		*used = baseline_value(b->engine, j->rs->plan, j->key,
+				       j->period, j->now, bind->index, false);
+		b->has_baseline[bind->index] = true;
+	}
+	switch (bind->part) {
+	case PART_MID:
+		return used->mid;
+	case PART_SPREAD:
+		return used->spread;
+	case PART_N:
+		return value_int(used->n);
+	}
+	return value_missing(MISSING_ERROR);
+}
+
+static struct value bind_one(struct binding *b, const struct bind *bind) {
+	struct judging *j = b->j;
+	struct expr_context context = { j->now, j->event_time,
+					&b->engine->scratch };
+
+	switch (bind->from) {
+	case BIND_NOW:
+		return value_time(j->now);
+	case BIND_KEY:
+		return j->key_values[bind->index];
+	case BIND_FIELD:
+		return j->rs->kept[bind->index];
+	case BIND_PREV:
+		return j->rs->prev[bind->index];
+	case BIND_MEASURE:
+		return bind_measure(b, bind);
+	case BIND_BASELINE:
+		return bind_baseline(b, bind);
+	case BIND_LET:
+		return expr_eval(bind->let, j->rs->frame, &context);
+	}
+	return value_missing(MISSING_ERROR);
+}
+
+void frame_bind(struct engine *engine, struct judging *j) {
+	const struct rule *rule = j->rs->rule;
+	const struct plan *plan = rule->plan;
+	struct binding b = { .engine = engine, .j = j };
+	size_t i;
+
+	b.baselines = arena_array(&engine->scratch, struct baseline_used,
+				  plan->n_baselines + 1);
+	b.has_baseline =
+		arena_array(&engine->scratch, bool, plan->n_baselines + 1);
+	bind_fields(engine, j);
+	for (i = 0; i < rule->n_slots; i++)
+		j->rs->frame[i] = bind_one(&b, &rule->binds[i]);
+}

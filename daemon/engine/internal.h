@@ -1,0 +1,436 @@
+/*
+ * What the files of the engine share. The way through them, in the order of
+ * an event: route.c finds the plans it concerns, key.c their keys, fold.c
+ * takes it into windows, frame.c computes what a rule looks at, judge.c
+ * decides, life.c keeps what an alert is, emit.c writes it down; engine.c is
+ * the step that calls them in this order, and seam.c what happens where the
+ * past could not be reproduced.
+ */
+#pragma once
+
+#include "event/event.h"
+
+#include "alert/record.h"
+#include "base/map.h"
+#include "engine/engine.h"
+#include "state/chain.h"
+#include "state/index.h"
+#include "state/timers.h"
+#include "state/wheel.h"
+
+#define NOWHERE UINT16_MAX /* an offset of something that is not kept */
+#define NEVER INT64_MAX    /* a time that does not come */
+#define COARSE_MAX 4u      /* coarser keys of a rule */
+#define KEY_MAX 4096u      /* bytes of a key; a longer one is not grouped */
+
+/*
+ * A key of a plan: this head, then what the plan's window asks for at the
+ * offsets of its layout, then the bytes of the key.
+ */
+struct key {
+	usec_t clock;
+	uint64_t created; /* creation ordinal */
+	handle_t lives;   /* alerts of the plan's own rules */
+	handle_t next;    /* in the wheel */
+	uint32_t hash;
+	uint16_t len;    /* of the key's bytes */
+	uint16_t timers; /* that point here */
+	bool gone;       /* no longer in the index; waits for its timers */
+};
+
+/* How good the numbers are: counts of what did not go by the book. */
+struct quality {
+	uint32_t late, merged, lost, overflow;
+};
+
+/*
+ * A bag holds what one window (or one period) of one key sums up. A plan
+ * keeps only what its rules ask for.
+ */
+struct bag_layout {
+	uint16_t size;
+	uint16_t chain;    /* struct chain */
+	uint16_t evidence; /* handle_t of a struct ring */
+	uint16_t digest;   /* uint64_t[2] */
+	uint16_t count;    /* uint64_t */
+	uint16_t quality;  /* struct quality */
+	uint16_t *acc;     /* per measure */
+};
+
+/* One period; the bag and the curves of baselines follow. */
+struct period {
+	int64_t number;
+	handle_t next; /* the one before in time */
+	uint32_t unused;
+};
+
+/* The value with the greatest event time that a key ever had. */
+struct latest {
+	usec_t time;
+	uint64_t coordinates;
+	uint64_t bits; /* the value, or a handle of its bytes */
+	uint32_t len;
+	uint8_t is_set, kind;
+	uint16_t unit;
+};
+
+/* The key's last event, for judging at timers. */
+struct last {
+	usec_t time;
+	uint64_t coordinates;
+	handle_t values; /* blob of plan->kept, then its name */
+	handle_t before; /* the same of the event before */
+	uint32_t is_set;
+	uint32_t unused;
+};
+
+/* What a period had gathered by each business day, only where it changed. */
+struct curve {
+	uint32_t n, unused;
+	struct {
+		int64_t n;    /* business day of the period */
+		int64_t bits; /* that day's sum: an integer or a double */
+	} at[];
+};
+
+struct layout {
+	uint16_t bag;         /* forever, sliding, last: struct bag */
+	uint16_t panes;       /* int64_t newest, then k bags */
+	uint16_t periods;     /* handle_t of the newest */
+	uint16_t last;        /* struct last */
+	uint16_t latest;      /* struct latest per latest measure */
+	uint16_t beneath;     /* handle_t: open alerts beneath a coarser key */
+	uint16_t key;         /* the key's bytes */
+	struct bag_layout in; /* of a bag, wherever it stands */
+	/* Of a period: the bag, and a handle per baseline that aligns. */
+	uint16_t period_bag, period_curves, period_size;
+	/* Of an entry. */
+	uint16_t entry_words, entry_cols, entry_size;
+	uint16_t n_words; /* of 32 measures each: entered, then truth */
+	uint16_t n_cols;
+	uint16_t *col_of;      /* per measure; NOWHERE: no argument */
+	uint16_t *col_measure; /* per column: a measure that has it */
+	uint16_t *latest_of;   /* per measure */
+	uint16_t *curve_of; /* per baseline; NOWHERE: compares whole periods */
+	uint16_t n_curves;
+	usec_t pane; /* width of a pane, or of a tumbling period */
+	usec_t origin;
+};
+
+struct plan_state {
+	const struct plan *plan;
+	struct layout at;
+	bool keyed; /* keeps a record per key */
+	struct index index;
+	struct wheel wheel;
+	struct plan_counters counters;
+	/* Scratch of the event that is folded. */
+	struct contribution *contributions;
+	bool *entered;
+	struct value *columns;
+	bool *has_column;
+	struct value *key_values;
+};
+
+struct rule_state {
+	const struct rule *rule;
+	struct plan_state *plan;
+	struct plan_state **coarse;
+	struct rule_counters counters;
+	struct value *frame;
+	struct value *kept, *prev; /* of the plan, while judging */
+	uint8_t *coverage;
+	size_t n_coverage;
+};
+
+/* An alert, or the memory of one that its cooldown needs. */
+struct life {
+	handle_t next; /* in key->lives */
+	handle_t key;  /* 0 for per: event */
+	uint16_t rule;
+	uint8_t state; /* enum alert_state */
+	uint8_t level;
+	bool open;
+	bool has_period;
+	bool gone; /* waits for its timers */
+	bool withheld;
+	int64_t period;
+	uint8_t id[16];
+	uint64_t rev;
+	uint64_t created; /* of the key; of the alert for per: event */
+	usec_t fired;     /* event time of the firing */
+	usec_t changed;   /* key's clock when last fired, raised or lowered */
+	usec_t published; /* key's clock at the last entry */
+	uint64_t values_hash; /* of the values at the last entry */
+	usec_t exit_due;      /* of the earliest exit timer, NEVER: none */
+	usec_t cooldown_due;
+	handle_t at_fire; /* values at firing, as JSON */
+	uint32_t at_fire_len;
+	handle_t key_bytes; /* per: event: its own copy */
+	uint16_t key_len;
+	uint16_t timers;
+	/* per coarser key: the next open alert beneath it, and the key. */
+	handle_t beneath_next[COARSE_MAX];
+	handle_t beneath_key[COARSE_MAX];
+};
+
+/* One plan that an event concerns. */
+struct touch {
+	struct plan_state *plan;
+	const struct plan_input *input;
+	uint16_t i_input;
+	bool folded; /* entered the plan; false: late, out of window … */
+	bool judges;
+	uint32_t hash;
+	handle_t key;    /* once folded */
+	handle_t period; /* record of the event's period */
+	int64_t period_number;
+	const uint8_t *bytes;
+	uint32_t len;
+};
+
+struct route {
+	struct plan_state *plan;
+	const struct plan_input *input;
+	uint16_t i_input;
+};
+struct routes {
+	struct route *items;
+	size_t n, cap;
+};
+struct route_bucket {
+	uint64_t hash;
+	struct value value;
+	struct routes routes;
+	bool is_set;
+};
+/* From the constants that a slot is compared with to the inputs. */
+struct route_table {
+	uint16_t slot;
+	struct route_bucket *buckets;
+	uint32_t mask, n;
+};
+
+struct partition_state {
+	bool is_known, is_idle, is_begun;
+	usec_t greatest;
+};
+
+struct stream_state {
+	const struct stream *stream;
+	struct stream_counters counters;
+	struct routes always;
+	struct route_table *tables;
+	size_t n_tables;
+	uint64_t topic_rank; /* by the bytes of the topic's name */
+	struct partition_state *partitions;
+	size_t n_partitions;
+	struct index ids;
+	struct wheel ids_wheel;
+};
+
+/* What is open while the engine is silent; see seam.c. */
+struct seam_item {
+	uint8_t id[16];
+	handle_t life;
+	struct stamp stamp;
+	const struct rule *rule;
+	usec_t fired;
+	char *key;
+	char *body;
+	size_t len;
+};
+
+struct engine {
+	const struct ruleset *set;
+	struct engine_options options;
+	char *lane;
+	struct arena arena; /* as long as the engine */
+	struct pages pages;
+	struct timers timers;
+	struct outbox outbox;
+	struct plan_state *plans;
+	struct rule_state *rules;
+	struct stream_state *streams;
+	const struct zone *zone; /* that times of records are written in */
+	/* Where the lane is. */
+	uint64_t ordinal, seq;
+	uint8_t hash[32];
+	uint64_t created; /* last creation ordinal */
+	usec_t watermark, greatest, last_advance;
+	usec_t max_delay;
+	bool catch_up, silent;
+	struct seam_item *seam;
+	size_t n_seam, cap_seam;
+	/* The batch. */
+	struct arena batch;
+	struct arena scratch; /* of one event or timer */
+	usec_t sweep_width;   /* of the finest wheel */
+	int64_t swept; /* its bucket when the wheels were last looked at */
+	struct buf body, text;
+};
+
+enum judge_mode {
+	JUDGE_FULL, /* an event, every, cooldown's end, a period's end */
+	JUDGE_LEAVE /* something left: may lower or resolve, never raise */
+};
+
+struct judging {
+	struct rule_state *rs;
+	handle_t key; /* 0: a plan that keeps no keys */
+	const struct value *key_values;
+	bool has_period;
+	int64_t period;
+	handle_t period_record; /* 0: nothing in it */
+	usec_t now;
+	usec_t at;                 /* event time or due time: `times.event` */
+	usec_t event_time;         /* tables as of the event */
+	const struct event *event; /* NULL: a timer */
+	const struct touch *touch;
+	enum judge_mode mode;
+	enum alert_why why;
+	handle_t coarse[COARSE_MAX];
+};
+
+/* layout.c */
+void layout_init(struct plan_state *ps, struct arena *arena);
+size_t layout_key_bytes(const struct plan_state *ps, size_t key_len);
+
+/* route.c */
+void routes_init(struct engine *engine);
+struct touch *route_event(struct engine *engine, const struct event *event,
+			  uint32_t *n);
+
+/* key.c */
+uint64_t coordinates_pack(const struct engine *engine,
+			  const struct event *event);
+void coordinates_unpack(const struct engine *engine, uint64_t packed,
+			struct coordinates *ret);
+/* Appends the key's bytes to @out; false: a value is missing or it is long. */
+bool key_encode(const struct value *values, const struct type *types, size_t n,
+		uint8_t *out, uint32_t *len);
+void key_decode(const uint8_t *bytes, const struct type *types, size_t n,
+		struct value *values);
+uint32_t key_hash(const struct engine *engine, const uint8_t *bytes,
+		  uint32_t len);
+handle_t key_find(const struct engine *engine, const struct plan_state *ps,
+		  uint32_t hash, const uint8_t *bytes, uint32_t len);
+handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
+		  const uint8_t *bytes, uint32_t len, usec_t clock);
+void key_values(const struct engine *engine, const struct plan_state *ps,
+		handle_t key, struct value *values);
+void keys_expire(struct engine *engine, struct plan_state *ps);
+void key_timer_done(struct engine *engine, struct plan_state *ps, handle_t key);
+static inline const struct key *key_read(const struct engine *engine,
+					 handle_t key) {
+	return pages_read(&engine->pages, key);
+}
+static inline struct key *key_write(struct engine *engine, handle_t key) {
+	return pages_write(&engine->pages, key);
+}
+usec_t every_next(const struct rule *rule, usec_t after);
+int64_t plan_period(const struct plan_state *ps, usec_t at);
+usec_t plan_period_start(const struct plan_state *ps, int64_t period);
+bool plan_has_periods(const struct plan_state *ps);
+handle_t period_find(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key, int64_t number);
+handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,
+		     int64_t number);
+
+/* blob.c: values as bytes of a cell */
+handle_t blob_make(struct engine *engine, const struct value *values, size_t n,
+		   size_t longest);
+void blob_read(const struct engine *engine, handle_t blob, struct value *values,
+	       size_t n, struct arena *arena);
+handle_t bytes_make(struct engine *engine, const void *bytes, size_t len);
+
+/* fold.c */
+void fold(struct engine *engine, const struct event *event, struct touch *touch,
+	  bool late);
+/* Takes out what a clock of @now has left behind. */
+void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
+		    usec_t now);
+/* When the oldest thing in the key's window leaves it; NEVER. */
+usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
+		   handle_t key);
+/* Nothing is in the key's window. */
+bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key);
+void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
+		 uint16_t bag);
+/* Adds the digest of one record to @sum. */
+void record_digest(const struct engine *engine, uint64_t coordinates,
+		   uint32_t payload, uint64_t sum[2]);
+void bag_evidence(struct engine *engine, const struct plan_state *ps,
+		  handle_t key, handle_t period_record, usec_t now,
+		  struct draft *draft, struct arena *arena);
+
+struct contribution entry_contribution(const struct engine *engine,
+				       const struct plan_state *ps,
+				       const struct entry *entry,
+				       size_t measure);
+bool entry_has(const struct plan_state *ps, const struct entry *entry,
+	       size_t measure);
+int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
+/* The declared id of the event, or missing: it goes by its coordinates. */
+struct value event_name(const struct event *event);
+
+/* frame.c */
+struct value measure_value(struct engine *engine, struct plan_state *ps,
+			   handle_t key, handle_t period_record,
+			   uint16_t measure);
+struct baseline_used baseline_value(struct engine *engine,
+				    struct plan_state *ps, handle_t key,
+				    int64_t period, usec_t now,
+				    uint16_t baseline, bool with_past);
+void frame_bind(struct engine *engine, struct judging *j);
+
+/* judge.c */
+/* Judges @rs for an event that was folded into its own plan. */
+void judge_event(struct engine *engine, struct rule_state *rs,
+		 const struct event *event, const struct touch *touch,
+		 bool late);
+/* Re-judges what is open beneath the coarser key that @touch changed. */
+void judge_beneath(struct engine *engine, struct rule_state *rs,
+		   const struct event *event, const struct touch *touch);
+void judge_timer(struct engine *engine, const struct timer *timer);
+
+/* life.c */
+handle_t life_find(const struct engine *engine, const struct judging *j);
+handle_t life_make(struct engine *engine, const struct judging *j);
+void life_end(struct engine *engine, handle_t life);
+void life_timer_done(struct engine *engine, handle_t life);
+void life_arm(struct engine *engine, handle_t life, enum timer_kind kind,
+	      usec_t due);
+void life_arm_exit(struct engine *engine, handle_t life,
+		   const struct judging *j);
+void life_arm_cooldown(struct engine *engine, handle_t life, usec_t due);
+void life_link(struct engine *engine, handle_t life, const struct judging *j);
+void life_unlink(struct engine *engine, handle_t life);
+static inline const struct life *life_read(const struct engine *engine,
+					   handle_t life) {
+	return pages_read(&engine->pages, life);
+}
+static inline struct life *life_write(struct engine *engine, handle_t life) {
+	return pages_write(&engine->pages, life);
+}
+
+/* emit.c */
+void identity(const struct engine *engine, const struct judging *j,
+	      uint8_t id[16]);
+/* Publishes what @life has become. */
+void emit(struct engine *engine, handle_t life, const struct judging *j,
+	  enum alert_change change, enum alert_why why, enum level was,
+	  const struct exception *exception);
+/* Numbers, stamps and puts out; @rule NULL: one that is no longer there. */
+void publish(struct engine *engine, const struct rule *rule, const char *key,
+	     struct stamp *stamp, usec_t fired, const char *body, size_t len);
+/* Of an alert whose event is long gone. */
+void emit_review_end(struct engine *engine, handle_t life, usec_t due);
+
+/* seam.c */
+void seam_note(struct engine *engine, handle_t life, const struct rule *rule,
+	       const struct stamp *stamp, usec_t fired, const char *key,
+	       const char *body, size_t len);
+bool seam_act(struct engine *engine, const struct decision *decision);
+void seam_free(struct engine *engine);

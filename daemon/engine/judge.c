@@ -1,0 +1,697 @@
+/*
+ * Judge: whether a rule rings, and what its alert becomes.
+ *
+ * Bands are tried from red to green. A missing verdict changes nothing; what
+ * leaves a window can lower or resolve, never raise (SEMANTICS.md, S4).
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum outcome {
+	IS_FALSE,
+	IS_TRUE,
+	NO_BAND, /* the condition holds, but no band does */
+	IS_MISSING
+};
+
+struct verdict {
+	enum outcome outcome;
+	enum level level;
+	enum missing reason;
+};
+
+static struct expr_context context_of(struct engine *engine,
+				      const struct judging *j) {
+	return (struct expr_context){ j->now, j->event_time, &engine->scratch };
+}
+
+/* --- the verdict --- */
+
+static void cover(struct engine *engine, const struct judging *j,
+		  const struct condition *condition, size_t *at) {
+	struct expr_context context = context_of(engine, j);
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < condition->n_clauses; i++) {
+		v = expr_eval(condition->clauses[i].test, j->rs->frame,
+			      &context);
+		if (v.kind == KIND_BOOL)
+			j->rs->coverage[*at + i] |= v.i ? 1 : 2;
+	}
+	*at += condition->n_clauses;
+}
+
+static void cover_all(struct engine *engine, const struct judging *j) {
+	const struct rule *rule = j->rs->rule;
+	size_t at = 0, band;
+
+	cover(engine, j, &rule->alert_if, &at);
+	for (band = LEVEL_GREEN; band <= LEVEL_RED; band++)
+		cover(engine, j, &rule->level[band], &at);
+	cover(engine, j, &rule->resolve_if, &at);
+}
+
+static struct verdict level_of(struct engine *engine, const struct judging *j) {
+	struct expr_context context = context_of(engine, j);
+	struct verdict verdict = { .outcome = NO_BAND };
+	const struct rule *rule = j->rs->rule;
+	enum level band;
+	struct value v;
+
+	for (band = LEVEL_RED; band >= LEVEL_GREEN; band--) {
+		if (!rule->level[band].test)
+			continue;
+		v = expr_eval(rule->level[band].test, j->rs->frame, &context);
+		if (value_is_true(v))
+			return (struct verdict){ IS_TRUE, band, 0 };
+		if (!value_is_missing(v))
+			continue;
+		j->rs->counters.band_missing++;
+		verdict.outcome = IS_MISSING;
+		verdict.reason = v.reason;
+	}
+	return verdict;
+}
+
+static struct verdict decide(struct engine *engine, const struct judging *j) {
+	struct expr_context context = context_of(engine, j);
+	const struct rule *rule = j->rs->rule;
+	struct verdict verdict = { 0 };
+	struct value v;
+
+	if (j->rs->coverage)
+		cover_all(engine, j);
+	v = expr_eval(rule->alert_if.test, j->rs->frame, &context);
+	if (value_is_missing(v)) {
+		verdict.outcome = IS_MISSING;
+		verdict.reason = v.reason;
+	} else if (value_is_true(v) && rule->has_level) {
+		verdict = level_of(engine, j);
+	} else if (value_is_true(v)) {
+		verdict.outcome = IS_TRUE;
+		verdict.level = LEVEL_YELLOW;
+	}
+	if (verdict.outcome != IS_MISSING)
+		return verdict;
+	j->rs->counters.missing[verdict.reason]++;
+	if (rule->on_missing == ON_MISSING_ALERT)
+		return (struct verdict){ IS_TRUE, LEVEL_YELLOW, 0 };
+	return verdict;
+}
+
+static const struct exception *exception_of(struct engine *engine,
+					    const struct judging *j) {
+	struct expr_context context = context_of(engine, j);
+	const struct rule *rule = j->rs->rule;
+	int64_t today = zone_days(&rule->plan->calendar->zone, j->now);
+	size_t i;
+
+	for (i = 0; i < rule->n_exceptions; i++) {
+		const struct exception *e = &rule->exceptions[i];
+
+		if (today <= e->until &&
+		    value_is_true(expr_eval(e->match, j->rs->frame, &context)))
+			return e;
+	}
+	return NULL;
+}
+
+/* --- an alert's life --- */
+
+static usec_t cooldown_end(const struct judging *j, const struct life *life) {
+	const struct rule *rule = j->rs->rule;
+
+	return span_add(rule->plan->calendar, life->changed, rule->cooldown, 1);
+}
+
+static bool has_cooldown(const struct judging *j) {
+	return j->rs->rule->cooldown.n > 0;
+}
+
+/* No repeat at the same or a lower level before the cooldown's end. */
+static bool is_cooling(const struct judging *j, const struct life *life,
+		       enum level level) {
+	return has_cooldown(j) && level <= (enum level)life->level &&
+	       j->now < cooldown_end(j, life);
+}
+
+static uint64_t values_hash(struct engine *engine, const struct judging *j) {
+	struct draft draft = { .rule = j->rs->rule, .frame = j->rs->frame };
+
+	buf_reset(&engine->text);
+	record_values(&engine->text, &draft);
+	return hash64(engine->text.data, engine->text.len, 0);
+}
+
+/* Remembers the values at firing, for later transitions. */
+static void remember_values(struct engine *engine, handle_t handle) {
+	handle_t at = bytes_make(engine, engine->text.data, engine->text.len);
+	struct life *life = life_write(engine, handle);
+
+	life->at_fire = at;
+	life->at_fire_len = at ? (uint32_t)engine->text.len : 0;
+}
+
+static void begin(struct engine *engine, struct judging *j, handle_t handle,
+		  enum level level) {
+	struct life *life = life_write(engine, handle);
+	uint64_t hash = values_hash(engine, j);
+
+	life->level = (uint8_t)level;
+	life->open = true;
+	life->values_hash = hash;
+	identity(engine, j, life->id);
+	emit(engine, handle, j, CHANGE_FIRED, j->why, LEVEL_NONE, NULL);
+	values_hash(engine, j);
+	remember_values(engine, handle);
+	j->rs->counters.fired++;
+	j->rs->counters.open++;
+}
+
+static void fire(struct engine *engine, struct judging *j, enum level level) {
+	handle_t handle;
+
+	if (j->has_period && !j->period_record)
+		j->period_record =
+			period_make(engine, j->rs->plan, j->key, j->period);
+	handle = life_make(engine, j);
+	if (!handle)
+		return;
+	life_write(engine, handle)->state = STATE_FIRING;
+	begin(engine, j, handle, level);
+	life_link(engine, handle, j);
+	life_arm_exit(engine, handle, j);
+}
+
+static void resolve(struct engine *engine, struct judging *j, handle_t handle,
+		    enum alert_why why) {
+	struct life *life = life_write(engine, handle);
+	usec_t end = cooldown_end(j, life);
+
+	life->state = STATE_RESOLVED;
+	life->open = false;
+	life->withheld = false;
+	emit(engine, handle, j, CHANGE_RESOLVED, why, (enum level)life->level,
+	     NULL);
+	j->rs->counters.open--;
+	life_unlink(engine, handle);
+	if (why != WHY_PERIOD && has_cooldown(j) && j->now < end)
+		life_arm_cooldown(engine, handle, end);
+	else
+		life_end(engine, handle);
+}
+
+static void change(struct engine *engine, struct judging *j, handle_t handle,
+		   enum level level, enum alert_change what) {
+	struct life *life = life_write(engine, handle);
+	enum level was = (enum level)life->level;
+
+	life->level = (uint8_t)level;
+	life->changed = life->published = j->now;
+	life->values_hash = values_hash(engine, j);
+	emit(engine, handle, j, what, j->why, was, NULL);
+}
+
+static void refresh(struct engine *engine, struct judging *j, handle_t handle) {
+	const struct rule *rule = j->rs->rule;
+	struct life *life = life_write(engine, handle);
+	uint64_t hash;
+
+	if (j->now <
+	    span_add(rule->plan->calendar, life->published, rule->refresh, 1))
+		return;
+	hash = values_hash(engine, j);
+	if (hash == life->values_hash)
+		return;
+	life->values_hash = hash;
+	life->published = j->now;
+	emit(engine, handle, j, CHANGE_UPDATED, j->why, (enum level)life->level,
+	     NULL);
+}
+
+static bool should_resolve(struct engine *engine, struct judging *j,
+			   struct verdict verdict) {
+	struct expr_context context = context_of(engine, j);
+	const struct rule *rule = j->rs->rule;
+
+	if (!rule->resolve_if.test)
+		return verdict.outcome == IS_FALSE;
+	return value_is_true(
+		expr_eval(rule->resolve_if.test, j->rs->frame, &context));
+}
+
+static void judge_standing(struct engine *engine, struct judging *j,
+			   handle_t handle, struct verdict verdict) {
+	const struct life *life = life_read(engine, handle);
+	enum level level = (enum level)life->level;
+
+	if (window_is_empty(engine, j->rs->plan, j->key)) {
+		resolve(engine, j, handle, WHY_WINDOW);
+		return;
+	}
+	if (should_resolve(engine, j, verdict)) {
+		resolve(engine, j, handle, j->why);
+		return;
+	}
+	if (verdict.outcome == IS_TRUE && verdict.level > level &&
+	    j->mode == JUDGE_FULL) {
+		change(engine, j, handle, verdict.level, CHANGE_RAISED);
+	} else if (verdict.outcome == IS_TRUE && verdict.level < level) {
+		if (is_cooling(j, life, verdict.level))
+			life_arm_cooldown(engine, handle,
+					  cooldown_end(j, life));
+		else
+			change(engine, j, handle, verdict.level,
+			       CHANGE_LOWERED);
+	} else if (verdict.outcome == IS_TRUE || verdict.outcome == NO_BAND) {
+		refresh(engine, j, handle);
+	}
+	life_arm_exit(engine, handle, j);
+}
+
+/* Published once; again only when `refresh` has passed. */
+static void judge_inconclusive(struct engine *engine, struct judging *j,
+			       handle_t handle) {
+	const struct rule *rule = j->rs->rule;
+	struct life *life;
+
+	if (rule->on_missing != ON_MISSING_INCONCLUSIVE)
+		return;
+	if (handle && life_read(engine, handle)->state != STATE_INCONCLUSIVE)
+		return;
+	if (handle && j->now < span_add(rule->plan->calendar,
+					life_read(engine, handle)->published,
+					rule->refresh, 1))
+		return;
+	if (!handle) {
+		handle = life_make(engine, j);
+		if (!handle)
+			return;
+		life = life_write(engine, handle);
+		life->state = STATE_INCONCLUSIVE;
+		life->level = LEVEL_GREEN;
+		identity(engine, j, life->id);
+	}
+	life_write(engine, handle)->published = j->now;
+	emit(engine, handle, j, CHANGE_UPDATED, j->why, LEVEL_GREEN, NULL);
+	/* Without a key there is nobody to remember it for. */
+	if (!life_read(engine, handle)->key)
+		life_end(engine, handle);
+}
+
+static void withhold(struct engine *engine, struct judging *j,
+		     handle_t handle) {
+	struct life *life = life_write(engine, handle);
+
+	j->rs->counters.withheld_cooldown++;
+	life->withheld = true;
+	life_arm_cooldown(engine, handle, cooldown_end(j, life));
+}
+
+static void judge_quiet(struct engine *engine, struct judging *j,
+			handle_t handle, struct verdict verdict) {
+	if (verdict.outcome == IS_MISSING) {
+		judge_inconclusive(engine, j, handle);
+		return;
+	}
+	if (verdict.outcome != IS_TRUE)
+		return;
+	if (exception_of(engine, j)) {
+		j->rs->counters.withheld_exception++;
+		return;
+	}
+	if (handle && life_read(engine, handle)->state == STATE_RESOLVED &&
+	    is_cooling(j, life_read(engine, handle), verdict.level)) {
+		withhold(engine, j, handle);
+		return;
+	}
+	if (handle)
+		life_end(engine, handle);
+	fire(engine, j, verdict.level);
+}
+
+/* per: event. A cooldown, if there is one, is remembered with the key. */
+static void judge_single(struct engine *engine, struct judging *j,
+			 struct verdict verdict) {
+	const struct rule *rule = j->rs->rule;
+	handle_t memory = 0, handle;
+	struct life *life;
+
+	if (verdict.outcome == IS_MISSING)
+		judge_inconclusive(engine, j, 0);
+	if (verdict.outcome != IS_TRUE)
+		return;
+	if (exception_of(engine, j)) {
+		j->rs->counters.withheld_exception++;
+		return;
+	}
+	if (has_cooldown(j))
+		memory = life_find(engine, j);
+	if (memory && is_cooling(j, life_read(engine, memory), verdict.level)) {
+		j->rs->counters.withheld_cooldown++;
+		return;
+	}
+	if (memory)
+		life_end(engine, memory);
+	handle = life_make(engine, j);
+	if (!handle)
+		return;
+	life_write(engine, handle)->state = STATE_RESOLVED;
+	begin(engine, j, handle, verdict.level);
+	life_arm(
+		engine, handle, TIMER_REVIEW_END,
+		span_add(rule->plan->calendar, j->now, rule->review_within, 1));
+	if (!has_cooldown(j) || !j->key)
+		return;
+	memory = pages_alloc(&engine->pages, sizeof(*life));
+	if (!memory)
+		return;
+	life = life_write(engine, memory);
+	*life = *life_read(engine, handle);
+	life->at_fire = life->key_bytes = 0;
+	life->timers = 0;
+	life->open = false;
+	life->key = j->key;
+	life->next = key_read(engine, j->key)->lives;
+	key_write(engine, j->key)->lives = memory;
+	life_arm_cooldown(engine, memory, cooldown_end(j, life));
+}
+
+static void judge(struct engine *engine, struct judging *j) {
+	struct verdict verdict;
+	handle_t life;
+
+	j->rs->counters.judged++;
+	frame_bind(engine, j);
+	verdict = decide(engine, j);
+	if (j->rs->rule->per_event) {
+		judge_single(engine, j, verdict);
+		return;
+	}
+	life = life_find(engine, j);
+	if (life && life_read(engine, life)->state == STATE_FIRING)
+		judge_standing(engine, j, life, verdict);
+	else if (j->mode == JUDGE_FULL)
+		judge_quiet(engine, j, life, verdict);
+}
+
+/* --- when to judge --- */
+
+/* The coarser keys above this key, as far as they exist. */
+static void find_coarse(struct engine *engine, struct judging *j) {
+	const struct rule *rule = j->rs->rule;
+	struct value values[16];
+	uint8_t bytes[KEY_MAX];
+	size_t c, i;
+	uint32_t len;
+
+	for (c = 0; c < rule->n_coarse; c++) {
+		const struct plan *plan = rule->coarse[c].plan;
+
+		assert(plan->n_by <= ARRAY_SIZE(values));
+		for (i = 0; i < plan->n_by; i++)
+			values[i] = j->key_values[rule->coarse[c].map[i]];
+		j->coarse[c] = 0;
+		if (key_encode(values, plan->by_types, plan->n_by, bytes, &len))
+			j->coarse[c] = key_find(engine, j->rs->coarse[c],
+						key_hash(engine, bytes, len),
+						bytes, len);
+	}
+}
+
+static void prepare(struct engine *engine, struct judging *j) {
+	struct plan_state *ps = j->rs->plan;
+	struct value *values;
+	const struct last *last;
+
+	values =
+		arena_array(&engine->scratch, struct value, ps->plan->n_by + 1);
+	if (j->key)
+		key_values(engine, ps, j->key, values);
+	else
+		key_decode(j->touch->bytes, ps->plan->by_types, ps->plan->n_by,
+			   values);
+	j->key_values = values;
+	find_coarse(engine, j);
+	if (j->event || !j->key || ps->at.last == NOWHERE)
+		return;
+	last = (const void *)((const uint8_t *)pages_read(&engine->pages,
+							  j->key) +
+			      ps->at.last);
+	j->event_time = last->is_set ? last->time : j->now;
+}
+
+void judge_event(struct engine *engine, struct rule_state *rs,
+		 const struct event *event, const struct touch *touch,
+		 bool late) {
+	struct judging j = { .rs = rs,
+			     .key = touch->key,
+			     .at = event->time,
+			     .event_time = event->time,
+			     .now = event->time,
+			     .event = event,
+			     .touch = touch,
+			     .why = late ? WHY_LATE : WHY_CONDITION };
+
+	if (touch->key)
+		j.now = key_read(engine, touch->key)->clock;
+	if (plan_has_periods(rs->plan)) {
+		j.has_period = true;
+		j.period = touch->period_number;
+		j.period_record = touch->period;
+	}
+	prepare(engine, &j);
+	judge(engine, &j);
+}
+
+/* An alert that stands, looked at again because something left or a coarser
+ * key changed. */
+static void judge_again(struct engine *engine, handle_t handle, usec_t now,
+			usec_t at, enum alert_why why) {
+	const struct life *life = life_read(engine, handle);
+	struct judging j = { .rs = &engine->rules[life->rule],
+			     .key = life->key,
+			     .has_period = life->has_period,
+			     .period = life->period,
+			     .at = at,
+			     .event_time = at,
+			     .mode = JUDGE_LEAVE,
+			     .why = why };
+
+	window_advance(engine, j.rs->plan, j.key, now);
+	j.now = key_read(engine, j.key)->clock;
+	if (j.has_period)
+		j.period_record =
+			period_find(engine, j.rs->plan, j.key, j.period);
+	prepare(engine, &j);
+	judge(engine, &j);
+}
+
+struct standing {
+	handle_t life;
+	uint64_t created;
+	int64_t period;
+};
+
+static int by_creation(const void *a, const void *b) {
+	const struct standing *x = a, *y = b;
+
+	if (x->created != y->created)
+		return x->created < y->created ? -1 : 1;
+	return x->period < y->period ? -1 : x->period > y->period;
+}
+
+static size_t which_coarse(const struct rule_state *rs,
+			   const struct plan_state *ps) {
+	size_t c = 0;
+
+	while (c < rs->rule->n_coarse && rs->coarse[c] != ps)
+		c++;
+	return c;
+}
+
+/* A period's alert looks at the same period of the coarser key. */
+static bool is_under(const struct life *life, const struct touch *touch) {
+	return !life->has_period || life->period == touch->period_number;
+}
+
+void judge_beneath(struct engine *engine, struct rule_state *rs,
+		   const struct event *event, const struct touch *touch) {
+	size_t c = which_coarse(rs, touch->plan), n = 0, i;
+	usec_t clock = key_read(engine, touch->key)->clock;
+	const struct life *life;
+	struct standing *all;
+	handle_t at, head;
+
+	memcpy(&head,
+	       (const uint8_t *)pages_read(&engine->pages, touch->key) +
+		       touch->plan->at.beneath,
+	       sizeof(head));
+	for (at = head; at; at = life->beneath_next[c]) {
+		life = life_read(engine, at);
+		n++;
+	}
+	all = arena_array(&engine->batch, struct standing, n + 1);
+	for (n = 0, at = head; at; at = life->beneath_next[c]) {
+		life = life_read(engine, at);
+		if (life->rule == rs->rule->rank && is_under(life, touch))
+			all[n++] = (struct standing){ at, life->created,
+						      life->period };
+	}
+	qsort(all, n, sizeof(*all), by_creation);
+	for (i = 0; i < n; i++) {
+		judge_again(engine, all[i].life, clock, event->time,
+			    WHY_CONDITION);
+		arena_reset(&engine->scratch);
+	}
+}
+
+/* --- timers --- */
+
+static void exit_timer(struct engine *engine, const struct timer *timer) {
+	struct life *life = life_write(engine, timer->target);
+	struct rule_state *rs = &engine->rules[timer->rule];
+	usec_t now = timer->due, clock;
+	size_t c;
+
+	if (life->exit_due == timer->due)
+		life->exit_due = NEVER;
+	if (life->gone || life->state != STATE_FIRING)
+		return;
+	clock = key_read(engine, life->key)->clock;
+	if (window_exit(engine, rs->plan, life->key) > timer->due)
+		now = clock;
+	for (c = 0; c < rs->rule->n_coarse; c++) {
+		handle_t key = life->beneath_key[c];
+
+		if (!key)
+			continue;
+		if (window_exit(engine, rs->coarse[c], key) <= timer->due)
+			window_advance(engine, rs->coarse[c], key, timer->due);
+		clock = key_read(engine, key)->clock;
+		if (clock > now)
+			now = clock;
+	}
+	judge_again(engine, timer->target, now, timer->due, WHY_WINDOW);
+}
+
+static void judge_at(struct engine *engine, const struct timer *timer,
+		     handle_t key, bool has_period, int64_t period) {
+	struct judging j = { .rs = &engine->rules[timer->rule],
+			     .key = key,
+			     .has_period = has_period,
+			     .period = period,
+			     .at = timer->due,
+			     .event_time = timer->due,
+			     .why = WHY_CONDITION };
+
+	window_advance(engine, j.rs->plan, key, timer->due);
+	j.now = key_read(engine, key)->clock;
+	if (has_period)
+		j.period_record = period_find(engine, j.rs->plan, key, period);
+	prepare(engine, &j);
+	judge(engine, &j);
+}
+
+static void cooldown_timer(struct engine *engine, const struct timer *timer) {
+	struct life *life = life_write(engine, timer->target);
+	struct judging probe = { .rs = &engine->rules[timer->rule],
+				 .key = life->key,
+				 .has_period = life->has_period,
+				 .period = life->period };
+
+	if (life->gone || life->cooldown_due != timer->due)
+		return;
+	life->cooldown_due = NEVER;
+	if (life->state == STATE_FIRING || life->withheld)
+		judge_at(engine, timer, life->key, life->has_period,
+			 life->period);
+	if (life->gone || life_find(engine, &probe) != timer->target)
+		return;
+	if (life->state != STATE_FIRING)
+		life_end(engine, timer->target);
+}
+
+static void every_timer(struct engine *engine, const struct timer *timer) {
+	struct rule_state *rs = &engine->rules[timer->rule];
+	struct timer next = *timer;
+	struct key *key = key_write(engine, timer->target);
+	bool has_period = plan_has_periods(rs->plan);
+
+	if (key->gone)
+		return;
+	judge_at(engine, timer, timer->target, has_period,
+		 has_period ? plan_period(rs->plan, timer->due) : 0);
+	next.due = every_next(rs->rule, timer->due);
+	timers_add(&engine->timers, &next);
+	key->timers++;
+}
+
+/* Judged once more, then resolved with its last level and values. */
+static void period_timer(struct engine *engine, const struct timer *timer) {
+	struct rule_state *rs = &engine->rules[timer->rule];
+	struct judging j = { .rs = rs,
+			     .key = timer->target,
+			     .has_period = true,
+			     .period = timer->period,
+			     .at = timer->due,
+			     .event_time = timer->due };
+	handle_t life;
+
+	if (key_read(engine, timer->target)->gone)
+		return;
+	judge_at(engine, timer, timer->target, true, timer->period);
+	life = life_find(engine, &j);
+	if (!life)
+		return;
+	if (life_read(engine, life)->state != STATE_FIRING) {
+		life_end(engine, life);
+		return;
+	}
+	j.now = key_read(engine, timer->target)->clock;
+	j.period_record =
+		period_find(engine, rs->plan, timer->target, timer->period);
+	prepare(engine, &j);
+	frame_bind(engine, &j);
+	resolve(engine, &j, life, WHY_PERIOD);
+}
+
+static void review_timer(struct engine *engine, const struct timer *timer) {
+	if (life_read(engine, timer->target)->gone)
+		return;
+	emit_review_end(engine, timer->target, timer->due);
+	engine->rules[timer->rule].counters.open--;
+	life_end(engine, timer->target);
+}
+
+void judge_timer(struct engine *engine, const struct timer *timer) {
+	struct plan_state *ps = engine->rules[timer->rule].plan;
+
+	switch ((enum timer_kind)timer->kind) {
+	case TIMER_WINDOW_EXIT:
+		exit_timer(engine, timer);
+		life_timer_done(engine, timer->target);
+		break;
+	case TIMER_COOLDOWN_END:
+		cooldown_timer(engine, timer);
+		life_timer_done(engine, timer->target);
+		break;
+	case TIMER_EVERY:
+		every_timer(engine, timer);
+		key_timer_done(engine, ps, timer->target);
+		break;
+	case TIMER_PERIOD_END:
+		period_timer(engine, timer);
+		key_timer_done(engine, ps, timer->target);
+		break;
+	case TIMER_REVIEW_END:
+		review_timer(engine, timer);
+		life_timer_done(engine, timer->target);
+		break;
+	}
+}

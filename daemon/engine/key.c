@@ -1,0 +1,466 @@
+/*
+ * Key: the records of a plan's keys, and the periods that hang on them.
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+
+/*
+ * Coordinates in eight bytes that order as (topic, partition, offset): six
+ * bits of the topic's rank by name, fourteen of the partition, 44 of the
+ * offset.
+ */
+uint64_t coordinates_pack(const struct engine *engine,
+			  const struct event *event) {
+	uint64_t topic = engine->streams[event->stream->index].topic_rank;
+
+	return topic << 58 | ((uint64_t)event->at.partition & 0x3fff) << 44 |
+	       ((uint64_t)event->at.offset & 0xfffffffffff);
+}
+
+void coordinates_unpack(const struct engine *engine, uint64_t packed,
+			struct coordinates *ret) {
+	size_t i;
+
+	ret->topic = "";
+	for (i = 0; i < engine->set->n_streams; i++)
+		if (engine->streams[i].topic_rank == packed >> 58)
+			ret->topic = engine->streams[i].stream->topic;
+	ret->partition = (int32_t)(packed >> 44 & 0x3fff);
+	ret->offset = (int64_t)(packed & 0xfffffffffff);
+}
+
+bool key_encode(const struct value *values, const struct type *types, size_t n,
+		uint8_t *out, uint32_t *len) {
+	uint32_t at = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct value v = values[i];
+
+		if (value_is_missing(v) || v.kind == KIND_LIST)
+			return false;
+		if (types[i].kind != KIND_STRING) {
+			if (at + 8 > KEY_MAX)
+				return false;
+			memcpy(out + at, &v.i, 8);
+			at += 8;
+			continue;
+		}
+		/* A length of two bytes, because a key has 4 KiB at most. */
+		if (v.len > KEY_MAX || at + 2 + v.len > KEY_MAX)
+			return false;
+		out[at++] = (uint8_t)(v.len & 0xff);
+		out[at++] = (uint8_t)(v.len >> 8);
+		if (v.len)
+			memcpy(out + at, v.s, v.len);
+		at += v.len;
+	}
+	*len = at;
+	return true;
+}
+
+void key_decode(const uint8_t *bytes, const struct type *types, size_t n,
+		struct value *values) {
+	uint32_t len;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (types[i].kind != KIND_STRING) {
+			values[i] = (struct value){ .kind = types[i].kind,
+						    .unit = types[i].unit };
+			memcpy(&values[i].i, bytes, 8);
+			bytes += 8;
+			continue;
+		}
+		len = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
+		values[i] = value_string((const char *)bytes + 2, len);
+		bytes += 2 + len;
+	}
+}
+
+uint32_t key_hash(const struct engine *engine, const uint8_t *bytes,
+		  uint32_t len) {
+	return (uint32_t)hash64(bytes, len, engine->options.seed);
+}
+
+static const uint8_t *key_bytes(const struct plan_state *ps,
+				const struct key *key) {
+	return (const uint8_t *)key + ps->at.key;
+}
+
+handle_t key_find(const struct engine *engine, const struct plan_state *ps,
+		  uint32_t hash, const uint8_t *bytes, uint32_t len) {
+	struct index_cursor cursor = { 0 };
+	const struct key *key;
+	handle_t handle;
+
+	for (handle = index_first(&ps->index, hash, &cursor); handle;
+	     handle = index_next(&ps->index, hash, &cursor)) {
+		key = key_read(engine, handle);
+		if (key->len == len &&
+		    memcmp(key_bytes(ps, key), bytes, len) == 0)
+			return handle;
+	}
+	return 0;
+}
+
+void key_values(const struct engine *engine, const struct plan_state *ps,
+		handle_t key, struct value *values) {
+	key_decode(key_bytes(ps, key_read(engine, key)), ps->plan->by_types,
+		   ps->plan->n_by, values);
+}
+
+/* `every` fires at clock times of the calendar's zone. */
+usec_t every_next(const struct rule *rule, usec_t after) {
+	const struct zone *zone = &rule->plan->calendar->zone;
+	int64_t days, step;
+	usec_t due, span = rule->every.n;
+
+	if (rule->every.unit != SPAN_FIXED || span % USEC_PER_DAY == 0) {
+		step = rule->every.unit == SPAN_FIXED ? span / USEC_PER_DAY : 1;
+		days = zone_days(zone, after);
+		days -= ((days % step) + step) % step;
+		for (;; days += step) {
+			due = zone_instant(zone, days, rule->every_at);
+			if (due > after)
+				return due;
+		}
+	}
+	due = -(usec_t)zone->standard * USEC_PER_SEC + rule->every_at;
+	due += (after - due) / span * span;
+	while (due <= after)
+		due += span;
+	return due;
+}
+
+static void key_arm_every(struct engine *engine, struct plan_state *ps,
+			  handle_t handle) {
+	struct key *key = key_write(engine, handle);
+	struct timer timer = { .created = key->created, .target = handle };
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_rules; i++) {
+		const struct rule *rule = ps->plan->rules[i];
+
+		if (!rule->every.n)
+			continue;
+		timer.due = every_next(rule, key->clock);
+		timer.rule = rule->rank;
+		timer.kind = TIMER_EVERY;
+		timers_add(&engine->timers, &timer);
+		key->timers++;
+	}
+}
+
+/* When the key could be given back if nothing more comes; NEVER. */
+static usec_t key_ends(const struct engine *engine, const struct plan_state *ps,
+		       handle_t handle) {
+	const struct plan *plan = ps->plan;
+	const struct key *key = key_read(engine, handle);
+	const struct period *period;
+	handle_t newest;
+
+	if (ps->at.latest != NOWHERE)
+		return NEVER;
+	switch (plan->window.kind) {
+	case WINDOW_EVENT:
+		return key->clock;
+	case WINDOW_FOREVER:
+		return NEVER;
+	case WINDOW_SLIDING:
+	case WINDOW_PANES:
+		return key->clock + plan->window.width;
+	case WINDOW_LAST:
+		return plan->window.width ? key->clock + plan->window.width
+					  : NEVER;
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		break;
+	}
+	newest = *(const handle_t *)(const void *)((const uint8_t *)key +
+						   ps->at.periods);
+	if (!newest)
+		return key->clock;
+	period = pages_read(&engine->pages, newest);
+	return plan_period_start(ps, period->number + 1 + plan->n_periods);
+}
+
+handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
+		  const uint8_t *bytes, uint32_t len, usec_t clock) {
+	size_t size = layout_key_bytes(ps, len);
+	struct key *key;
+	handle_t handle;
+	usec_t ends;
+
+	if (ps->counters.keys >= engine->options.max_keys_per_rule)
+		return 0;
+	handle = pages_alloc(&engine->pages, size);
+	if (!handle)
+		return 0;
+	key = key_write(engine, handle);
+	key->clock = clock;
+	key->created = ++engine->created;
+	key->hash = hash;
+	key->len = (uint16_t)len;
+	memcpy((uint8_t *)key + ps->at.key, bytes, len);
+	index_add(&ps->index, hash, handle);
+	ps->counters.keys++;
+	ps->counters.bytes += pages_class_bytes(size);
+	key_arm_every(engine, ps, handle);
+	ends = key_ends(engine, ps, handle);
+	if (ends != NEVER)
+		wheel_add(&ps->wheel, &engine->pages, handle, ends);
+	return handle;
+}
+
+static void period_release(struct engine *engine, struct plan_state *ps,
+			   handle_t handle) {
+	const handle_t *curves;
+	size_t i;
+
+	bag_release(engine, ps, handle, ps->at.period_bag);
+	curves = (const handle_t *)(const void *)((const uint8_t *)pages_read(
+							  &engine->pages,
+							  handle) +
+						  ps->at.period_curves);
+	for (i = 0; i < ps->at.n_curves; i++)
+		if (curves[i])
+			pages_release(&engine->pages, curves[i]);
+	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
+	pages_release(&engine->pages, handle);
+}
+
+static void last_release(struct engine *engine, const struct plan_state *ps,
+			 handle_t handle) {
+	const uint8_t *key = pages_read(&engine->pages, handle);
+	const struct last *last = (const void *)(key + ps->at.last);
+
+	if (last->values)
+		pages_release(&engine->pages, last->values);
+	if (last->before)
+		pages_release(&engine->pages, last->before);
+}
+
+static void key_release(struct engine *engine, struct plan_state *ps,
+			handle_t handle) {
+	const uint8_t *key = pages_read(&engine->pages, handle);
+	const struct period *period;
+	handle_t at, next;
+
+	if (ps->at.bag != NOWHERE)
+		bag_release(engine, ps, handle, ps->at.bag);
+	if (ps->at.periods != NOWHERE) {
+		memcpy(&at, key + ps->at.periods, sizeof(at));
+		for (; at; at = next) {
+			period = pages_read(&engine->pages, at);
+			next = period->next;
+			period_release(engine, ps, at);
+		}
+	}
+	if (ps->at.last != NOWHERE)
+		last_release(engine, ps, handle);
+	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
+	pages_release(&engine->pages, handle);
+}
+
+/* Out of sight at once; its memory goes when its last timer has fired. */
+static void key_drop(struct engine *engine, struct plan_state *ps,
+		     handle_t handle) {
+	struct key *key = key_write(engine, handle);
+
+	index_remove(&ps->index, key->hash, handle);
+	ps->counters.keys--;
+	key->gone = true;
+	if (!key->timers)
+		key_release(engine, ps, handle);
+}
+
+void key_timer_done(struct engine *engine, struct plan_state *ps,
+		    handle_t handle) {
+	struct key *key = key_write(engine, handle);
+
+	assert(key->timers);
+	key->timers--;
+	if (key->gone && !key->timers)
+		key_release(engine, ps, handle);
+}
+
+static bool key_is_needed(const struct engine *engine,
+			  const struct plan_state *ps, handle_t handle) {
+	const struct key *key = key_read(engine, handle);
+	handle_t beneath;
+
+	if (key->lives)
+		return true;
+	if (ps->at.beneath == NOWHERE)
+		return false;
+	memcpy(&beneath, (const uint8_t *)key + ps->at.beneath,
+	       sizeof(beneath));
+	return beneath != 0;
+}
+
+void keys_expire(struct engine *engine, struct plan_state *ps) {
+	const struct key *key;
+	handle_t handle, next;
+	usec_t ends;
+
+	while ((handle = wheel_take(&ps->wheel, engine->watermark)))
+		for (; handle; handle = next) {
+			key = key_read(engine, handle);
+			next = key->next;
+			ends = key_ends(engine, ps, handle);
+			if (ends <= engine->watermark &&
+			    key_is_needed(engine, ps, handle))
+				ends = engine->watermark + ps->wheel.width;
+			if (ends <= engine->watermark)
+				key_drop(engine, ps, handle);
+			else if (ends != NEVER)
+				wheel_add(&ps->wheel, &engine->pages, handle,
+					  ends);
+		}
+}
+
+bool plan_has_periods(const struct plan_state *ps) {
+	return ps->at.periods != NOWHERE;
+}
+
+int64_t plan_period(const struct plan_state *ps, usec_t at) {
+	const struct plan *plan = ps->plan;
+	int64_t n;
+
+	if (plan->window.kind == WINDOW_CALENDAR)
+		return period_of(plan->calendar, plan->window.unit, at);
+	at -= ps->at.origin;
+	n = at / ps->at.pane;
+	return at % ps->at.pane < 0 ? n - 1 : n;
+}
+
+usec_t plan_period_start(const struct plan_state *ps, int64_t period) {
+	const struct plan *plan = ps->plan;
+
+	if (plan->window.kind == WINDOW_CALENDAR)
+		return period_start(plan->calendar, plan->window.unit, period);
+	return ps->at.origin + period * ps->at.pane;
+}
+
+static handle_t *periods_of(struct engine *engine, const struct plan_state *ps,
+			    handle_t key) {
+	uint8_t *bytes = pages_write(&engine->pages, key);
+
+	return (handle_t *)(void *)(bytes + ps->at.periods);
+}
+
+handle_t period_find(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key, int64_t number) {
+	const uint8_t *bytes = pages_read(&engine->pages, key);
+	const struct period *period;
+	handle_t at;
+
+	memcpy(&at, bytes + ps->at.periods, sizeof(at));
+	while (at) {
+		period = pages_read(&engine->pages, at);
+		if (period->number == number)
+			return at;
+		if (period->number < number)
+			return 0;
+		at = period->next;
+	}
+	return 0;
+}
+
+/* Periods that no baseline can reach any more. */
+static void periods_trim(struct engine *engine, struct plan_state *ps,
+			 handle_t key) {
+	handle_t newest = *periods_of(engine, ps, key), at = newest, last = 0;
+	const struct period *period;
+	int64_t oldest;
+
+	if (!newest)
+		return;
+	period = pages_read(&engine->pages, newest);
+	oldest = period->number - (int64_t)ps->plan->n_periods;
+	while (at) {
+		period = pages_read(&engine->pages, at);
+		if (period->number < oldest &&
+		    plan_period_start(ps, period->number + 1) <=
+			    engine->watermark)
+			break;
+		last = at;
+		at = period->next;
+	}
+	if (!at)
+		return;
+	((struct period *)pages_write(&engine->pages, last))->next = 0;
+	while (at) {
+		handle_t next =
+			((const struct period *)pages_read(&engine->pages, at))
+				->next;
+
+		period_release(engine, ps, at);
+		at = next;
+	}
+}
+
+/* Closed, and so old that no baseline would look at it. */
+static bool period_is_beyond(struct engine *engine, const struct plan_state *ps,
+			     handle_t key, int64_t number) {
+	handle_t newest = *periods_of(engine, ps, key);
+	const struct period *period;
+
+	if (!newest || plan_period_start(ps, number + 1) > engine->watermark)
+		return false;
+	period = pages_read(&engine->pages, newest);
+	return number < period->number - (int64_t)ps->plan->n_periods;
+}
+
+static void period_arm(struct engine *engine, struct plan_state *ps,
+		       handle_t handle, int64_t number) {
+	struct key *key = key_write(engine, handle);
+	struct timer timer = { .due = plan_period_start(ps, number + 1),
+			       .created = key->created,
+			       .period = number,
+			       .target = handle,
+			       .kind = TIMER_PERIOD_END };
+	size_t i;
+
+	if (timer.due <= engine->watermark)
+		return;
+	for (i = 0; i < ps->plan->n_rules; i++) {
+		if (ps->plan->rules[i]->per_event)
+			continue;
+		timer.rule = ps->plan->rules[i]->rank;
+		timers_add(&engine->timers, &timer);
+		key->timers++;
+	}
+}
+
+handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,
+		     int64_t number) {
+	handle_t *link = periods_of(engine, ps, key);
+	struct period *period;
+	handle_t handle;
+
+	handle = period_find(engine, ps, key, number);
+	if (handle || period_is_beyond(engine, ps, key, number))
+		return handle;
+	handle = pages_alloc(&engine->pages, ps->at.period_size);
+	if (!handle)
+		return 0;
+	while (*link) {
+		period = pages_write(&engine->pages, *link);
+		if (period->number < number)
+			break;
+		link = &period->next;
+	}
+	period = pages_write(&engine->pages, handle);
+	period->number = number;
+	period->next = *link;
+	*link = handle;
+	ps->counters.bytes += pages_class_bytes(ps->at.period_size);
+	period_arm(engine, ps, key, number);
+	periods_trim(engine, ps, key);
+	return handle;
+}

@@ -1,0 +1,203 @@
+/*
+ * Layout: where in a cell each thing of a plan lies, decided once at load.
+ *
+ * What no rule of the plan asks for takes no byte: memory is keys times a
+ * size that an operator can read off a dashboard.
+ */
+#include "engine/internal.h"
+
+#include <assert.h>
+
+static uint16_t place(size_t *size, size_t bytes, size_t align) {
+	size_t at = (*size + align - 1) & ~(align - 1);
+
+	*size = at + bytes;
+	assert(*size < CELL_MAX);
+	return (uint16_t)at;
+}
+
+static bool same_argument(const struct plan *plan, const struct measure *a,
+			  const struct measure *b) {
+	size_t i;
+
+	for (i = 0; i < plan->n_inputs; i++) {
+		const struct expr *x = a->feeds[i] ? a->x[i] : NULL;
+		const struct expr *y = b->feeds[i] ? b->x[i] : NULL;
+
+		if (!x != !y)
+			return false;
+		if (x && x != y && strcmp(expr_text(x), expr_text(y)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Measures over the same argument share a column of the entries. */
+static void columns_init(struct layout *at, const struct plan *plan,
+			 struct arena *arena) {
+	size_t i;
+	uint16_t c;
+
+	at->col_of = arena_array(arena, uint16_t, plan->n_measures + 1);
+	at->col_measure = arena_array(arena, uint16_t, plan->n_measures + 1);
+	for (i = 0; i < plan->n_measures; i++) {
+		const struct measure *m = &plan->measures[i];
+
+		at->col_of[i] = NOWHERE;
+		if (!m->aggregate->takes_x)
+			continue;
+		for (c = 0; c < at->n_cols; c++)
+			if (same_argument(plan, m,
+					  &plan->measures[at->col_measure[c]]))
+				break;
+		if (c == at->n_cols)
+			at->col_measure[at->n_cols++] = (uint16_t)i;
+		at->col_of[i] = c;
+	}
+}
+
+static void entry_init(struct layout *at, const struct plan *plan) {
+	size_t size = sizeof(struct entry);
+
+	at->n_words = (uint16_t)((plan->n_measures + 31) / 32);
+	at->entry_words = place(&size, at->n_words * 2 * sizeof(uint32_t), 4);
+	at->entry_cols = place(&size, at->n_cols * sizeof(uint64_t), 8);
+	at->entry_size = place(&size, 0, 8);
+}
+
+static void bag_init(struct layout *at, const struct plan *plan,
+		     struct arena *arena) {
+	struct bag_layout *in = &at->in;
+	bool chain = plan->keeps_entries;
+	size_t size = 0, i, bytes;
+
+	in->acc = arena_array(arena, uint16_t, plan->n_measures + 1);
+	in->digest = in->count = in->quality = in->chain = in->evidence =
+		NOWHERE;
+	if (chain)
+		in->chain = place(&size, sizeof(struct chain), 8);
+	if (plan->evidence && !chain) {
+		in->digest = place(&size, 2 * sizeof(uint64_t), 8);
+		in->count = place(&size, sizeof(uint64_t), 8);
+	}
+	for (i = 0; i < plan->n_measures; i++) {
+		in->acc[i] = NOWHERE;
+		if (plan->measures[i].scans || plan->measures[i].latest)
+			continue;
+		bytes = plan->measures[i].aggregate->state_size;
+		in->acc[i] = place(&size, bytes, 8);
+	}
+	if (plan->window.kind != WINDOW_PANES) {
+		in->quality = place(&size, sizeof(struct quality), 4);
+		if (plan->evidence)
+			in->evidence = place(&size, sizeof(handle_t), 4);
+	}
+	in->size = place(&size, 0, 8);
+}
+
+static void period_init(struct layout *at, const struct plan *plan,
+			struct arena *arena) {
+	size_t size = sizeof(struct period), i;
+
+	at->curve_of = arena_array(arena, uint16_t, plan->n_baselines + 1);
+	for (i = 0; i < plan->n_baselines; i++)
+		at->curve_of[i] =
+			plan->baselines[i].workday ? at->n_curves++ : NOWHERE;
+	at->period_bag = place(&size, at->in.size, 8);
+	at->period_curves = place(&size, at->n_curves * sizeof(handle_t), 4);
+	at->period_size = place(&size, 0, 8);
+}
+
+/* Rows that were looked up for an event keep that event's time. */
+static bool rule_needs_last(const struct rule *rule) {
+	return rule->every.n || (rule->n_tables && !rule->per_event);
+}
+
+static bool plan_needs_last(const struct plan *plan) {
+	size_t i;
+
+	if (plan->n_kept || plan->window.kind == WINDOW_CALENDAR ||
+	    plan->window.kind == WINDOW_TUMBLE)
+		return plan->n_rules > 0;
+	for (i = 0; i < plan->n_rules; i++)
+		if (rule_needs_last(plan->rules[i]))
+			return true;
+	return false;
+}
+
+static bool plan_is_keyed(const struct plan *plan) {
+	size_t i;
+
+	if (plan->window.kind != WINDOW_EVENT)
+		return true;
+	for (i = 0; i < plan->n_rules; i++)
+		if (!plan->rules[i]->per_event || plan->rules[i]->cooldown.n ||
+		    plan->rules[i]->every.n)
+			return true;
+	return false;
+}
+
+static void time_init(struct layout *at, const struct plan *plan) {
+	const struct window *window = &plan->window;
+
+	at->origin = 0;
+	if (plan->calendar)
+		at->origin =
+			-(usec_t)plan->calendar->zone.standard * USEC_PER_SEC;
+	at->pane = window->width;
+	if (window->kind == WINDOW_PANES)
+		at->pane = window->width / (usec_t)window->panes;
+	if (at->pane <= 0)
+		at->pane = 1;
+}
+
+void layout_init(struct plan_state *ps, struct arena *arena) {
+	const struct plan *plan = ps->plan;
+	struct layout *at = &ps->at;
+	size_t size = sizeof(struct key), i, n_latest = 0;
+	usec_t granule = USEC_PER_DAY;
+
+	ps->keyed = plan_is_keyed(plan);
+	at->bag = at->panes = at->periods = at->last = at->latest =
+		at->beneath = NOWHERE;
+	columns_init(at, plan, arena);
+	entry_init(at, plan);
+	bag_init(at, plan, arena);
+	period_init(at, plan, arena);
+	time_init(at, plan);
+	at->latest_of = arena_array(arena, uint16_t, plan->n_measures + 1);
+	for (i = 0; i < plan->n_measures; i++)
+		if (plan->measures[i].latest)
+			at->latest_of[i] = (uint16_t)n_latest++;
+	switch (plan->window.kind) {
+	case WINDOW_EVENT:
+		break;
+	case WINDOW_PANES:
+		at->panes =
+			place(&size, 8 + plan->window.panes * at->in.size, 8);
+		break;
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		at->periods = place(&size, sizeof(handle_t), 4);
+		break;
+	case WINDOW_FOREVER:
+	case WINDOW_SLIDING:
+	case WINDOW_LAST:
+		at->bag = place(&size, at->in.size, 8);
+		break;
+	}
+	if (plan_needs_last(plan))
+		at->last = place(&size, sizeof(struct last), 8);
+	if (n_latest)
+		at->latest = place(&size, n_latest * sizeof(struct latest), 8);
+	if (plan->n_watchers)
+		at->beneath = place(&size, sizeof(handle_t), 4);
+	at->key = place(&size, 0, 1);
+	if (plan->window.width)
+		granule = plan->window.width / 64;
+	wheel_init(&ps->wheel, granule, offsetof(struct key, next));
+}
+
+size_t layout_key_bytes(const struct plan_state *ps, size_t key_len) {
+	return ps->at.key + key_len;
+}

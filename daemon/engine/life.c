@@ -1,0 +1,191 @@
+/*
+ * Life: what an alert is between its transitions.
+ *
+ * A life is one alert, or what a cooldown must remember of one. For per: key
+ * it hangs on its key; for per: event it stands alone until its review ends.
+ * Timers point to lives, so a life that has ended waits for its last timer.
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+
+handle_t life_find(const struct engine *engine, const struct judging *j) {
+	const struct life *life;
+	handle_t at;
+
+	if (!j->key)
+		return 0;
+	for (at = key_read(engine, j->key)->lives; at; at = life->next) {
+		life = life_read(engine, at);
+		if (life->rule == j->rs->rule->rank &&
+		    life->has_period == j->has_period &&
+		    life->period == j->period)
+			return at;
+	}
+	return 0;
+}
+
+static void own_key(struct engine *engine, handle_t handle,
+		    const struct judging *j) {
+	const struct plan *plan = j->rs->rule->plan;
+	uint8_t bytes[KEY_MAX];
+	struct life *life;
+	uint32_t len;
+
+	if (!key_encode(j->key_values, plan->by_types, plan->n_by, bytes, &len))
+		len = 0;
+	life = life_write(engine, handle);
+	life->key_bytes = bytes_make(engine, bytes, len);
+	life->key_len = (uint16_t)len;
+}
+
+handle_t life_make(struct engine *engine, const struct judging *j) {
+	handle_t handle = pages_alloc(&engine->pages, sizeof(struct life));
+	struct life *life;
+	struct key *key;
+
+	if (!handle) {
+		j->rs->counters.evicted++;
+		return 0;
+	}
+	life = life_write(engine, handle);
+	life->rule = j->rs->rule->rank;
+	life->has_period = j->has_period;
+	life->period = j->period;
+	life->exit_due = life->cooldown_due = NEVER;
+	life->fired = j->at;
+	life->changed = life->published = j->now;
+	life->created =
+		j->key ? key_read(engine, j->key)->created : ++engine->created;
+	if (j->rs->rule->per_event) {
+		own_key(engine, handle, j);
+		return handle;
+	}
+	key = key_write(engine, j->key);
+	life->key = j->key;
+	life->next = key->lives;
+	key->lives = handle;
+	return handle;
+}
+
+static handle_t *beneath_head(struct engine *engine,
+			      const struct plan_state *coarse, handle_t key) {
+	uint8_t *bytes = pages_write(&engine->pages, key);
+
+	return (handle_t *)(void *)(bytes + coarse->at.beneath);
+}
+
+/* Beyond open_max the alert is judged only at its own events and timers. */
+void life_link(struct engine *engine, handle_t handle,
+	       const struct judging *j) {
+	const struct rule *rule = j->rs->rule;
+	struct life *life = life_write(engine, handle);
+	handle_t *head, at;
+	uint32_t n;
+	size_t c;
+
+	for (c = 0; c < rule->n_coarse; c++) {
+		if (!j->coarse[c])
+			continue;
+		head = beneath_head(engine, j->rs->coarse[c], j->coarse[c]);
+		for (n = 0, at = *head; at && n < rule->open_max; n++)
+			at = life_read(engine, at)->beneath_next[c];
+		if (at) {
+			j->rs->counters.withheld_open_max++;
+			continue;
+		}
+		life->beneath_key[c] = j->coarse[c];
+		life->beneath_next[c] = *head;
+		*head = handle;
+	}
+}
+
+void life_unlink(struct engine *engine, handle_t handle) {
+	struct life *life = life_write(engine, handle);
+	struct rule_state *rs = &engine->rules[life->rule];
+	handle_t *at;
+	size_t c;
+
+	for (c = 0; c < rs->rule->n_coarse; c++) {
+		if (!life->beneath_key[c])
+			continue;
+		at = beneath_head(engine, rs->coarse[c], life->beneath_key[c]);
+		while (*at != handle)
+			at = &life_write(engine, *at)->beneath_next[c];
+		*at = life->beneath_next[c];
+		life->beneath_key[c] = 0;
+	}
+}
+
+void life_end(struct engine *engine, handle_t handle) {
+	struct life *life = life_write(engine, handle);
+	handle_t *at;
+
+	life_unlink(engine, handle);
+	if (life->key) {
+		at = &key_write(engine, life->key)->lives;
+		while (*at != handle)
+			at = &life_write(engine, *at)->next;
+		*at = life->next;
+	}
+	if (life->at_fire)
+		pages_release(&engine->pages, life->at_fire);
+	if (life->key_bytes)
+		pages_release(&engine->pages, life->key_bytes);
+	life->at_fire = life->key_bytes = 0;
+	life->gone = true;
+	if (!life->timers)
+		pages_release(&engine->pages, handle);
+}
+
+void life_timer_done(struct engine *engine, handle_t handle) {
+	struct life *life = life_write(engine, handle);
+
+	assert(life->timers);
+	life->timers--;
+	if (life->gone && !life->timers)
+		pages_release(&engine->pages, handle);
+}
+
+void life_arm(struct engine *engine, handle_t handle, enum timer_kind kind,
+	      usec_t due) {
+	struct life *life = life_write(engine, handle);
+	struct timer timer = { .due = due,
+			       .created = life->created,
+			       .period = life->period,
+			       .target = handle,
+			       .rule = life->rule,
+			       .kind = (uint8_t)kind };
+
+	timers_add(&engine->timers, &timer);
+	life->timers++;
+}
+
+/* One timer per open alert, at the end of the oldest thing in its windows. */
+void life_arm_exit(struct engine *engine, handle_t handle,
+		   const struct judging *j) {
+	const struct rule_state *rs = j->rs;
+	usec_t due = window_exit(engine, rs->plan, j->key), coarse;
+	size_t c;
+
+	for (c = 0; c < rs->rule->n_coarse; c++) {
+		coarse = window_exit(engine, rs->coarse[c], j->coarse[c]);
+		if (coarse < due)
+			due = coarse;
+	}
+	if (due >= life_read(engine, handle)->exit_due)
+		return;
+	life_write(engine, handle)->exit_due = due;
+	life_arm(engine, handle, TIMER_WINDOW_EXIT, due);
+}
+
+void life_arm_cooldown(struct engine *engine, handle_t handle, usec_t due) {
+	struct life *life = life_write(engine, handle);
+
+	if (life->cooldown_due == due)
+		return;
+	life->cooldown_due = due;
+	life_arm(engine, handle, TIMER_COOLDOWN_END, due);
+}

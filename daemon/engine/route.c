@@ -1,0 +1,199 @@
+/*
+ * Route: from an event to the plans it concerns.
+ *
+ * Most rules compare a field with constants, so an index from (slot, constant)
+ * to plans means that most plans are never looked at for an event. What has no
+ * such condition is tried always.
+ *
+ * This is phase 1 of a batch: where, key, hash, find, prefetch. It changes
+ * nothing, so a batch may be routed again after a pause.
+ */
+#include "engine/internal.h"
+
+#include "base/util.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void routes_add(struct routes *routes, struct arena *arena,
+		       const struct route *route) {
+	struct route *items;
+
+	if (routes->n == routes->cap) {
+		routes->cap = routes->cap ? routes->cap * 2 : 4;
+		items = arena_array(arena, struct route, routes->cap);
+		if (routes->n)
+			memcpy(items, routes->items,
+			       routes->n * sizeof(*items));
+		routes->items = items;
+	}
+	routes->items[routes->n++] = *route;
+}
+
+static uint64_t value_hash(struct value v) {
+	if (v.kind == KIND_STRING)
+		return hash64(v.s, v.len, KIND_STRING);
+	return hash64(&v.i, sizeof(v.i), v.kind);
+}
+
+static struct route_bucket *bucket_of(const struct route_table *table,
+				      struct value v) {
+	uint64_t hash = value_hash(v);
+	struct route_bucket *bucket;
+	uint32_t at = (uint32_t)hash;
+
+	for (;; at++) {
+		bucket = &table->buckets[at & table->mask];
+		if (!bucket->is_set)
+			break;
+		if (bucket->hash == hash && value_equal(bucket->value, v))
+			break;
+	}
+	bucket->hash = hash;
+	return bucket;
+}
+
+static struct route_table *
+table_for(struct engine *engine, struct stream_state *stream, uint16_t slot) {
+	size_t i, most = 64, p, k;
+	struct route_table *table;
+
+	for (i = 0; i < stream->n_tables; i++)
+		if (stream->tables[i].slot == slot)
+			return &stream->tables[i];
+	table = &stream->tables[stream->n_tables++];
+	for (p = 0; p < engine->set->n_plans; p++)
+		for (k = 0; k < engine->set->plans[p]->n_inputs; k++)
+			most += engine->set->plans[p]->inputs[k].n_index;
+	table->slot = slot;
+	table->mask = 1;
+	while (table->mask < most * 2)
+		table->mask *= 2;
+	table->buckets =
+		arena_array(&engine->arena, struct route_bucket, table->mask);
+	table->mask--;
+	return table;
+}
+
+static void route_input(struct engine *engine, const struct route *route) {
+	const struct plan_input *input = route->input;
+	struct stream_state *stream = &engine->streams[input->stream->index];
+	struct route_table *table;
+	struct route_bucket *bucket;
+	uint32_t i;
+
+	if (!input->n_index) {
+		routes_add(&stream->always, &engine->arena, route);
+		return;
+	}
+	table = table_for(engine, stream, input->index_slot);
+	for (i = 0; i < input->n_index; i++) {
+		bucket = bucket_of(table, input->index[i]);
+		bucket->is_set = true;
+		bucket->value = input->index[i];
+		routes_add(&bucket->routes, &engine->arena, route);
+	}
+}
+
+void routes_init(struct engine *engine) {
+	struct route route;
+	size_t p, i;
+
+	for (i = 0; i < engine->set->n_streams; i++)
+		engine->streams[i].tables = arena_array(
+			&engine->arena, struct route_table,
+			(size_t)engine->streams[i].stream->n_slots + 1);
+	for (p = 0; p < engine->set->n_plans; p++) {
+		route.plan = &engine->plans[p];
+		for (i = 0; i < route.plan->plan->n_inputs; i++) {
+			route.input = &route.plan->plan->inputs[i];
+			route.i_input = (uint16_t)i;
+			route_input(engine, &route);
+		}
+	}
+}
+
+struct walk {
+	struct engine *engine;
+	const struct event *event;
+	struct expr_context context;
+	struct touch *touches;
+	uint32_t n, cap;
+};
+
+/* The key's bytes in the batch's arena; false: counted, not grouped. */
+static bool touch_key(struct walk *walk, struct touch *touch) {
+	const struct plan *plan = touch->plan->plan;
+	struct value *values = touch->plan->key_values;
+	uint8_t bytes[KEY_MAX];
+	uint8_t *copy;
+	size_t i;
+
+	for (i = 0; i < plan->n_by; i++)
+		values[i] = expr_eval(touch->input->by[i], walk->event->slots,
+				      &walk->context);
+	if (!key_encode(values, plan->by_types, plan->n_by, bytes, &touch->len))
+		return false;
+	copy = arena_alloc_raw(&walk->engine->batch, touch->len, 8);
+	memcpy(copy, bytes, touch->len);
+	touch->bytes = copy;
+	touch->hash = key_hash(walk->engine, copy, touch->len);
+	index_prefetch(&touch->plan->index, touch->hash);
+	return true;
+}
+
+static struct touch *touch_new(struct walk *walk) {
+	struct touch *more;
+
+	if (walk->n == walk->cap) {
+		more = arena_alloc_raw(&walk->engine->batch,
+				       walk->cap * 2 * sizeof(*more), 16);
+		memcpy(more, walk->touches, walk->n * sizeof(*more));
+		walk->touches = more;
+		walk->cap *= 2;
+	}
+	memset(&walk->touches[walk->n], 0, sizeof(*walk->touches));
+	return &walk->touches[walk->n];
+}
+
+static void try_route(struct walk *walk, const struct route *route) {
+	struct touch *touch;
+
+	if (route->input->where &&
+	    !value_is_true(expr_eval(route->input->where, walk->event->slots,
+				     &walk->context)))
+		return;
+	touch = touch_new(walk);
+	touch->plan = route->plan;
+	touch->input = route->input;
+	touch->i_input = route->i_input;
+	if (!touch_key(walk, touch))
+		touch->bytes = NULL; /* counted when the event is taken */
+	walk->n++;
+}
+
+struct touch *route_event(struct engine *engine, const struct event *event,
+			  uint32_t *n) {
+	struct stream_state *stream = &engine->streams[event->stream->index];
+	struct walk walk = { .engine = engine, .event = event, .cap = 8 };
+	const struct route_bucket *bucket;
+	struct value v;
+	size_t i, k;
+
+	walk.context = (struct expr_context){ event->time, event->time,
+					      &engine->batch };
+	walk.touches = arena_alloc_raw(&engine->batch,
+				       walk.cap * sizeof(*walk.touches), 16);
+	for (i = 0; i < stream->always.n; i++)
+		try_route(&walk, &stream->always.items[i]);
+	for (i = 0; i < stream->n_tables; i++) {
+		v = event->slots[stream->tables[i].slot];
+		if (value_is_missing(v))
+			continue;
+		bucket = bucket_of(&stream->tables[i], v);
+		for (k = 0; bucket->is_set && k < bucket->routes.n; k++)
+			try_route(&walk, &bucket->routes.items[k]);
+	}
+	*n = walk.n;
+	return walk.touches;
+}

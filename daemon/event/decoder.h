@@ -47,6 +47,17 @@ struct wanted {
 
 struct shape;
 
+/* "2026-03-01T08:00:00+08:00", and which bytes are clock and offset. */
+#define TIME_BYTES 25
+#define CLOCK_AT 11
+#define OFFSET_AT 19
+#define OFFSET_BYTES 6
+
+struct time_memo {
+	char text[TIME_BYTES]; /* of a time that was read */
+	usec_t midnight;       /* of its day at its offset */
+};
+
 struct decoder {
 	const struct stream *stream;
 	uint64_t seed;
@@ -68,6 +79,7 @@ struct decoder {
 	/* The last bare date, as a day's rows tend to stand together. */
 	int64_t day;
 	usec_t day_start;
+	struct time_memo memo;
 };
 
 /* walk.c: the raws of any JSON document; @detail of a refusal. */

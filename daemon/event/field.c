@@ -208,13 +208,63 @@ static int parse_day(struct decoder *decoder, struct value text, usec_t *ret) {
 	return 0;
 }
 
+/* Two digits below @limit, or -1. */
+static int two_digits(const char *s, int limit) {
+	int n = (s[0] - '0') * 10 + (s[1] - '0');
+
+	if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9' || n >= limit)
+		return -1;
+	return n;
+}
+
+/* "HH:MM:SS" in microseconds, or -1; no leap second. */
+static usec_t clock_of(const char *s) {
+	int hour = two_digits(s, 24);
+	int minute = two_digits(s + 3, 60);
+	int second = two_digits(s + 6, 60);
+
+	if (hour < 0 || minute < 0 || second < 0 || s[2] != ':' || s[5] != ':')
+		return -1;
+	return hour * USEC_PER_HOUR + minute * USEC_PER_MIN +
+	       second * USEC_PER_SEC;
+}
+
+/*
+ * Rows of a day stand together, and a program writes one offset: what differs
+ * from the time before is the clock alone.
+ */
+static int parse_rfc3339(struct decoder *decoder, struct value text,
+			 usec_t *ret) {
+	struct time_memo *memo = &decoder->memo;
+	usec_t clock;
+	int r;
+
+	if (text.len == TIME_BYTES && !memcmp(text.s, memo->text, CLOCK_AT) &&
+	    !memcmp(text.s + OFFSET_AT, memo->text + OFFSET_AT, OFFSET_BYTES)) {
+		clock = clock_of(text.s + CLOCK_AT);
+		if (clock >= 0) {
+			*ret = memo->midnight + clock;
+			return 0;
+		}
+	}
+	r = time_parse_rfc3339(ret, text.s, text.len);
+	if (r < 0 || text.len != TIME_BYTES)
+		return r;
+	clock = clock_of(text.s + CLOCK_AT);
+	if (clock >= 0) {
+		memcpy(memo->text, text.s, TIME_BYTES);
+		memo->midnight = *ret - clock;
+	}
+	return 0;
+}
+
 static int parse_time(struct decoder *decoder, const struct field *field,
 		      struct value text, usec_t *ret) {
 	switch (field->time_form) {
 	case TIME_RFC3339:
 		if (text.len == strlen("2026-03-01"))
 			return parse_day(decoder, text, ret);
-		return time_parse_rfc3339(ret, text.s, text.len);
+		return parse_rfc3339(decoder, text, ret);
 	case TIME_DATE:
 		return parse_day(decoder, text, ret);
 	case TIME_EPOCH_S:

@@ -223,37 +223,6 @@ static bool same(const char *s, size_t left, size_t room, const char *want,
 	return !memcmp(s, want, len);
 }
 
-/* The first quote, backslash or control byte. */
-static const char *find_mark(const char *s, const char *end,
-			     const char *readable) {
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"');
-	const __m128i backslash = _mm_set1_epi8('\\');
-	const __m128i control = _mm_set1_epi8(0x1f);
-
-	for (; readable - s >= STEP; s += STEP) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)s);
-		__m128i hit = _mm_or_si128(
-			_mm_or_si128(_mm_cmpeq_epi8(x, quote),
-				     _mm_cmpeq_epi8(x, backslash)),
-			_mm_cmpeq_epi8(_mm_min_epu8(x, control), x));
-		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
-
-		if (mask) {
-			s += __builtin_ctz(mask);
-			return s < end ? s : end;
-		}
-		if (s >= end)
-			return end;
-	}
-#else
-	(void)readable;
-#endif
-	while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s > 0x1f)
-		s++;
-	return s;
-}
-
 /* One value at @s; its end, or NULL: no fit. */
 static const char *take_value(const char *s, const char *end,
 			      const char *readable, struct raw *raw) {
@@ -262,7 +231,7 @@ static const char *take_value(const char *s, const char *end,
 	if (s == end)
 		return NULL;
 	if (*s == '"') {
-		close = find_mark(s + 1, end, readable);
+		close = token_mark(s + 1, end, readable);
 		if (close == end || *close != '"')
 			return NULL;
 		raw->kind = RAW_STRING;

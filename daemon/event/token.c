@@ -3,26 +3,37 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Bytes of @word that are @c get their high bit set, others may not follow. */
-static uint64_t bytes_equal(uint64_t word, unsigned char c) {
-	uint64_t x = word ^ (UINT64_C(0x0101010101010101) * c);
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-	return (x - UINT64_C(0x0101010101010101)) & ~x &
-	       UINT64_C(0x8080808080808080);
-}
+#define STEP 16 /* bytes that are looked at together */
 
-static const char *quote_or_backslash(const char *s, const char *end) {
-	while (end - s >= 8) {
-		uint64_t word;
+const char *token_mark(const char *s, const char *end, const char *readable) {
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"');
+	const __m128i backslash = _mm_set1_epi8('\\');
+	const __m128i control = _mm_set1_epi8(0x1f);
 
-		memcpy(&word, s, sizeof(word));
-		if (bytes_equal(word, '"') | bytes_equal(word, '\\'))
+	for (; readable - s >= STEP && s < end; s += STEP) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)s);
+		__m128i hit = _mm_or_si128(
+			_mm_or_si128(_mm_cmpeq_epi8(x, quote),
+				     _mm_cmpeq_epi8(x, backslash)),
+			_mm_cmpeq_epi8(_mm_min_epu8(x, control), x));
+		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+
+		if (mask) {
+			s += __builtin_ctz(mask);
 			break;
-		s += 8;
+		}
 	}
-	while (s < end && *s != '"' && *s != '\\')
+#else
+	(void)readable;
+#endif
+	while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s > 0x1f)
 		s++;
-	return s;
+	return s < end ? s : end;
 }
 
 static int hex_digit(char c) {
@@ -92,8 +103,8 @@ const char *token_string(const char *s, const char *end, bool *escaped) {
 
 	*escaped = false;
 	for (;;) {
-		s = quote_or_backslash(s, end);
-		if (s == end)
+		s = token_mark(s, end, end);
+		if (s == end || (unsigned char)*s <= 0x1f)
 			return NULL;
 		if (*s == '"')
 			return s;

@@ -13,6 +13,11 @@
 #define JSON_MAX_DEPTH 64
 
 /*
+ * The first quote, backslash or control byte, or @end. Bytes up to @readable
+ * may be looked at, though not taken.
+ */
+const char *token_mark(const char *s, const char *end, const char *readable);
+/*
  * @s is behind the opening quote: returns the closing quote, or NULL if there
  * is none or an escape is wrong. @escaped: there is a backslash between.
  */

@@ -244,23 +244,24 @@ static enum refusal read_field(struct decoder *decoder, struct event *event,
 			       struct arena *arena) {
 	const struct field *field = wanted->field;
 	const struct raw *raw = &decoder->raws[wanted->raw];
-	struct value value = value_missing(MISSING_FIELD);
+	struct value elsewhere;
+	struct value *value =
+		field->used ? &event->slots[field->slot] : &elsewhere;
 	enum refusal refusal;
 
 	if (raw->kind == RAW_ABSENT || raw->kind == RAW_NULL) {
 		if (!field->type.optional || field == decoder->stream->time)
 			return REFUSED_MISSING_FIELD;
-	} else {
-		refusal = field_value(decoder, field, raw, arena, &value);
-		if (refusal)
-			return refusal;
+		*value = value_missing(MISSING_FIELD);
+		return REFUSED_NOT;
 	}
-	if (field->used)
-		event->slots[field->slot] = value;
+	refusal = field_value(decoder, field, raw, arena, value);
+	if (refusal)
+		return refusal;
 	if (field == decoder->stream->time)
-		event->time = event_time(decoder, value);
-	if (field == decoder->stream->id && !value_is_missing(value))
-		event->id = id_hash(decoder, raw, value, arena);
+		event->time = event_time(decoder, *value);
+	if (field == decoder->stream->id)
+		event->id = id_hash(decoder, raw, *value, arena);
 	return REFUSED_NOT;
 }
 

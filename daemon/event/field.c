@@ -30,6 +30,10 @@ static enum refusal string_value(const struct field *field,
 
 	if (!is_text(raw))
 		return REFUSED_WRONG_TYPE;
+	if (!field->type.n_names && raw->kind != RAW_ESCAPED) {
+		*ret = value_string(raw->s, raw->len);
+		return REFUSED_NOT;
+	}
 	text = raw_text(raw, arena);
 	if (!field->type.n_names) {
 		*ret = text;

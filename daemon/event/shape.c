@@ -263,7 +263,7 @@ static bool fits(struct decoder *decoder, const char *text, size_t len,
 	memset(decoder->raws, 0, decoder->n_raws * sizeof(struct raw));
 	for (size_t i = 0; i <= shape->n; i++) {
 		const struct slot *slot = &shape->slots[i];
-		struct raw raw;
+		struct raw unread;
 
 		if (!same(s, (size_t)(end - s), (size_t)(readable - s),
 			  shape->text + slot->at, slot->len)) {
@@ -274,11 +274,12 @@ static bool fits(struct decoder *decoder, const char *text, size_t len,
 		s += slot->len;
 		if (i == shape->n)
 			break;
-		s = take_value(s, end, readable, &raw);
+		/* In its place at once: a copy would wait for the parts. */
+		s = take_value(s, end, readable,
+			       slot->raw >= 0 ? &decoder->raws[slot->raw]
+					      : &unread);
 		if (!s)
 			return false;
-		if (slot->raw >= 0)
-			decoder->raws[slot->raw] = raw;
 	}
 	return s == end && json_is_utf8(text, len);
 }

@@ -1,0 +1,117 @@
+#include "state/timers.h"
+#include "state/wheel.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* S2: (due, rule, creation ordinal of the key, kind, period). */
+static void fires_in_the_order_that_all_machines_share(void **state) {
+	static const struct timer order[] = {
+		{ .due = 1, .rule = 9, .created = 9, .kind = 4, .period = 9 },
+		{ .due = 2, .rule = 0, .created = 9, .kind = 4, .period = 9 },
+		{ .due = 2, .rule = 1, .created = 3, .kind = 4, .period = 9 },
+		{ .due = 2, .rule = 1, .created = 4, .kind = 0, .period = 9 },
+		{ .due = 2, .rule = 1, .created = 4, .kind = 1, .period = -1 },
+		{ .due = 2, .rule = 1, .created = 4, .kind = 1, .period = 0 },
+	};
+	struct timers timers = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = sizeof(order) / sizeof(*order); i--;)
+		timers_add(&timers, &order[i]);
+	for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		assert_memory_equal(timers_first(&timers), &order[i],
+				    sizeof(*order));
+		timers_pop(&timers);
+	}
+	assert_null(timers_first(&timers));
+	timers_free(&timers);
+}
+
+static void keeps_a_heap_of_many(void **state) {
+	struct timers timers = { 0 };
+	struct timer timer = { 0 };
+	uint32_t seed = 7, i;
+	usec_t last = INT64_MIN;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		timer.due = seed >> 8;
+		timer.created = i;
+		timers_add(&timers, &timer);
+		if (i % 3 == 0)
+			timers_pop(&timers);
+	}
+	while (timers.n) {
+		assert_true(timers_first(&timers)->due >= last);
+		last = timers_first(&timers)->due;
+		timers_pop(&timers);
+	}
+	timers_free(&timers);
+}
+
+struct cell {
+	usec_t due;
+	handle_t next;
+};
+
+static size_t take_all(struct wheel *wheel, struct pages *pages, usec_t now) {
+	const struct cell *cell;
+	handle_t at, next;
+	size_t n = 0;
+
+	while ((at = wheel_take(wheel, now)))
+		for (; at; at = next) {
+			cell = pages_read(pages, at);
+			next = cell->next;
+			if (cell->due > now)
+				wheel_add(wheel, pages, at, cell->due);
+			else
+				n++;
+		}
+	return n;
+}
+
+static void add(struct wheel *wheel, struct pages *pages, usec_t due) {
+	handle_t at = pages_alloc(pages, sizeof(struct cell));
+
+	((struct cell *)pages_write(pages, at))->due = due;
+	wheel_add(wheel, pages, at, due);
+}
+
+static void gives_out_what_is_due_within_a_bucket(void **state) {
+	struct pages pages;
+	struct wheel wheel;
+
+	(void)state;
+	pages_init(&pages, 0);
+	wheel_init(&wheel, 10, offsetof(struct cell, next));
+	add(&wheel, &pages, 35);
+	add(&wheel, &pages, 41);
+	add(&wheel, &pages, 100000); /* beyond the last bucket */
+	assert_int_equal(take_all(&wheel, &pages, 39), 0);
+	assert_int_equal(take_all(&wheel, &pages, 40), 1);
+	assert_int_equal(take_all(&wheel, &pages, 49), 0);
+	assert_int_equal(take_all(&wheel, &pages, 50), 1);
+	add(&wheel, &pages, 3); /* already past: the next bucket */
+	assert_int_equal(take_all(&wheel, &pages, 60), 1);
+	assert_int_equal(take_all(&wheel, &pages, 99999), 0);
+	assert_int_equal(take_all(&wheel, &pages, 100010), 1);
+	pages_free(&pages);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fires_in_the_order_that_all_machines_share),
+		cmocka_unit_test(keeps_a_heap_of_many),
+		cmocka_unit_test(gives_out_what_is_due_within_a_bucket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

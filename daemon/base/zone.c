@@ -15,6 +15,8 @@
 #define ZONE_FILE_MOST (1 << 20)
 #define EXPAND_TO 2100
 #define SECONDS_PER_DAY 86400
+/* RFC 8536 asks for less; zone_resolve() relies on it. */
+#define OFFSET_MOST (26 * 3600)
 
 /* What is collected before the arrays are cut to size. */
 struct transition {
@@ -406,6 +408,17 @@ static int read_file(struct buf *ret, const char *path) {
 	return 0;
 }
 
+static bool offset_is_sane(int32_t offset) {
+	return offset >= -OFFSET_MOST && offset <= OFFSET_MOST;
+}
+
+static bool draft_is_sane(const struct zone_draft *draft) {
+	for (size_t i = 0; i < draft->n; i++)
+		if (!offset_is_sane(draft->items[i].offset))
+			return false;
+	return offset_is_sane(draft->first) && offset_is_sane(draft->standard);
+}
+
 int zone_load(struct zone *ret, const char *name, struct arena *arena) {
 	CLEANUP(draft_free) struct zone_draft draft = { 0 };
 	CLEANUP(buf_free) struct buf path = { 0 };
@@ -427,6 +440,8 @@ int zone_load(struct zone *ret, const char *name, struct arena *arena) {
 	r = read_tzif((struct bytes){ (uint8_t *)file.data, file.len }, &draft);
 	if (r < 0)
 		return r;
+	if (!draft_is_sane(&draft))
+		return -EBADMSG;
 
 	zone_finish(ret, name, &draft, arena);
 	return 0;

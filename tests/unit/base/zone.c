@@ -336,6 +336,8 @@ static void refuses_files_that_are_no_zone(void **state) {
 		"X",
 		"QQQ",
 		"QQQ999",
+		"QQQ27",
+		"QQQ0YYY-27,J1,J2",
 		"QQQ0YYY",
 		"QQQ0YYY,M3.5.0",
 		"QQQ0YYY,M13.1.0,M1.1.0",

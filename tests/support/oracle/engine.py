@@ -532,6 +532,7 @@ class Oracle:
         self.catching_up = False
         self.greatest_of_all = NEVER
         self._timers = []
+        self._at = None
         self._ordinals = itertools.count(1)
         self._ids_for()
 
@@ -568,8 +569,7 @@ class Oracle:
             event = stream.decode(record.payload)
             self._check_skew(stream, event, record, poll_time)
             if self._is_duplicate(stream, event):
-                self.duplicate += 1
-                self._raise(stream, where, event.time)
+                self.duplicate += 1  # and nothing else
                 return
         except Refused as refused:
             self.refused += 1
@@ -600,11 +600,11 @@ class Oracle:
             return False
         known = self.ids[stream.name]
         before = known.get(event.id)
-        if before is not None:
-            if before == event.payload:
+        if before and before[1] + stream.id_for > self.watermark:
+            if before[0] == event.payload:
                 return True
             raise Refused("conflict")
-        known[event.id] = event.payload
+        known[event.id] = event.payload, event.time
         return False
 
     def _raise(self, stream, where, time):
@@ -714,7 +714,7 @@ class Oracle:
         key.clock = entry.time
         key.last = entry
         self._judge(rule, key, None, entry.time, entry,
-                    "late" if entry.late else "condition", entry)
+                    "late" if entry.late else "condition", entry, entry.time)
 
     def _fold_key(self, rule, key, values, entry):
         period = None
@@ -730,21 +730,21 @@ class Oracle:
                 self._set_last(key, entry)
                 return
             self._set_timer(end, rule, key, "period", period)
-        elif rule.window == "sliding":
-            if key.clock != NEVER and entry.time <= key.clock - rule.width:
-                return  # out of the window
-            self._insert(key.entries, entry)
-        else:
-            self._insert(key.entries, entry)
         self._set_last(key, entry)
-        key.clock = max(key.clock, entry.time)
-        self._prune(rule, key)
+        out_of_window = rule.window == "sliding" and key.clock != NEVER \
+            and entry.time <= key.clock - rule.width
+        if not out_of_window:
+            if rule.window != "calendar":
+                self._insert(key.entries, entry)
+            key.clock = max(key.clock, entry.time)
+            self._prune(rule, key)
         touched = self._fold_coarse(rule, key, values, entry)
         why = "late" if entry.late else "condition"
-        self._judge(rule, key, period, key.clock, entry, why, entry)
+        if not out_of_window:
+            self._judge(rule, key, period, key.clock, entry, why, entry,
+                        entry.time)
         for coarse in touched:
-            self._rejudge_beneath(rule, coarse, "late" if entry.late
-                                  else "condition", key)
+            self._rejudge_beneath(rule, coarse, why, entry.time)
 
     def _insert(self, entries, entry):
         bisect.insort(entries, entry, key=lambda e: e.order)
@@ -779,18 +779,15 @@ class Oracle:
             touched.append(holder)
         return touched
 
-    def _rejudge_beneath(self, rule, coarse, why, judged=None):
+    def _rejudge_beneath(self, rule, coarse, why, at):
         """A coarser key changed: the open alerts beneath, oldest first."""
         for fine in sorted(coarse.fines, key=lambda k: k.ordinal):
-            if fine is judged:
-                continue
             for period, life in list(fine.alerts.items()):
                 if life.firing:
                     fine.clock = max(fine.clock, coarse.clock)
                     self._prune(rule, fine)
                     self._judge(rule, fine, period, fine.clock, fine.last,
-                                why, None, may_raise=False)
-        self._schedule_exits(rule, coarse)
+                                why, None, at, may_raise=False)
 
     # -- judging -------------------------------------------------------
 
@@ -801,17 +798,24 @@ class Oracle:
             return value, None
         if not rule.level:
             return True, "yellow"
+        missing = None
         for level in reversed(LEVELS[1:]):
-            if level in rule.level and \
-                    evaluate(rule.level[level], scope) is True:
+            if level not in rule.level:
+                continue
+            value = evaluate(rule.level[level], scope)
+            if value is True:
                 return True, level
-        return True, None
+            if isinstance(value, Missing):
+                missing = value
+        return (missing or True), None
 
-    def _judge(self, rule, key, period, now, entry, why, event,
+    def _judge(self, rule, key, period, now, entry, why, event, at,
                may_raise=True):
         """Judges a key at @now; @entry gives its bare fields, @event is the
-        entry of the event that is judged, None at a timer."""
+        entry of the event that is judged, None at a timer; @at is when the
+        event or the timer was due, which may be before @now."""
         scope = JudgeScope(rule, key, period, now, entry)
+        self._at = at
         truth, level = self._verdict(rule, scope)
         if rule.per_event:
             if truth is True and level and event and \
@@ -868,7 +872,7 @@ class Oracle:
             if truth is True and rank < old:
                 self._set_timer(life.changed + rule.cooldown, rule, key,
                                 "cooldown", period)
-            if not isinstance(truth, Missing) and \
+            if truth is True and not (rank < old) and \
                     now >= life.published + rule.refresh and \
                     life.values != transition_values(rule, scope):
                 self._publish(rule, key, period, life, "updated", why,
@@ -929,7 +933,7 @@ class Oracle:
             "state": state, "open": is_open, "rev": life.revision,
             "alert": (rule.full, key.values, period, life.fired_by),
             "event": event.event.coordinates if event else None,
-            "at": event.time if event else now,
+            "at": self._at,
             "now": now, "watermark": self.watermark,
             "values": transition_values(rule, scope), "life": life,
             "evidence": self._evidence(rule, key, period),
@@ -957,23 +961,22 @@ class Oracle:
             due, rule.full.encode(), key.ordinal, KINDS[kind],
             str(period), token, rule, key, kind, period, what))
 
-    def _schedule_exits(self, rule, key):
-        """One timer at the oldest entry's end of a key with open alerts."""
-        if rule.window != "sliding":
-            return
-        lives = [life for k in [key, *key.fines]
-                 for life in k.alerts.values() if life.firing]
-        if lives and key.entries:
-            self._set_timer(key.entries[0].time + rule.width, rule, key,
-                            "exit", None)
+    def _holders(self, rule, key):
+        """The key and the coarser keys above it."""
+        yield key
         for by, holders in rule.coarse.items():
-            if len(key.values) == len(rule.by) and lives and \
-                    key.values in rule.keys:
-                part = tuple(key.values[rule.by.index(n)] for n in by)
-                holder = holders[part]
-                if holder is not key and holder.entries:
-                    self._set_timer(holder.entries[0].time + rule.width,
-                                    rule, holder, "exit", None)
+            yield holders[tuple(key.values[rule.by.index(n)] for n in by)]
+
+    def _schedule_exits(self, rule, key):
+        """One timer per open alert, at the end of the oldest entry of its
+        window and of the windows of the coarser keys above it."""
+        if rule.window != "sliding" or not any(
+                life.firing for life in key.alerts.values()):
+            return
+        ends = [holder.entries[0].time + rule.width
+                for holder in self._holders(rule, key) if holder.entries]
+        if ends:
+            self._set_timer(min(ends), rule, key, "exit", None)
 
     def _fire_timers(self):
         while self._timers and self._timers[0][0] <= self.watermark:
@@ -982,23 +985,19 @@ class Oracle:
             getattr(self, "_on_" + kind)(due, rule, key, period, what)
 
     def _on_exit(self, due, rule, key, _period, _what):
-        if not key.entries or key.entries[0].time + rule.width != due:
-            return  # it has left before, or another stands in its place
-        firing = any(life.firing for life in key.alerts.values())
-        beneath = any(life.firing for fine in key.fines
-                      for life in fine.alerts.values())
-        if not firing and not beneath:
+        if not any(life.firing for life in key.alerts.values()):
             return
-        key.clock = max(key.clock, due)
+        for holder in self._holders(rule, key):
+            if holder.entries and \
+                    holder.entries[0].time + rule.width <= due:
+                holder.clock = max(holder.clock, due)
+                self._prune(rule, holder)
+                key.clock = max(key.clock, holder.clock)
         self._prune(rule, key)
-        if beneath:
-            self._rejudge_beneath(rule, key, "window")
-            return
         for period, life in list(key.alerts.items()):
             if life.firing:
                 self._judge(rule, key, period, key.clock, key.last, "window",
-                            None, may_raise=False)
-        self._schedule_exits(rule, key)
+                            None, due, may_raise=False)
 
     def _on_cooldown(self, due, rule, key, period, _what):
         life = key.alerts[period]
@@ -1009,13 +1008,13 @@ class Oracle:
         key.clock = max(key.clock, due)
         self._prune(rule, key)
         self._judge(rule, key, period, key.clock, key.last, "condition",
-                    None)
+                    None, due)
 
     def _on_period(self, due, rule, key, period, _what):
         if period in key.closed:
             return
         key.clock = max(key.clock, due)
-        self._judge(rule, key, period, due, key.last, "period", None)
+        self._judge(rule, key, period, due, key.last, "condition", None, due)
         key.closed.add(period)
         life = key.alerts.get(period)
         if life and life.firing:
@@ -1025,6 +1024,7 @@ class Oracle:
 
     def _on_review(self, due, rule, key, _period, what):
         life, scope = what
+        self._at = due
         self._emit(rule, key, None, life, "updated", "window", life.level,
                    scope, due, None, state="resolved", is_open=False)
         # Of an alert in review only id, level, key and due are kept.

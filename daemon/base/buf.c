@@ -117,6 +117,10 @@ void buf_double(struct buf *buf, double d) {
 		buf_puts(buf, "nan");
 		return;
 	}
+	if (fabs(d) < 1e15 && d == trunc(d) && !(d == 0.0 && signbit(d))) {
+		buf_int(buf, (int64_t)d);
+		return;
+	}
 	digits = fabs(d) < DBL_MIN ? 1 : 15;
 	for (; digits < 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, d);

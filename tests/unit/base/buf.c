@@ -26,6 +26,9 @@ static void writes_the_shortest_double_that_reads_back(void **state) {
 	expect_double(0.0, "0");
 	expect_double(-0.0, "-0");
 	expect_double(3.0, "3");
+	expect_double(-999999999999999.0, "-999999999999999");
+	expect_double(1e15, "1e+15");
+	expect_double(999999999999999.5, "999999999999999.5");
 	expect_double(0.1, "0.1");
 	expect_double(0.1 + 0.2, "0.30000000000000004");
 	expect_double(1.0 / 3.0, "0.3333333333333333");

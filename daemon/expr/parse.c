@@ -130,6 +130,13 @@ static int expect(struct parser *p, const char *punct) {
 	return advance(p);
 }
 
+static int too_deep(struct parser *p) {
+	return diag_at(p->lexer.diag,
+		       ast_place(p->ast, p->token.start, p->token.end), "E202",
+		       "the expression is nested more than %d deep",
+		       EXPR_MAX_DEPTH);
+}
+
 /* A node over @args; NULL after a complaint when the tree grew too big. */
 static struct node *make(struct parser *p, enum node_kind kind,
 			 struct node *const *args, uint32_t n) {
@@ -149,10 +156,7 @@ static struct node *make(struct parser *p, enum node_kind kind,
 			depth = args[i]->depth;
 	node->depth = (uint16_t)(depth + 1);
 	if (node->depth > EXPR_MAX_DEPTH) {
-		diag_at(p->lexer.diag,
-			ast_place(p->ast, p->token.start, p->token.end), "E202",
-			"the expression is nested more than %d deep",
-			EXPR_MAX_DEPTH);
+		too_deep(p);
 		return NULL;
 	}
 	if (++p->ast->n_nodes > EXPR_MAX_NODES) {
@@ -394,47 +398,49 @@ static int parse_select(struct parser *p, struct node **ret) {
 	return 0;
 }
 
-static int parse_member(struct parser *p, struct node **ret) {
-	struct node *args[2];
-	uint32_t end;
+static int parse_index(struct parser *p, struct node **ret) {
+	struct node *args[2] = { *ret, NULL };
+	uint32_t at = p->token.start, end;
 	int r;
 
-	r = parse_primary(p, ret);
+	r = advance(p);
 	if (r < 0)
 		return r;
-	for (;;) {
-		if (is_punct(p, ".")) {
-			r = parse_select(p, ret);
-			if (r < 0)
-				return r;
-		} else if (is_punct(p, "[")) {
-			uint32_t at = p->token.start;
-
-			r = advance(p);
-			if (r < 0)
-				return r;
-			args[0] = *ret;
-			r = parse_expr(p, &args[1]);
-			if (r < 0)
-				return r;
-			end = p->token.end;
-			r = expect(p, "]");
-			if (r < 0)
-				return r;
-			*ret = make(p, NODE_INDEX, args, 2);
-			if (!*ret)
-				return -EINVAL;
-			(*ret)->at = at;
-			(*ret)->end = (*ret)->at_end = end;
-		} else {
-			return 0;
-		}
-	}
+	r = parse_expr(p, &args[1]);
+	if (r < 0)
+		return r;
+	end = p->token.end;
+	r = expect(p, "]");
+	if (r < 0)
+		return r;
+	*ret = make(p, NODE_INDEX, args, 2);
+	if (!*ret)
+		return -EINVAL;
+	(*ret)->at = at;
+	(*ret)->end = (*ret)->at_end = end;
+	return 0;
 }
 
+/* `.name`, `.name(…)` and `[…]` behind *ret. */
+static int parse_members(struct parser *p, struct node **ret) {
+	int r = 0;
+
+	while (r == 0) {
+		if (is_punct(p, "."))
+			r = parse_select(p, ret);
+		else if (is_punct(p, "["))
+			r = parse_index(p, ret);
+		else
+			break;
+	}
+	return r;
+}
+
+/* A minus before a number is part of it, so -1.abs() is (-1).abs(). */
 static int parse_negative(struct parser *p, struct node **ret,
 			  struct token minus) {
 	struct value value = p->token.value;
+	int r;
 
 	if (value.kind == KIND_DOUBLE)
 		value.d = -value.d;
@@ -442,7 +448,8 @@ static int parse_negative(struct parser *p, struct node **ret,
 		value.i = -value.i;
 	p->token.number = arena_printf(p->lexer.arena, "-%s", p->token.number);
 	p->token.start = minus.start;
-	return parse_literal(p, ret, value);
+	r = parse_literal(p, ret, value);
+	return r < 0 ? r : parse_members(p, ret);
 }
 
 static int parse_unary(struct parser *p, struct node **ret) {
@@ -450,24 +457,21 @@ static int parse_unary(struct parser *p, struct node **ret) {
 	struct node *node;
 	int r;
 
-	if (!is_punct(p, "!") && !is_punct(p, "-"))
-		return parse_member(p, ret);
-	if (++p->depth > EXPR_MAX_DEPTH)
-		return diag_at(p->lexer.diag,
-			       ast_place(p->ast, token.start, token.end),
-			       "E202",
-			       "the expression is nested more than %d deep",
-			       EXPR_MAX_DEPTH);
+	if (!is_punct(p, "!") && !is_punct(p, "-")) {
+		r = parse_primary(p, ret);
+		return r < 0 ? r : parse_members(p, ret);
+	}
+	if (p->depth == EXPR_MAX_DEPTH)
+		return too_deep(p);
 	r = advance(p);
 	if (r < 0)
 		return r;
 	if (token.punct[0] == '-' && p->token.kind == TOKEN_NUMBER)
-		r = parse_negative(p, ret, token);
-	else
-		r = parse_unary(p, ret);
+		return parse_negative(p, ret, token);
+	p->depth++;
+	r = parse_unary(p, ret);
 	p->depth--;
-	if (r < 0 ||
-	    ((*ret)->kind == NODE_LITERAL && (*ret)->start == token.start))
+	if (r < 0)
 		return r;
 	node = make(p, NODE_UNARY, ret, 1);
 	if (!node)
@@ -608,12 +612,9 @@ static int parse_cond(struct parser *p, struct node **ret) {
 static int parse_expr(struct parser *p, struct node **ret) {
 	int r;
 
-	if (++p->depth > EXPR_MAX_DEPTH)
-		return diag_at(p->lexer.diag,
-			       ast_place(p->ast, p->token.start, p->token.end),
-			       "E202",
-			       "the expression is nested more than %d deep",
-			       EXPR_MAX_DEPTH);
+	if (p->depth == EXPR_MAX_DEPTH)
+		return too_deep(p);
+	p->depth++;
 	r = parse_cond(p, ret);
 	p->depth--;
 	return r;

@@ -117,6 +117,13 @@ static void print_joined(struct buf *out, const struct node *node,
 	print(out, node->args[1], right);
 }
 
+static bool begins_with_number(const struct node *node) {
+	while (node->kind == NODE_SELECT || node->kind == NODE_METHOD ||
+	       node->kind == NODE_INDEX)
+		node = node->args[0];
+	return node->kind == NODE_LITERAL && node->number;
+}
+
 static void print_bare(struct buf *out, const struct node *node) {
 	int power = power_of(node);
 
@@ -156,7 +163,7 @@ static void print_bare(struct buf *out, const struct node *node) {
 		buf_puts(out, operator_text(node->op));
 		/* a number behind a minus would become one word with it */
 		print(out, node->args[0],
-		      node->op == OP_NEG && node->args[0]->kind == NODE_LITERAL
+		      node->op == OP_NEG && begins_with_number(node->args[0])
 			      ? POWER_MEMBER + 1
 			      : POWER_UNARY);
 		break;

@@ -58,7 +58,9 @@ static void prints_what_it_parsed_with_the_least_parentheses(void **state) {
 	expect_same("-(-3)");
 	expect_same("-(3)");
 	expect_same("-a.b");
-	expect_same("(-1).x");
+	expect_print("(-1).x", "(-1).x");
+	expect_print("-1.x", "(-1).x");
+	expect_same("-(1.x)");
 	expect_same("!(a && b) || c");
 	expect_same("(a || b) && c");
 	expect_print("a||b||c||d", "a || b || c || d");

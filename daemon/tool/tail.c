@@ -114,7 +114,7 @@ static void add_lane(struct tail *tail, const char *name) {
 		return;
 	if (asprintf(&lane->stream, "%s:{%s}:alerts", tail->prefix, name) < 0)
 		abort();
-	strcpy(lane->last, "0-0");
+	snprintf(lane->last, sizeof(lane->last), "0-0");
 	tail->n++;
 }
 

@@ -21,9 +21,6 @@
 #include "rule/rule.h"
 #include "tocsin/alert.h"
 
-/* Raised with each change that can change a record's bytes. */
-#define ENGINE_NUMBER 1
-
 struct shown { /* one contributing record, newest first */
 	struct coordinates at;
 	usec_t time;

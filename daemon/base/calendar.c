@@ -190,11 +190,13 @@ static int holiday_line(struct holidays *h, struct place place, const char *s,
 	return 0;
 }
 
-static bool line_is_passed_over(const char *s, const char *end, uint32_t line) {
+/* Blank lines, comments, and the header above the first date. */
+static bool line_is_passed_over(const struct holidays *h, const char *s,
+				const char *end) {
 	struct field first = next_field(&s, end);
 
 	return !first.len || *first.s == '#' ||
-	       (line == 1 && field_is(first, "date"));
+	       (!h->from && field_is(first, "date"));
 }
 
 int calendar_holidays(struct calendar *calendar, const struct source *csv,
@@ -219,7 +221,7 @@ int calendar_holidays(struct calendar *calendar, const struct source *csv,
 			stop = end;
 		if (stop > at && stop[-1] == '\r')
 			stop--;
-		if (!line_is_passed_over(at, stop, place.line) &&
+		if (!line_is_passed_over(&h, at, stop) &&
 		    holiday_line(&h, place, at, stop) < 0)
 			r = -EINVAL;
 		at = next;

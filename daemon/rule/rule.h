@@ -227,6 +227,8 @@ struct rule {
 	const struct list *const *lists;
 	size_t n_lists;
 	uint8_t hash[16]; /* of the expanded rule: macros, params, overrides */
+	const char *expansion; /* that, as YAML */
+	usec_t max_delay;      /* how late what runs on timers comes */
 	struct place place;
 };
 
@@ -250,6 +252,7 @@ struct list {
 struct rule_test {
 	const char *name;
 	const struct rule *rule; /* under which it stands, NULL: of the file */
+	const char *package;
 	const struct yaml_node *node;
 	struct place place;
 };
@@ -279,13 +282,23 @@ struct ruleset {
  * Loads packages from files and folders (*.yaml, *.yml below them, sorted).
  * All complaints go to @diag; -EINVAL if there is an error among them.
  */
+/* Rows that stand in for a table's file: a list of maps by column. */
+struct yaml_node;
+struct table_rows {
+	const char *package, *table;
+	const struct yaml_node *rows;
+};
+
 struct ruleset_options {
-	bool expand;              /* keep the expansion for --expand */
 	const char *only_package; /* NULL: all */
+	const struct table_rows *rows;
+	size_t n_rows;
+	int64_t today; /* for exceptions that expired; 0: not looked at */
 };
 int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
 		 const struct ruleset_options *options, struct diag *diag);
 void ruleset_free(struct ruleset *set);
+void ruleset_freep(struct ruleset **set);
 /* YAML of all rules with macros, params and overrides applied. */
 void ruleset_expand(const struct ruleset *set, struct buf *out);
 const struct stream *ruleset_stream(const struct ruleset *set,

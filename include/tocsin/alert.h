@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* Raised with each change that can change a record's bytes. */
+#define ENGINE_NUMBER 1
+
 enum alert_state {
 	STATE_PENDING,
 	STATE_INCONCLUSIVE,

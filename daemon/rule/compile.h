@@ -1,0 +1,153 @@
+/*
+ * Compile: one rule while it is made, and what its names mean.
+ *
+ * Names have two meanings. Where an event is looked at alone (where, by,
+ * arguments of aggregates), a name is a slot of that event, and lets and
+ * macros are put in place. Where a key is judged, it is a slot of the judging
+ * frame, which is bound when the name is first used; a let is a slot as well,
+ * so the frame's order is one in which everything can be computed.
+ */
+#pragma once
+
+#include "rule/load.h"
+#include "rule/table.h"
+
+struct input_build {
+	struct stream *stream;
+	const char *alias;
+	const struct yaml_node *own_where;
+	struct expr_env *env;
+};
+
+struct let {
+	const char *name;
+	const struct expr_ast *tree;
+	const char *text; /* canonical */
+	struct place place;
+	bool broken;
+	bool bound;
+	uint16_t slot;
+	struct expr *expr;
+};
+
+struct param {
+	const char *name;
+	const struct expr_ast *tree;
+	const char *text;
+	struct place place;
+	bool used;
+};
+
+struct key_part {
+	const char *name;
+	struct type type;
+	enum mask mask;
+	const char *text;             /* canonical, of all inputs */
+	const struct expr **programs; /* per input */
+};
+
+/* A measure's or baseline's place in a plan. */
+struct measure_ref {
+	const char *name;
+	struct place place;
+	uint16_t plan; /* 0: the rule's own, else coarse - 1 */
+	const struct measure *measure;
+	bool broken;
+};
+
+struct baseline_ref {
+	const char *name;
+	struct place place;
+	const struct baseline *baseline;
+	struct type type; /* of .mid */
+	bool broken;
+};
+
+struct coarse_build {
+	struct plan_build *plan;
+	uint16_t *map;
+};
+
+struct rule_build {
+	struct loader *l;
+	struct package *p;
+	struct rule_source *source;
+	const struct yaml_node *node;
+	struct rule *rule;
+	bool live; /* neither draft nor deprecated: its plans are shared */
+	const struct calendar *calendar;
+	struct input_build *inputs;
+	size_t n_inputs;
+	struct map params;    /* struct param */
+	struct map lets;      /* struct let */
+	struct map measures;  /* struct measure_ref */
+	struct map baselines; /* struct baseline_ref */
+	struct key_part *key;
+	size_t n_key;
+	const char *where_text;    /* canonical, all inputs */
+	const struct expr **where; /* per input */
+	struct expr_clause **where_clauses;
+	size_t *n_where_clauses;
+	struct window window;
+	bool drop_late;
+	uint32_t max_entries;
+	struct plan_build *plan;
+	struct pointers coarse; /* struct coarse_build */
+	struct pointers binds;  /* struct bind */
+	struct pointers tables, lists;
+	struct pointers reads; /* const char *: fields, in order of use */
+	struct expr_env *judging;
+	struct let *current;    /* the let that is compiled for judging */
+	const char *event_part; /* "where", "by", a measure: for complaints */
+};
+
+/* names.c */
+struct expr_env *event_env(struct rule_build *b, size_t input);
+struct expr_env *judging_env(struct rule_build *b);
+void read_lets(struct rule_build *b);
+void read_params(struct rule_build *b);
+/* Binds every let, in order. */
+void bind_lets(struct rule_build *b);
+void note_read(struct rule_build *b, const char *field);
+/* Compiles for judging; @want may be NULL. NULL after a complaint. */
+struct expr *compile_judging(struct rule_build *b, const struct yaml_node *node,
+			     const struct type *want);
+struct expr *compile_judging_text(struct rule_build *b, const char *text,
+				  size_t len, struct place place,
+				  const struct type *want);
+int compile_condition(struct rule_build *b, const struct yaml_node *node,
+		      struct condition *ret);
+
+/* expand.c: names put in place, as text. */
+enum expand { EXPAND_LETS = 1, EXPAND_PARAMS = 2, EXPAND_MACROS = 4 };
+/* @text must be canonical (expr_print). */
+const char *expand_text(struct rule_build *b, const char *text, unsigned what);
+/* Parses, prints, expands; the text itself if it is no expression. */
+const char *canonical(struct rule_build *b, const struct yaml_node *node,
+		      unsigned what);
+/* Calls @found for each name that is not a member of another one. */
+void scan_names(const char *text,
+		void (*found)(void *ctx, const char *name, size_t len,
+			      const char *rest),
+		void *ctx);
+/* The rule as YAML with all in place, and the hash of that. */
+void rule_expand(struct rule_build *b);
+
+/* plan.c */
+int read_inputs(struct rule_build *b);
+int read_key(struct rule_build *b);
+int read_where(struct rule_build *b);
+int read_window(struct rule_build *b);
+void make_plan(struct rule_build *b);
+void read_measures(struct rule_build *b);
+void read_baselines(struct rule_build *b);
+void read_evidence(struct rule_build *b);
+/* Its index among the plan's kept fields; -1 after a complaint. */
+int keep_field(struct rule_build *b, const char *name, const char *field,
+	       const char *alias);
+
+/* message.c */
+void compile_texts(struct rule_build *b, const struct yaml_node *node,
+		   const char *key, struct texts *ret);
+int compile_text(struct rule_build *b, const struct yaml_node *node,
+		 struct text *ret);

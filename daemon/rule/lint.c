@@ -1,0 +1,124 @@
+/*
+ * Lints: what loads and is probably not meant.
+ */
+#include <string.h>
+
+#include "rule/load.h"
+
+static bool constant(const struct expr *test, bool *ret) {
+	struct value value;
+
+	if (!test || !expr_constant(test, &value) || value.kind != KIND_BOOL)
+		return false;
+	*ret = value.i;
+	return true;
+}
+
+static void lint_where(struct loader *l, const struct rule *rule,
+		       const struct yaml_node *node) {
+	const struct yaml_node *where = yaml_get(node, "where");
+	bool truth;
+
+	if (!where || !constant(rule->plan->inputs[0].where, &truth))
+		return;
+	diag_at(l->diag, where->place, "W620", "`where` is always %s",
+		truth ? "true" : "false");
+}
+
+/* A part of a condition that never changes it, or always decides it. */
+static void lint_clauses(struct loader *l, const struct condition *condition,
+			 const struct yaml_node *node, const char *name) {
+	bool truth;
+
+	if (!node || !condition->test)
+		return;
+	if (constant(condition->test, &truth)) {
+		if (!truth)
+			diag_at(l->diag, node->place, "W620",
+				"`%s` is always false", name);
+		return;
+	}
+	for (size_t i = 0; i < condition->n_clauses; i++)
+		if (constant(condition->clauses[i].test, &truth))
+			diag_at(l->diag, node->place, "W620",
+				"`%s` is always %s", condition->clauses[i].text,
+				truth ? "true" : "false");
+}
+
+static void lint_levels(struct loader *l, const struct rule *rule,
+			const struct yaml_node *node) {
+	const struct yaml_node *levels = yaml_get(node, "level");
+	const char *above = NULL;
+	bool truth;
+
+	for (int i = LEVEL_RED; i > LEVEL_NONE; i--) {
+		const char *name = level_name((enum level)i);
+		const struct yaml_node *at = yaml_get(levels, name);
+
+		if (!rule->level[i].test || !at)
+			continue;
+		if (above)
+			diag_at(l->diag, at->place, "W621",
+				"`%s` is never reached: `%s` is always true",
+				name, above);
+		else
+			lint_clauses(l, &rule->level[i], at, name);
+		if (constant(rule->level[i].test, &truth) && truth && !above)
+			above = name;
+	}
+}
+
+/* Whoever gets the alert asks who wrote it, on what ground, and what to do. */
+static void lint_completeness(struct loader *l, const struct rule *rule,
+			      const struct yaml_node *node) {
+	static const char *const keys[] = { "owner", "advice", "legal_basis",
+					    "tests" };
+	CLEANUP(buf_free) struct buf lacks = { 0 };
+
+	if (rule->status != STATUS_LIVE)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!yaml_get(node, keys[i]))
+			buf_printf(&lacks, "%s%s", lacks.len ? ", " : "",
+				   keys[i]);
+	if (lacks.len)
+		diag_at(l->diag, rule->place, "W624",
+			"rule `%s` is live and lacks %s", rule->name,
+			buf_cstr(&lacks));
+}
+
+void lint_rule(struct loader *l, const struct rule *rule,
+	       const struct yaml_node *node) {
+	lint_where(l, rule, node);
+	lint_clauses(l, &rule->alert_if, yaml_get(node, "alert_if"),
+		     "alert_if");
+	lint_clauses(l, &rule->resolve_if, yaml_get(node, "resolve_if"),
+		     "resolve_if");
+	lint_levels(l, rule, node);
+	lint_completeness(l, rule, node);
+}
+
+void lint_package(struct loader *l, const struct package *p) {
+	for (size_t i = 0; i < p->macros.n; i++) {
+		const struct macro *macro = p->macros.values[i];
+
+		if (!macro->used)
+			diag_at(l->diag, macro->place, "W622",
+				"no rule uses the macro `%s`", macro->name);
+	}
+	for (size_t i = 0; i < p->lists.n; i++) {
+		const struct declared_list *list = p->lists.values[i];
+
+		if (!list->used)
+			diag_at(l->diag, list->place, "W622",
+				"no rule uses the list `%s`", list->list.name);
+	}
+	for (size_t i = 0; i < p->tables.n; i++) {
+		const struct declared_table *table = p->tables.values[i];
+
+		if (!table->used)
+			diag_at(l->diag, table->place, "W622",
+				"no rule uses the table `%s`",
+				table->table.name);
+	}
+}

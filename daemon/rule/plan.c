@@ -1,0 +1,1605 @@
+/*
+ * Plans: the state that rules ask for, each once.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "rule/compile.h"
+
+#define MAX_INPUTS 16
+#define MAX_KEY 16
+#define MAX_PERIODS 4096
+#define ALL_NAMES (EXPAND_LETS | EXPAND_PARAMS | EXPAND_MACROS)
+
+static const struct type boolean = { .kind = KIND_BOOL };
+
+/*** from ***/
+
+static struct stream *find_stream(struct rule_build *b,
+				  const struct yaml_node *node) {
+	struct stream *stream;
+
+	if (shape_is(b->l->diag, node, YAML_SCALAR, "from") < 0)
+		return NULL;
+	stream = map_get(&b->p->streams, node->text, node->len);
+	if (stream)
+		return stream;
+	if (yaml_is_text(node, "alerts"))
+		shape_later(b->l->diag, node->place, "from: alerts");
+	else
+		shape_unknown(b->l->diag, node->place, "there is no stream",
+			      node->text, b->p->streams.keys, b->p->streams.n);
+	return NULL;
+}
+
+static int add_input(struct rule_build *b, const char *alias,
+		     const struct yaml_node *node) {
+	static const struct shape_key keys[] = { { "stream" }, { "where" } };
+	struct input_build *input = &b->inputs[b->n_inputs];
+
+	if (node->kind == YAML_MAP) {
+		const struct yaml_node *stream = yaml_get(node, "stream");
+
+		shape_keys(b->l->diag, node, "an input", keys,
+			   ARRAY_SIZE(keys));
+		input->own_where = yaml_get(node, "where");
+		if (!stream)
+			return diag_at(b->l->diag, node->place, "E112",
+				       "an input lacks `stream`");
+		node = stream;
+	}
+	input->stream = find_stream(b, node);
+	if (!input->stream)
+		return -EINVAL;
+	input->alias = alias ? alias : input->stream->name;
+	for (size_t i = 0; i < b->n_inputs; i++)
+		if (b->inputs[i].stream == input->stream)
+			return diag_at(b->l->diag, node->place, "E231",
+				       "stream `%s` is read twice",
+				       input->stream->name);
+	b->n_inputs++;
+	return 0;
+}
+
+int read_inputs(struct rule_build *b) {
+	const struct yaml_node *from = yaml_get(b->node, "from");
+	size_t n;
+	int r = 0;
+
+	if (!from)
+		return diag_at(b->l->diag, b->source->place, "E112",
+			       "rule `%s` lacks `from`", b->rule->name);
+	n = from->kind == YAML_SCALAR ? 1 : from->n;
+	if (!n || n > MAX_INPUTS)
+		return diag_at(b->l->diag, from->place, "E302",
+			       "`from` names 1 to %d streams", MAX_INPUTS);
+	b->inputs = arena_array(b->l->arena, struct input_build, n);
+	if (from->kind == YAML_SCALAR)
+		r = add_input(b, NULL, from);
+	for (size_t i = 0; from->kind == YAML_LIST && i < n; i++)
+		r |= add_input(b, NULL, from->items[i]);
+	for (size_t i = 0; from->kind == YAML_MAP && i < n; i++)
+		r |= add_input(b, from->pairs[i].key->text,
+			       from->pairs[i].value);
+	if (r)
+		return -EINVAL;
+	for (size_t i = 0; i < b->n_inputs; i++)
+		b->inputs[i].env = event_env(b, i);
+	b->where = arena_array(b->l->arena, const struct expr *, b->n_inputs);
+	b->where_clauses =
+		arena_array(b->l->arena, struct expr_clause *, b->n_inputs);
+	b->n_where_clauses = arena_array(b->l->arena, size_t, b->n_inputs);
+	return 0;
+}
+
+/*** by ***/
+
+static bool is_identifier(const char *s) {
+	if (!isalpha((unsigned char)*s) && *s != '_')
+		return false;
+	while (isalnum((unsigned char)*s) || *s == '_')
+		s++;
+	return !*s;
+}
+
+static enum mask mask_of(const struct stream *stream,
+			 const struct expr *program) {
+	enum mask mask = MASK_NONE;
+	size_t n;
+	const uint16_t *slots = expr_slots(program, &n);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < stream->n_fields; k++) {
+			const struct field *field = &stream->fields[k];
+
+			if (field->used && field->slot == slots[i] &&
+			    field->mask > mask)
+				mask = field->mask;
+		}
+	return mask;
+}
+
+static bool same_type(struct type a, struct type b) {
+	return a.kind == b.kind && a.unit == b.unit && a.elem == b.elem;
+}
+
+static const char *type_text(struct rule_build *b, struct type type) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	type.optional = false;
+	type_format(&text, type);
+	return arena_strdup(b->l->arena, buf_cstr(&text));
+}
+
+static int key_program(struct rule_build *b, struct key_part *part,
+		       size_t input, const struct yaml_node *node) {
+	struct expr_ast *tree;
+	struct expr *program;
+	struct type type;
+	enum mask mask;
+
+	if (shape_is(b->l->diag, node, YAML_SCALAR, "by") < 0)
+		return -EINVAL;
+	if (!is_identifier(node->text))
+		return diag_at(b->l->diag, node->place, "E235",
+			       "`by` takes fields or lets, not expressions; "
+			       "give `%s` a name with `let`",
+			       node->text);
+	if (expr_parse(&tree, b->l->arena, node->text, node->len, node->inside,
+		       b->l->diag) < 0 ||
+	    expr_compile(&program, b->l->arena, tree, b->inputs[input].env,
+			 NULL, b->l->diag) < 0)
+		return -EINVAL;
+	type = expr_type(program);
+	if (type.kind == KIND_LIST || type.kind >= KIND_MAX)
+		return diag_at(b->l->diag, node->place, "E206",
+			       "a key cannot be %s", type_text(b, type));
+	if (input && !same_type(type, part->type))
+		return diag_at(b->l->diag, node->place, "E234",
+			       "key `%s` is %s of stream `%s` and %s of `%s`",
+			       part->name, type_text(b, part->type),
+			       b->inputs[0].stream->name, type_text(b, type),
+			       b->inputs[input].stream->name);
+	if (input && type.names != part->type.names) {
+		type.names = NULL;
+		type.n_names = 0;
+	}
+	type.optional = false;
+	part->type = type;
+	part->programs[input] = program;
+	mask = mask_of(b->inputs[input].stream, program);
+	if (mask > part->mask)
+		part->mask = mask;
+	return 0;
+}
+
+static int key_part(struct rule_build *b, struct key_part *part,
+		    const struct yaml_node *name,
+		    const struct yaml_node *value) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+	int r = 0;
+
+	part->name = name->text;
+	part->programs =
+		arena_array(b->l->arena, const struct expr *, b->n_inputs);
+	for (size_t i = 0; i < b->n_key; i++)
+		if (!strcmp(b->key[i].name, part->name))
+			return diag_at(b->l->diag, name->place, "E231",
+				       "key `%s` stands twice", part->name);
+	buf_puts(&text, part->name);
+	for (size_t i = 0; !r && i < b->n_inputs; i++) {
+		const struct yaml_node *node = value;
+
+		if (value->kind == YAML_MAP)
+			node = yaml_get(value, b->inputs[i].alias);
+		if (!node)
+			return diag_at(b->l->diag, value->place, "E112",
+				       "key `%s` lacks `%s`", part->name,
+				       b->inputs[i].alias);
+		r = key_program(b, part, i, node);
+		if (!r)
+			buf_printf(&text, " = %s",
+				   canonical(b, node, ALL_NAMES));
+	}
+	for (size_t i = 0; value->kind == YAML_MAP && i < value->n; i++) {
+		const struct yaml_node *alias = value->pairs[i].key;
+		bool known = false;
+
+		for (size_t k = 0; k < b->n_inputs; k++)
+			known = known ||
+				yaml_is_text(alias, b->inputs[k].alias);
+		if (!known)
+			r = diag_at(b->l->diag, alias->place, "E203",
+				    "`from` has no stream called `%s`",
+				    alias->text);
+	}
+	part->text = arena_strdup(b->l->arena, buf_cstr(&text));
+	return r;
+}
+
+int read_key(struct rule_build *b) {
+	const struct yaml_node *by = yaml_get(b->node, "by");
+	size_t n;
+	int r = 0;
+
+	if (!by)
+		return 0;
+	n = by->kind == YAML_SCALAR ? 1 : by->n;
+	if (n > MAX_KEY)
+		return diag_at(b->l->diag, by->place, "E302",
+			       "`by` names at most %d fields", MAX_KEY);
+	b->event_part = "`by`";
+	b->key = arena_array(b->l->arena, struct key_part, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct yaml_node *name = by->kind == YAML_SCALAR ? by
+					       : by->kind == YAML_LIST
+						       ? by->items[i]
+						       : by->pairs[i].key;
+		const struct yaml_node *value =
+			by->kind == YAML_MAP ? by->pairs[i].value : name;
+
+		if (name->kind != YAML_SCALAR)
+			r = shape_is(b->l->diag, name, YAML_SCALAR, "by");
+		else if (key_part(b, &b->key[b->n_key], name, value) < 0)
+			r = -EINVAL;
+		else
+			b->n_key++;
+	}
+	return r;
+}
+
+/*** where ***/
+
+static int where_program(struct rule_build *b, size_t input, const char *text,
+			 size_t len, struct place place, struct diag *diag,
+			 const struct expr **program,
+			 struct expr_clause **clauses, size_t *n) {
+	const struct expr_env *env = b->inputs[input].env;
+	struct expr_ast *tree;
+	struct expr *expr;
+
+	if (expr_parse(&tree, b->l->arena, text, len, place, diag) < 0 ||
+	    expr_compile(&expr, b->l->arena, tree, env, &boolean, diag) < 0 ||
+	    expr_clauses(clauses, n, b->l->arena, tree, env, diag) < 0)
+		return -EINVAL;
+	*program = expr;
+	return 0;
+}
+
+/* An input's own condition and the rule's, as one. */
+static int where_both(struct rule_build *b, size_t input,
+		      const struct yaml_node *own,
+		      const struct yaml_node *rule) {
+	struct diag quiet = { 0 };
+	const char *text =
+		arena_printf(b->l->arena, "(%s) && (%s)", canonical(b, own, 0),
+			     canonical(b, rule, 0));
+	int r = where_program(b, input, text, strlen(text), rule->inside,
+			      &quiet, &b->where[input],
+			      &b->where_clauses[input],
+			      &b->n_where_clauses[input]);
+
+	diag_free(&quiet);
+	return r;
+}
+
+int read_where(struct rule_build *b) {
+	const struct yaml_node *rule = yaml_get(b->node, "where");
+	CLEANUP(buf_free) struct buf text = { 0 };
+	int r = 0;
+
+	b->event_part = "`where`";
+	if (rule && shape_is(b->l->diag, rule, YAML_SCALAR, "where") < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		const struct input_build *input = &b->inputs[i];
+		const struct yaml_node *own = input->own_where;
+		const struct yaml_node *both[] = { own, rule };
+		bool good = true;
+
+		buf_printf(&text, "%s%s=%s", i ? ", " : "", input->alias,
+			   input->stream->name);
+		for (size_t k = 0; k < ARRAY_SIZE(both); k++) {
+			if (!both[k])
+				continue;
+			if (where_program(b, i, both[k]->text, both[k]->len,
+					  both[k]->inside, b->l->diag,
+					  &b->where[i], &b->where_clauses[i],
+					  &b->n_where_clauses[i]) < 0)
+				good = false;
+			else
+				buf_printf(&text, " where %s",
+					   canonical(b, both[k], ALL_NAMES));
+		}
+		if (!good)
+			r = -EINVAL;
+		else if (own && rule)
+			r |= where_both(b, i, own, rule);
+	}
+	b->where_text = arena_strdup(b->l->arena, buf_cstr(&text));
+	return r ? -EINVAL : 0;
+}
+
+/*** window ***/
+
+static const char *const unit_names[] = {
+	[UNIT_DAY] = "day",
+	[UNIT_WEEK] = "week",
+	[UNIT_MONTH] = "month",
+	[UNIT_QUARTER] = "quarter",
+	[UNIT_YEAR] = "year",
+	[UNIT_FISCAL_YEAR] = "fiscal_year",
+	[UNIT_FISCAL_QUARTER] = "fiscal_quarter",
+};
+
+static const struct shape_key window_keys[] = {
+	{ "sliding" },
+	{ "panes" },
+	{ "tumble" },
+	{ "calendar" },
+	{ "last" },
+	{ "max" },
+	{ "session", SHAPE_LATER },
+	{ "until", SHAPE_LATER },
+	{ "judge", SHAPE_LATER },
+};
+
+static int window_width(struct rule_build *b, const struct yaml_node *node,
+			const char *name) {
+	usec_t width = 0;
+
+	if (shape_fixed(b->l->diag, node, name, &width) < 0)
+		return -EINVAL;
+	if (width <= 0)
+		return diag_at(b->l->diag, node->place, "E303",
+			       "a window cannot be empty");
+	b->window.width = width;
+	return 0;
+}
+
+static int window_panes(struct rule_build *b, const struct yaml_node *node) {
+	int64_t panes = 0;
+
+	if (shape_number(b->l->diag, node, "panes", 1, 1000, &panes) < 0)
+		return -EINVAL;
+	if (b->window.width % panes)
+		return diag_at(b->l->diag, node->place, "E302",
+			       "the window is not a multiple of %lld panes",
+			       (long long)panes);
+	b->window.kind = WINDOW_PANES;
+	b->window.panes = (uint32_t)panes;
+	return 0;
+}
+
+/* A bound of what is kept, so a month is at most 31 days, a year 366. */
+static int last_max(struct rule_build *b, const struct yaml_node *node) {
+	struct span max = { 0 };
+
+	if (!node)
+		return 0;
+	if (shape_span(b->l->diag, node, "max", &max) < 0)
+		return -EINVAL;
+	if (max.unit == SPAN_WORKDAYS || !max.n)
+		return diag_at(b->l->diag, node->place, "E303",
+			       "`max` is a length such as 90d or 1y");
+	b->window.width =
+		max.unit == SPAN_FIXED
+			? max.n
+			: (max.n / 12 * 366 + max.n % 12 * 31) * USEC_PER_DAY;
+	return 0;
+}
+
+static int window_map(struct rule_build *b, const struct yaml_node *node) {
+	const struct yaml_node *sliding = yaml_get(node, "sliding");
+	const struct yaml_node *panes = yaml_get(node, "panes");
+	const struct yaml_node *tumble = yaml_get(node, "tumble");
+	const struct yaml_node *calendar = yaml_get(node, "calendar");
+	const struct yaml_node *last = yaml_get(node, "last");
+	unsigned unit = UNIT_MONTH;
+	int64_t n = 0;
+	int kinds = !!sliding + !!tumble + !!calendar + !!last;
+
+	if (yaml_get(node, "session") || yaml_get(node, "until"))
+		return -EINVAL; /* complained about as of a later release */
+	if (kinds != 1)
+		return diag_at(b->l->diag, node->place, "E305",
+			       "a window is one of sliding, tumble, calendar "
+			       "and last");
+	if (panes && !sliding)
+		return diag_at(b->l->diag, panes->place, "E305",
+			       "`panes` goes with `sliding`");
+	if (yaml_get(node, "max") && !last)
+		return diag_at(b->l->diag, node->place, "E305",
+			       "`max` goes with `last`");
+	if (sliding) {
+		b->window.kind = WINDOW_SLIDING;
+		if (window_width(b, sliding, "sliding") < 0)
+			return -EINVAL;
+		return panes ? window_panes(b, panes) : 0;
+	}
+	if (tumble) {
+		b->window.kind = WINDOW_TUMBLE;
+		return window_width(b, tumble, "tumble");
+	}
+	if (calendar) {
+		b->window.kind = WINDOW_CALENDAR;
+		if (shape_choice(b->l->diag, calendar, "calendar", unit_names,
+				 ARRAY_SIZE(unit_names), &unit) < 0)
+			return -EINVAL;
+		b->window.unit = (enum calendar_unit)unit;
+		return 0;
+	}
+	b->window.kind = WINDOW_LAST;
+	if (shape_number(b->l->diag, last, "last", 1, 65536, &n) < 0)
+		return -EINVAL;
+	b->window.last = (uint32_t)n;
+	return last_max(b, yaml_get(node, "max"));
+}
+
+/* A measure that is a text is of the rule's own key. */
+static bool has_own_measure(const struct rule_build *b) {
+	const struct yaml_node *node = yaml_get(b->node, "measure");
+
+	for (size_t i = 0; node && node->kind == YAML_MAP && i < node->n; i++)
+		if (!yaml_get(node->pairs[i].value, "by"))
+			return true;
+	return false;
+}
+
+int read_window(struct rule_build *b) {
+	const struct yaml_node *node = yaml_get(b->node, "window");
+
+	b->window.kind = has_own_measure(b) ? WINDOW_FOREVER : WINDOW_EVENT;
+	if (!node)
+		return 0;
+	if (node->kind == YAML_SCALAR) {
+		b->window.kind = WINDOW_SLIDING;
+		return window_width(b, node, "window");
+	}
+	if (shape_is(b->l->diag, node, YAML_MAP, "window") < 0)
+		return -EINVAL;
+	shape_keys(b->l->diag, node, "a window", window_keys,
+		   ARRAY_SIZE(window_keys));
+	return window_map(b, node);
+}
+
+/*** plans ***/
+
+static void window_text(const struct window *window, struct buf *out) {
+	struct span width = { .unit = SPAN_FIXED, .n = window->width };
+
+	switch (window->kind) {
+	case WINDOW_EVENT:
+		buf_puts(out, "none");
+		return;
+	case WINDOW_FOREVER:
+		buf_puts(out, "forever");
+		return;
+	case WINDOW_SLIDING:
+		span_format(out, width);
+		return;
+	case WINDOW_PANES:
+		span_format(out, width);
+		buf_printf(out, " in %u panes", window->panes);
+		return;
+	case WINDOW_TUMBLE:
+		buf_puts(out, "tumble ");
+		span_format(out, width);
+		return;
+	case WINDOW_CALENDAR:
+		buf_puts(out, unit_names[window->unit]);
+		return;
+	case WINDOW_LAST:
+		buf_printf(out, "last %u", window->last);
+		if (window->width) {
+			buf_puts(out, " max ");
+			span_format(out, width);
+		}
+		return;
+	}
+}
+
+static const char *plan_text(struct rule_build *b, const uint16_t *parts,
+			     size_t n, const struct window *window) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	buf_printf(&text, "%s; %s; by ", b->p->name, b->where_text);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s%s", i ? ", " : "", b->key[parts[i]].text);
+	buf_puts(&text, "; window ");
+	window_text(window, &text);
+	buf_printf(&text, "; calendar %s; late %s; max %u", b->calendar->name,
+		   b->drop_late ? "drop" : "amend", b->max_entries);
+	return arena_strdup(b->l->arena, buf_cstr(&text));
+}
+
+/* `where` is false unless a slot holds one of few constants: the fewest. */
+static void find_index(const struct rule_build *b, size_t i,
+		       struct plan_input *input) {
+	for (size_t k = 0; k < b->n_where_clauses[i]; k++) {
+		const struct expr_clause *clause = &b->where_clauses[i][k];
+
+		if (!clause->conjunct || !clause->n_constants ||
+		    (input->n_index && input->n_index <= clause->n_constants))
+			continue;
+		input->index_slot = clause->slot;
+		input->n_index = clause->n_constants;
+		input->index = clause->constants;
+	}
+}
+
+static const struct plan_input *plan_inputs(struct rule_build *b,
+					    const uint16_t *parts, size_t n) {
+	struct plan_input *inputs =
+		arena_array(b->l->arena, struct plan_input, b->n_inputs);
+
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		const struct expr **by =
+			arena_array(b->l->arena, const struct expr *, n);
+
+		for (size_t k = 0; k < n; k++)
+			by[k] = b->key[parts[k]].programs[i];
+		inputs[i].stream = b->inputs[i].stream;
+		inputs[i].alias = b->inputs[i].alias;
+		inputs[i].where = b->where[i];
+		inputs[i].by = by;
+		find_index(b, i, &inputs[i]);
+	}
+	return inputs;
+}
+
+static struct plan *plan_new(struct rule_build *b, const char *text,
+			     const uint16_t *parts, size_t n,
+			     const struct window *window) {
+	struct plan *plan = arena_new(b->l->arena, struct plan);
+	const char **by = arena_array(b->l->arena, const char *, n);
+	struct type *types = arena_array(b->l->arena, struct type, n);
+	enum mask *masks = arena_array(b->l->arena, enum mask, n);
+
+	for (size_t i = 0; i < n; i++) {
+		by[i] = b->key[parts[i]].name;
+		types[i] = b->key[parts[i]].type;
+		masks[i] = b->key[parts[i]].mask;
+	}
+	plan->text = text;
+	plan->inputs = plan_inputs(b, parts, n);
+	plan->n_inputs = b->n_inputs;
+	plan->by = by;
+	plan->by_types = types;
+	plan->by_masks = masks;
+	plan->n_by = n;
+	plan->window = *window;
+	plan->calendar = b->calendar;
+	plan->drop_late = b->drop_late;
+	plan->max_entries = b->max_entries;
+	return plan;
+}
+
+static struct plan_build *plan_for(struct rule_build *b, const uint16_t *parts,
+				   size_t n, const struct window *window) {
+	const char *text = plan_text(b, parts, n, window);
+	struct plan_build *build =
+		map_get(&b->l->plan_index, text, strlen(text));
+
+	/* Drafts are checked, but nobody keeps state for them. */
+	if (build && b->live)
+		return build;
+	build = arena_new(b->l->arena, struct plan_build);
+	build->plan = plan_new(b, text, parts, n, window);
+	if (b->live) {
+		map_put(&b->l->plan_index, b->l->arena, text, strlen(text),
+			build);
+		pointers_add(&b->l->plans, b->l->arena, build);
+	}
+	return build;
+}
+
+void make_plan(struct rule_build *b) {
+	uint16_t parts[MAX_KEY];
+
+	for (size_t i = 0; i < b->n_key; i++)
+		parts[i] = (uint16_t)i;
+	b->plan = plan_for(b, parts, b->n_key, &b->window);
+	pointers_add(&b->plan->rules, b->l->arena, b->rule);
+	b->rule->plan = b->plan->plan;
+}
+
+/*** measures ***/
+
+#define MAX_ARGS 4
+
+struct call {
+	const char *name;
+	struct place place;
+	size_t n;
+	struct {
+		const char *s;
+		size_t len;
+		struct place place;
+		const char *text; /* canonical, all in place */
+		struct expr_ast *tree;
+	} args[MAX_ARGS];
+};
+
+static const char *const later_aggregates[] = {
+	"benford", "changed", "entropy", "hhi",       "max_repeat_share", "new",
+	"nth",     "rate",    "slope",   "top_share", "transitions",
+};
+
+static int bad_measure(struct rule_build *b, const struct yaml_node *node) {
+	return diag_at(b->l->diag, node->place, "E236",
+		       "a measure is one aggregate, such as sum(amount); "
+		       "arithmetic goes into `let`");
+}
+
+static struct place place_after(const struct yaml_node *node, size_t bytes,
+				size_t len) {
+	struct place place = node->inside;
+
+	place.column += (uint32_t)utf8_length(node->text, bytes);
+	place.width = (uint32_t)utf8_length(node->text + bytes, len);
+	return place;
+}
+
+static int add_arg(struct rule_build *b, const struct yaml_node *node,
+		   struct call *call, size_t from, size_t to) {
+	while (from < to && isspace((unsigned char)node->text[from]))
+		from++;
+	while (to > from && isspace((unsigned char)node->text[to - 1]))
+		to--;
+	if (call->n == MAX_ARGS || from == to)
+		return bad_measure(b, node);
+	call->args[call->n].s = node->text + from;
+	call->args[call->n].len = to - from;
+	call->args[call->n].place = place_after(node, from, to - from);
+	call->n++;
+	return 0;
+}
+
+/* Splits `quantile(amount, 0.9)`; the commas of nested calls stay. */
+static int split_call(struct rule_build *b, const struct yaml_node *node,
+		      struct call *call) {
+	const char *s = node->text;
+	size_t at = strcspn(s, "(");
+	size_t from = at + 1;
+	size_t name = at;
+	char quote = 0;
+	int depth = 0;
+
+	while (name && isspace((unsigned char)s[name - 1]))
+		name--;
+	call->name = arena_strndup(b->l->arena, s, name);
+	call->place = place_after(node, 0, name);
+	if (!s[at] || !is_identifier(call->name))
+		return bad_measure(b, node);
+	for (; s[at]; at++) {
+		if (quote) {
+			if (s[at] == '\\' && s[at + 1])
+				at++;
+			else if (s[at] == quote)
+				quote = 0;
+		} else if (s[at] == '\'' || s[at] == '"') {
+			quote = s[at];
+		} else if (strchr("([{", s[at])) {
+			depth++;
+		} else if (strchr(")]}", s[at]) && !--depth) {
+			break;
+		} else if (s[at] == ',' && depth == 1) {
+			if (add_arg(b, node, call, from, at) < 0)
+				return -EINVAL;
+			from = at + 1;
+		}
+	}
+	if (!s[at] || s[at + 1 + strspn(s + at + 1, " \n\t")])
+		return bad_measure(b, node);
+	if (!call->n && from + strspn(s + from, " ") == at)
+		return 0;
+	return add_arg(b, node, call, from, at);
+}
+
+static const struct aggregate *find_aggregate(struct rule_build *b,
+					      const struct call *call) {
+	const struct aggregate *aggregate = aggregate_find(call->name);
+	const char *names[64];
+	size_t n = 0;
+
+	if (aggregate)
+		return aggregate;
+	for (size_t i = 0; i < ARRAY_SIZE(later_aggregates); i++)
+		if (!strcmp(later_aggregates[i], call->name)) {
+			shape_later(b->l->diag, call->place, call->name);
+			return NULL;
+		}
+	while (all_aggregates[n] && n < ARRAY_SIZE(names)) {
+		names[n] = all_aggregates[n]->name;
+		n++;
+	}
+	shape_unknown(b->l->diag, call->place, "there is no aggregate",
+		      call->name, names, n);
+	return NULL;
+}
+
+struct alias_scan {
+	struct rule_build *b;
+	bool seen[MAX_INPUTS];
+};
+
+static void see_alias(void *ctx, const char *name, size_t len,
+		      const char *rest) {
+	struct alias_scan *scan = ctx;
+
+	for (size_t i = 0; *rest == '.' && i < scan->b->n_inputs; i++)
+		if (strlen(scan->b->inputs[i].alias) == len &&
+		    !memcmp(scan->b->inputs[i].alias, name, len))
+			scan->seen[i] = true;
+}
+
+/* Which inputs feed a measure: those it names, or all. */
+static int find_feeds(struct rule_build *b, const struct call *call,
+		      bool *feeds) {
+	struct alias_scan scan = { .b = b };
+	size_t n = 0;
+
+	for (size_t i = 0; i < call->n; i++)
+		scan_names(call->args[i].text, see_alias, &scan);
+	for (size_t i = 0; i < b->n_inputs; i++)
+		n += scan.seen[i];
+	if (n > 1)
+		return diag_at(b->l->diag, call->place, "E236",
+			       "a measure names fields of one stream; this one "
+			       "names %zu",
+			       n);
+	for (size_t i = 0; i < b->n_inputs; i++)
+		feeds[i] = !n || scan.seen[i];
+	return 0;
+}
+
+static int parse_args(struct rule_build *b, struct call *call) {
+	for (size_t i = 0; i < call->n; i++) {
+		CLEANUP(buf_free) struct buf text = { 0 };
+
+		if (expr_parse(&call->args[i].tree, b->l->arena,
+			       call->args[i].s, call->args[i].len,
+			       call->args[i].place, b->l->diag) < 0)
+			return -EINVAL;
+		expr_print(&text, call->args[i].tree);
+		call->args[i].text = expand_text(b, buf_cstr(&text), ALL_NAMES);
+	}
+	return 0;
+}
+
+static const struct expr *compile_arg(struct rule_build *b, size_t input,
+				      const struct call *call, size_t arg,
+				      const struct type *want) {
+	struct expr *program;
+
+	if (expr_compile(&program, b->l->arena, call->args[arg].tree,
+			 b->inputs[input].env, want, b->l->diag) < 0)
+		return NULL;
+	return program;
+}
+
+static int check_x(struct rule_build *b, const struct call *call,
+		   const struct measure *measure, struct type type) {
+	const struct aggregate *aggregate = measure->aggregate;
+
+	if (type.kind >= KIND_MAX || type.kind == KIND_LIST ||
+	    (aggregate->kinds && !(aggregate->kinds & 1u << type.kind)))
+		return diag_at(b->l->diag, call->args[0].place, "E237",
+			       "%s cannot take %s; it is %s", aggregate->name,
+			       type_text(b, type), aggregate->signature);
+	if (measure->x_type.kind && !same_type(measure->x_type, type))
+		return diag_at(b->l->diag, call->args[0].place, "E234",
+			       "`%.*s` is %s of one stream and %s of another",
+			       (int)call->args[0].len, call->args[0].s,
+			       type_text(b, measure->x_type),
+			       type_text(b, type));
+	return 0;
+}
+
+static int take_constant(struct rule_build *b, const struct call *call,
+			 size_t arg, struct measure *measure) {
+	const struct expr *program = compile_arg(b, 0, call, arg, NULL);
+	struct value value;
+
+	if (!program)
+		return -EINVAL;
+	if (expr_constant(program, &value) && value.kind == KIND_INT)
+		value = value_double((double)value.i);
+	if (!expr_constant(program, &measure->constant) ||
+	    value.kind != KIND_DOUBLE || !(value.d >= 0 && value.d <= 1))
+		return diag_at(b->l->diag, call->args[arg].place, "E236",
+			       "the last argument of %s is a number from 0 to "
+			       "1",
+			       measure->aggregate->name);
+	measure->constant = value;
+	return 0;
+}
+
+static int measure_programs(struct rule_build *b, const struct call *call,
+			    struct measure *measure, const bool *feeds) {
+	const struct aggregate *aggregate = measure->aggregate;
+	const struct expr **x =
+		arena_array(b->l->arena, const struct expr *, b->n_inputs);
+	const struct expr **condition =
+		arena_array(b->l->arena, const struct expr *, b->n_inputs);
+	size_t last = call->n - 1;
+
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		if (!feeds[i])
+			continue;
+		if (aggregate->takes_x) {
+			struct type type;
+
+			x[i] = compile_arg(b, i, call, 0, NULL);
+			if (!x[i])
+				return -EINVAL;
+			type = expr_type(x[i]);
+			if (check_x(b, call, measure, type) < 0)
+				return -EINVAL;
+			type.optional = false;
+			measure->x_type = type;
+		}
+		if (aggregate->takes_condition) {
+			condition[i] = compile_arg(b, i, call, last, &boolean);
+			if (!condition[i])
+				return -EINVAL;
+		}
+	}
+	measure->x = x;
+	measure->condition = condition;
+	measure->feeds = feeds;
+	return 0;
+}
+
+/* count(pay): the only argument that is a stream and no expression. */
+static int count_of(struct rule_build *b, const struct call *call,
+		    bool *feeds) {
+	bool found = false;
+
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		feeds[i] = strlen(b->inputs[i].alias) == call->args[0].len &&
+			   !memcmp(b->inputs[i].alias, call->args[0].s,
+				   call->args[0].len);
+		found = found || feeds[i];
+	}
+	if (found)
+		return 0;
+	return diag_at(b->l->diag, call->args[0].place, "E236",
+		       "count takes nothing, or one of the streams of `from`; "
+		       "for a condition take count_if");
+}
+
+static struct type measure_type(const struct measure *measure) {
+	const struct aggregate *aggregate = measure->aggregate;
+	struct type type = { .kind = aggregate->result_kind };
+
+	if (aggregate->result_kind == KIND_MISSING) {
+		type = measure->x_type;
+		if (!strcmp(aggregate->name, "sum") ||
+		    !strcmp(aggregate->name, "sum_if"))
+			type.names = NULL;
+	}
+	type.optional = !aggregate->zero_when_empty;
+	return type;
+}
+
+static const char *measure_text(struct rule_build *b, const struct call *call) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	buf_printf(&text, "%s(", call->name);
+	for (size_t i = 0; i < call->n; i++)
+		buf_printf(&text, "%s%s", i ? ", " : "", call->args[i].text);
+	buf_putc(&text, ')');
+	return arena_strdup(b->l->arena, buf_cstr(&text));
+}
+
+/*
+ * How it is computed. Sliding and last windows lose entries one by one, so an
+ * aggregate that cannot take them back exactly reads them all; periods and
+ * panes only grow, so it is enough that it folds.
+ */
+static int measure_way(struct rule_build *b, const struct yaml_node *node,
+		       const struct window *window, struct measure *measure) {
+	const struct aggregate *aggregate = measure->aggregate;
+	uint32_t kind = 1u << measure->x_type.kind;
+
+	measure->latest = !strcmp(aggregate->name, "latest");
+	if (measure->latest)
+		return 0;
+	switch (window->kind) {
+	case WINDOW_SLIDING:
+	case WINDOW_LAST:
+		measure->scans = !(aggregate->retracts & kind);
+		return 0;
+	case WINDOW_PANES:
+		if (aggregate->folds & kind)
+			return 0;
+		return diag_at(b->l->diag, node->place, "E306",
+			       "%s of %s needs the raw entries of the window, "
+			       "and panes keep none; leave `panes` out",
+			       aggregate->name, type_text(b, measure->x_type));
+	case WINDOW_EVENT:
+	case WINDOW_FOREVER:
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		measure->scans = !(aggregate->folds & kind);
+		return 0;
+	}
+	return 0;
+}
+
+static const struct measure *find_measure(const struct plan_build *plan,
+					  const char *text) {
+	for (size_t i = 0; i < plan->measures.n; i++) {
+		const struct measure *measure = plan->measures.items[i];
+
+		if (!strcmp(measure->text, text))
+			return measure;
+	}
+	return NULL;
+}
+
+static const struct measure *read_measure(struct rule_build *b,
+					  struct plan_build *plan,
+					  const struct yaml_node *node) {
+	struct measure *measure = arena_new(b->l->arena, struct measure);
+	bool *feeds = arena_array(b->l->arena, bool, b->n_inputs);
+	const struct aggregate *aggregate;
+	const struct measure *same;
+	struct call call = { 0 };
+	size_t want;
+
+	if (split_call(b, node, &call) < 0)
+		return NULL;
+	aggregate = find_aggregate(b, &call);
+	if (!aggregate)
+		return NULL;
+	measure->aggregate = aggregate;
+	want = (size_t)aggregate->takes_x + aggregate->takes_condition +
+	       aggregate->takes_constant;
+	if (!want && call.n == 1) {
+		call.args[0].text = arena_strndup(b->l->arena, call.args[0].s,
+						  call.args[0].len);
+		if (count_of(b, &call, feeds) < 0)
+			return NULL;
+	} else if (call.n != want) {
+		diag_at(b->l->diag, call.place, "E236",
+			"%s takes %zu argument%s, not %zu: it is %s",
+			aggregate->name, want, want == 1 ? "" : "s", call.n,
+			aggregate->signature);
+		return NULL;
+	} else if (parse_args(b, &call) < 0 ||
+		   find_feeds(b, &call, feeds) < 0) {
+		return NULL;
+	}
+	measure->text = measure_text(b, &call);
+	same = find_measure(plan, measure->text);
+	if (measure_programs(b, &call, measure, feeds) < 0)
+		return NULL;
+	if (aggregate->takes_constant &&
+	    take_constant(b, &call, call.n - 1, measure) < 0)
+		return NULL;
+	if (measure_way(b, node, &plan->plan->window, measure) < 0)
+		return NULL;
+	if (same)
+		return same;
+	measure->type = measure_type(measure);
+	measure->index = (uint16_t)plan->measures.n;
+	pointers_add(&plan->measures, b->l->arena, measure);
+	return measure;
+}
+
+static int coarse_part(struct rule_build *b, const struct yaml_node *node,
+		       uint16_t *ret) {
+	const char *names[MAX_KEY];
+
+	if (shape_is(b->l->diag, node, YAML_SCALAR, "by") < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < b->n_key; i++) {
+		names[i] = b->key[i].name;
+		if (yaml_is_text(node, names[i])) {
+			*ret = (uint16_t)i;
+			return 0;
+		}
+	}
+	return shape_unknown(b->l->diag, node->place,
+			     "a coarser key is a part of the rule's `by`, "
+			     "which has no",
+			     node->text, names, b->n_key);
+}
+
+/* The number of the coarse plan plus 1; 0 after a complaint. */
+static uint16_t read_coarse(struct rule_build *b, const struct yaml_node *by) {
+	struct coarse_build *coarse =
+		arena_new(b->l->arena, struct coarse_build);
+	struct window window = b->window;
+
+	if (by->kind != YAML_LIST || by->n > b->n_key) {
+		diag_at(b->l->diag, by->place, "E104",
+			"`by` of a measure is a list of parts of the rule's "
+			"`by`");
+		return 0;
+	}
+	coarse->map = arena_array(b->l->arena, uint16_t, by->n);
+	for (size_t i = 0; i < by->n; i++)
+		if (coarse_part(b, by->items[i], &coarse->map[i]) < 0)
+			return 0;
+	if (window.kind == WINDOW_EVENT)
+		window.kind = WINDOW_FOREVER;
+	coarse->plan = plan_for(b, coarse->map, by->n, &window);
+	for (size_t i = 0; i < b->coarse.n; i++) {
+		const struct coarse_build *old = b->coarse.items[i];
+
+		if (old->plan == coarse->plan)
+			return (uint16_t)(i + 1);
+	}
+	pointers_add(&b->coarse, b->l->arena, coarse);
+	pointers_add(&coarse->plan->watchers, b->l->arena, b->rule);
+	return (uint16_t)b->coarse.n;
+}
+
+static bool same_key(const struct rule_build *b, const struct yaml_node *by) {
+	if (by->kind != YAML_LIST || by->n != b->n_key)
+		return false;
+	for (size_t i = 0; i < by->n; i++)
+		if (!yaml_is_text(by->items[i], b->key[i].name))
+			return false;
+	return true;
+}
+
+static const struct yaml_node *measure_map(struct rule_build *b,
+					   const struct yaml_node *node,
+					   struct measure_ref *ref) {
+	static const struct shape_key keys[] = {
+		{ "agg" },
+		{ "by" },
+		{ "where", SHAPE_LATER },
+		{ "window", SHAPE_LATER },
+	};
+	const struct yaml_node *agg = yaml_get(node, "agg");
+	const struct yaml_node *by = yaml_get(node, "by");
+
+	shape_keys(b->l->diag, node, "a measure", keys, ARRAY_SIZE(keys));
+	if (!agg) {
+		diag_at(b->l->diag, node->place, "E112",
+			"a measure in { } lacks `agg`");
+		return NULL;
+	}
+	if (shape_is(b->l->diag, agg, YAML_SCALAR, "agg") < 0)
+		return NULL;
+	if (by && !same_key(b, by)) {
+		ref->plan = read_coarse(b, by);
+		if (!ref->plan)
+			return NULL;
+	}
+	return agg;
+}
+
+static bool is_taken(struct rule_build *b, const struct yaml_node *key,
+		     const char *what) {
+	for (size_t i = 0; i < b->n_inputs; i++)
+		if (stream_field(b->inputs[i].stream, key->text)) {
+			diag_at(b->l->diag, key->place, "E233",
+				"%s `%s` hides the field of that name; call "
+				"it otherwise",
+				what, key->text);
+			return true;
+		}
+	if (map_get(&b->lets, key->text, key->len) &&
+	    strcmp(what, "let") != 0) {
+		diag_at(b->l->diag, key->place, "E233",
+			"%s `%s` has the name of a let", what, key->text);
+		return true;
+	}
+	if (map_get(&b->measures, key->text, key->len) &&
+	    !strcmp(what, "baseline")) {
+		diag_at(b->l->diag, key->place, "E233",
+			"%s `%s` has the name of a measure", what, key->text);
+		return true;
+	}
+	return false;
+}
+
+void read_measures(struct rule_build *b) {
+	const struct yaml_node *node = yaml_get(b->node, "measure");
+
+	if (!node || shape_is(b->l->diag, node, YAML_MAP, "measure") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		const struct yaml_node *text = pair->value;
+		struct measure_ref *ref =
+			arena_new(b->l->arena, struct measure_ref);
+		const struct coarse_build *coarse;
+
+		ref->name = pair->key->text;
+		ref->place = pair->key->place;
+		ref->broken = true;
+		is_taken(b, pair->key, "measure");
+		map_put(&b->measures, b->l->arena, ref->name, pair->key->len,
+			ref);
+		if (text->kind == YAML_MAP)
+			text = measure_map(b, text, ref);
+		else if (shape_is(b->l->diag, text, YAML_SCALAR, ref->name) < 0)
+			continue;
+		if (!text)
+			continue;
+		b->event_part =
+			arena_printf(b->l->arena, "measure `%s`", ref->name);
+		coarse = ref->plan ? b->coarse.items[ref->plan - 1] : NULL;
+		ref->measure =
+			read_measure(b, coarse ? coarse->plan : b->plan, text);
+		ref->broken = !ref->measure;
+	}
+	for (size_t i = 0; i < b->lets.n; i++) {
+		const struct let *let = b->lets.values[i];
+		struct yaml_node key = { .text = let->name,
+					 .len = strlen(let->name),
+					 .place = let->place };
+
+		is_taken(b, &key, "let");
+	}
+}
+
+/*** baselines ***/
+
+static const struct shape_key baseline_keys[] = {
+	{ "of" },
+	{ "over" },
+	{ "only" },
+	{ "align" },
+	{ "empty" },
+	{ "stat" },
+	{ "min_samples" },
+	{ "min_spread" },
+	{ "peers", SHAPE_LATER },
+	{ "fallback", SHAPE_LATER },
+	{ "exclude_same", SHAPE_LATER },
+};
+
+static int baseline_stat(struct rule_build *b, const struct yaml_node *node,
+			 struct baseline *baseline) {
+	static const char *const stats[] = { "mean_sd", "median",
+					     "median_mad" };
+	static const char *const later[] = { "iqr", "ewma", "seasonal" };
+	unsigned stat = STAT_MEDIAN_MAD;
+
+	for (size_t i = 0; node && i < ARRAY_SIZE(later); i++)
+		if (yaml_is_text(node, later[i]))
+			return shape_later(b->l->diag, node->place, later[i]);
+	if (shape_choice(b->l->diag, node, "stat", stats, ARRAY_SIZE(stats),
+			 &stat) < 0)
+		return -EINVAL;
+	baseline->stat = (enum baseline_stat)stat;
+	return 0;
+}
+
+static int baseline_only(struct rule_build *b, const struct yaml_node *node,
+			 struct baseline *baseline) {
+	static const char *const words[] = { "all", "same_month",
+					     "same_quarter" };
+	unsigned only = ONLY_ALL;
+	enum calendar_unit unit = b->window.unit;
+
+	if (shape_choice(b->l->diag, node, "only", words, ARRAY_SIZE(words),
+			 &only) < 0)
+		return -EINVAL;
+	baseline->only = (enum baseline_only)only;
+	if (only == ONLY_ALL ||
+	    (b->window.kind == WINDOW_CALENDAR &&
+	     (unit == UNIT_MONTH ||
+	      (only == ONLY_SAME_QUARTER && unit == UNIT_QUARTER))))
+		return 0;
+	return diag_at(b->l->diag, node->place, "E305",
+		       "`only: %s` needs a window of calendar %s", words[only],
+		       only == ONLY_SAME_MONTH ? "months"
+					       : "months or quarters");
+}
+
+static int baseline_align(struct rule_build *b, const struct yaml_node *node,
+			  const struct measure *of, struct baseline *baseline) {
+	static const char *const words[] = { "whole", "workday" };
+	bool can = b->window.kind == WINDOW_CALENDAR && of->aggregate->aligns;
+	unsigned align = can;
+
+	if (shape_choice(b->l->diag, node, "align", words, ARRAY_SIZE(words),
+			 &align) < 0)
+		return -EINVAL;
+	baseline->workday = align;
+	if (!align || can)
+		return 0;
+	if (b->window.kind != WINDOW_CALENDAR)
+		return diag_at(b->l->diag, node->place, "E305",
+			       "`align: workday` needs a calendar window");
+	return diag_at(b->l->diag, node->place, "E305",
+		       "only count, count_if, sum and sum_if can be compared "
+		       "at the same workday; `%s` needs `align: whole`",
+		       of->text);
+}
+
+/* Past periods that must be kept so that @over of them can be picked. */
+static uint64_t periods_of(const struct rule_build *b,
+			   const struct baseline *baseline) {
+	uint64_t over = baseline->over;
+
+	switch (baseline->only) {
+	case ONLY_SAME_MONTH:
+		return over * 12;
+	case ONLY_SAME_QUARTER:
+		return b->window.unit == UNIT_QUARTER ? over * 4
+						      : (over + 2) / 3 * 12;
+	case ONLY_ALL:
+		break;
+	}
+	return over;
+}
+
+static const struct measure_ref *baseline_of(struct rule_build *b,
+					     const struct yaml_node *map,
+					     const struct yaml_node *node) {
+	const struct measure_ref *ref;
+
+	if (!node) {
+		diag_at(b->l->diag, map->place, "E112",
+			"a baseline lacks `of`");
+		return NULL;
+	}
+	if (shape_is(b->l->diag, node, YAML_SCALAR, "of") < 0)
+		return NULL;
+	ref = map_get(&b->measures, node->text, node->len);
+	if (!ref) {
+		shape_unknown(b->l->diag, node->place,
+			      "a baseline is `of` a measure, and there is no",
+			      node->text, b->measures.keys, b->measures.n);
+		return NULL;
+	}
+	if (ref->broken)
+		return NULL;
+	if (ref->plan) {
+		diag_at(b->l->diag, node->place, "E305",
+			"a baseline is of the rule's own key, and `%s` is of "
+			"a coarser one",
+			node->text);
+		return NULL;
+	}
+	return ref;
+}
+
+static bool is_numeric(struct type type) {
+	return type.kind == KIND_INT || type.kind == KIND_DOUBLE ||
+	       type.kind == KIND_MONEY;
+}
+
+static int read_baseline(struct rule_build *b, const struct yaml_node *node,
+			 struct baseline *baseline, struct type *type) {
+	static const char *const empties[] = { "skip", "zero" };
+	const struct yaml_node *over = yaml_get(node, "over");
+	const struct measure_ref *of;
+	unsigned empty = 0;
+	int64_t n = 0;
+	int64_t samples = 1;
+	int r = 0;
+
+	if (yaml_get(node, "peers"))
+		return -EINVAL;
+	of = baseline_of(b, node, yaml_get(node, "of"));
+	if (!of)
+		return -EINVAL;
+	if (b->window.kind != WINDOW_CALENDAR &&
+	    b->window.kind != WINDOW_TUMBLE)
+		return diag_at(b->l->diag, node->place, "E305",
+			       "a baseline looks at past periods, so the "
+			       "window must be tumbling or of the calendar");
+	if (!is_numeric(of->measure->type))
+		return diag_at(b->l->diag, node->place, "E206",
+			       "a baseline is of numbers or money, `%s` is %s",
+			       of->name, type_text(b, of->measure->type));
+	if (!over)
+		return diag_at(b->l->diag, node->place, "E112",
+			       "a baseline lacks `over`: how many periods");
+	*baseline = (struct baseline){
+		.measure = of->measure->index,
+		.min_spread = 0.05,
+	};
+	r |= shape_number(b->l->diag, over, "over", 1, MAX_PERIODS, &n);
+	r |= shape_number(b->l->diag, yaml_get(node, "min_samples"),
+			  "min_samples", 1, MAX_PERIODS, &samples);
+	r |= shape_double(b->l->diag, yaml_get(node, "min_spread"),
+			  "min_spread", 0, 1000, &baseline->min_spread);
+	r |= shape_choice(b->l->diag, yaml_get(node, "empty"), "empty", empties,
+			  ARRAY_SIZE(empties), &empty);
+	r |= baseline_stat(b, yaml_get(node, "stat"), baseline);
+	r |= baseline_only(b, yaml_get(node, "only"), baseline);
+	r |= baseline_align(b, yaml_get(node, "align"), of->measure, baseline);
+	baseline->over = (uint32_t)n;
+	baseline->min_samples = (uint32_t)samples;
+	baseline->empty_zero = empty;
+	*type = of->measure->type;
+	if (r)
+		return -EINVAL;
+	if (samples > n)
+		return diag_at(b->l->diag, node->place, "E302",
+			       "`min_samples` is %lld, but there are only %lld "
+			       "periods",
+			       (long long)samples, (long long)n);
+	if (periods_of(b, baseline) > MAX_PERIODS)
+		return diag_at(b->l->diag, over->place, "E302",
+			       "more than %d periods would have to be kept",
+			       MAX_PERIODS);
+	return 0;
+}
+
+static bool same_baseline(const struct baseline *a, const struct baseline *b) {
+	return a->measure == b->measure && a->over == b->over &&
+	       a->only == b->only && a->workday == b->workday &&
+	       a->empty_zero == b->empty_zero && a->stat == b->stat &&
+	       a->min_samples == b->min_samples &&
+	       !memcmp(&a->min_spread, &b->min_spread, sizeof(double));
+}
+
+static const struct baseline *share_baseline(struct rule_build *b,
+					     const struct baseline *baseline) {
+	struct baseline *mine;
+	uint64_t periods = periods_of(b, baseline);
+
+	for (size_t i = 0; i < b->plan->baselines.n; i++)
+		if (same_baseline(b->plan->baselines.items[i], baseline))
+			return b->plan->baselines.items[i];
+	mine = arena_new(b->l->arena, struct baseline);
+	*mine = *baseline;
+	mine->index = (uint16_t)b->plan->baselines.n;
+	pointers_add(&b->plan->baselines, b->l->arena, mine);
+	if (periods > b->plan->plan->n_periods)
+		b->plan->plan->n_periods = (uint32_t)periods;
+	return mine;
+}
+
+void read_baselines(struct rule_build *b) {
+	const struct yaml_node *node = yaml_get(b->node, "baseline");
+
+	if (!node || shape_is(b->l->diag, node, YAML_MAP, "baseline") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		struct baseline_ref *ref =
+			arena_new(b->l->arena, struct baseline_ref);
+		struct baseline baseline;
+
+		ref->name = pair->key->text;
+		ref->place = pair->key->place;
+		ref->broken = true;
+		is_taken(b, pair->key, "baseline");
+		map_put(&b->baselines, b->l->arena, ref->name, pair->key->len,
+			ref);
+		if (shape_is(b->l->diag, pair->value, YAML_MAP, ref->name) < 0)
+			continue;
+		shape_keys(b->l->diag, pair->value, "a baseline", baseline_keys,
+			   ARRAY_SIZE(baseline_keys));
+		if (read_baseline(b, pair->value, &baseline, &ref->type) < 0)
+			continue;
+		ref->baseline = share_baseline(b, &baseline);
+		ref->broken = false;
+	}
+}
+
+/*** kept fields ***/
+
+static int find_kept(const struct plan_build *plan, const char *name) {
+	for (size_t i = 0; i < plan->kept.n; i++) {
+		const struct kept *kept = plan->kept.items[i];
+
+		if (!strcmp(kept->name, name))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+int keep_field(struct rule_build *b, const char *name, const char *field,
+	       const char *alias) {
+	int32_t *slots = arena_array(b->l->arena, int32_t, b->n_inputs);
+	struct kept *kept = arena_new(b->l->arena, struct kept);
+	int index = find_kept(b->plan, name);
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		struct stream *stream = b->inputs[i].stream;
+		struct field *found = stream_field(stream, field);
+
+		slots[i] = -1;
+		if (!found || (alias && strcmp(alias, b->inputs[i].alias)))
+			continue;
+		if (n && !same_type(kept->type, found->type))
+			return diag_at(b->l->diag, b->source->place, "E234",
+				       "`%s` is of different types in the "
+				       "streams of rule `%s`; write which one: "
+				       "%s.%s",
+				       field, b->rule->name, b->inputs[i].alias,
+				       field);
+		kept->type = found->type;
+		slots[i] = field_slot(stream, found);
+		n++;
+	}
+	if (!n)
+		return -ENOENT;
+	note_read(b, field);
+	if (index >= 0)
+		return index;
+	kept->name = name;
+	kept->slot = slots;
+	if (n < b->n_inputs)
+		kept->type.optional = true;
+	pointers_add(&b->plan->kept, b->l->arena, kept);
+	return (int)b->plan->kept.n - 1;
+}
+
+/*** evidence ***/
+
+static void add_evidence(struct rule_build *b, const char *name) {
+	struct evidence_field *mine;
+
+	for (size_t i = 0; i < b->plan->evidence.n; i++) {
+		const struct evidence_field *old = b->plan->evidence.items[i];
+
+		if (!strcmp(old->name, name))
+			return;
+	}
+	mine = arena_new(b->l->arena, struct evidence_field);
+	mine->name = name;
+	mine->slot = arena_array(b->l->arena, int32_t, b->n_inputs);
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		struct stream *stream = b->inputs[i].stream;
+		struct field *field = stream_field(stream, name);
+
+		mine->slot[i] = -1;
+		if (!field)
+			continue;
+		mine->slot[i] = field_slot(stream, field);
+		if (field->mask > mine->mask)
+			mine->mask = field->mask;
+	}
+	pointers_add(&b->plan->evidence, b->l->arena, mine);
+}
+
+static void default_evidence(struct rule_build *b) {
+	for (size_t i = 0; i < b->n_inputs; i++)
+		if (b->inputs[i].stream->id)
+			add_evidence(b, b->inputs[i].stream->id->name);
+	for (size_t i = 0; i < b->n_inputs; i++)
+		if (b->inputs[i].stream->time)
+			add_evidence(b, b->inputs[i].stream->time->name);
+	for (size_t i = 0; i < b->reads.n; i++)
+		add_evidence(b, b->reads.items[i]);
+}
+
+static void named_evidence(struct rule_build *b,
+			   const struct yaml_node *fields) {
+	for (size_t i = 0; i < fields->n; i++) {
+		const struct yaml_node *node = fields->items[i];
+		const struct stream *stream = b->inputs[0].stream;
+		const char *names[256];
+		size_t n = 0;
+		bool found = false;
+
+		if (shape_is(b->l->diag, node, YAML_SCALAR, "fields") < 0)
+			continue;
+		for (size_t k = 0; k < b->n_inputs; k++)
+			found = found ||
+				stream_field(b->inputs[k].stream, node->text);
+		if (found) {
+			add_evidence(b, node->text);
+			continue;
+		}
+		while (n < stream->n_fields && n < ARRAY_SIZE(names)) {
+			names[n] = stream->fields[n].name;
+			n++;
+		}
+		shape_unknown(b->l->diag, node->place,
+			      arena_printf(b->l->arena,
+					   "stream `%s` has no field",
+					   stream->name),
+			      node->text, names, n);
+	}
+}
+
+void read_evidence(struct rule_build *b) {
+	static const struct shape_key keys[] = { { "count" }, { "fields" } };
+	const struct yaml_node *node = yaml_get(b->node, "evidence");
+	const struct yaml_node *count = node;
+	const struct yaml_node *fields = NULL;
+	int64_t n = 10;
+
+	if (node && node->kind == YAML_MAP) {
+		shape_keys(b->l->diag, node, "`evidence`", keys,
+			   ARRAY_SIZE(keys));
+		count = yaml_get(node, "count");
+		fields = yaml_get(node, "fields");
+	}
+	if (fields && shape_is(b->l->diag, fields, YAML_LIST, "fields") < 0)
+		fields = NULL;
+	shape_number(b->l->diag, count, "evidence", 0, 1000, &n);
+	b->rule->evidence = (uint32_t)n;
+	if (!n)
+		return;
+	if (n > b->plan->plan->evidence)
+		b->plan->plan->evidence = (uint32_t)n;
+	if (fields)
+		named_evidence(b, fields);
+	else
+		default_evidence(b);
+}
+
+/*** the end ***/
+
+static int by_rank(const void *a, const void *b) {
+	const struct rule *const *x = a;
+	const struct rule *const *y = b;
+
+	return ((*x)->rank > (*y)->rank) - ((*x)->rank < (*y)->rank);
+}
+
+static const struct rule **sorted_rules(struct loader *l,
+					const struct pointers *rules) {
+	const struct rule **ret =
+		arena_array(l->arena, const struct rule *, rules->n);
+
+	for (size_t i = 0; i < rules->n; i++)
+		ret[i] = rules->items[i];
+	if (rules->n)
+		qsort(ret, rules->n, sizeof(const struct rule *), by_rank);
+	return ret;
+}
+
+static void finish_evidence(struct loader *l, struct plan *plan,
+			    const struct pointers *evidence) {
+	size_t n = evidence->n;
+	const char **names = arena_array(l->arena, const char *, n);
+	enum mask *masks = arena_array(l->arena, enum mask, n);
+	int32_t *slots = arena_array(l->arena, int32_t, n * plan->n_inputs);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct evidence_field *field = evidence->items[i];
+
+		names[i] = field->name;
+		masks[i] = field->mask;
+		for (size_t k = 0; k < plan->n_inputs; k++)
+			slots[k * n + i] = field->slot[k];
+	}
+	plan->evidence_fields = names;
+	plan->evidence_masks = masks;
+	plan->evidence_slot = slots;
+	plan->n_evidence = n;
+}
+
+#define FLATTEN(l, type, pointers)                                             \
+	({                                                                     \
+		type *flat_ = arena_array((l)->arena, type, (pointers)->n);    \
+		for (size_t i_ = 0; i_ < (pointers)->n; i_++)                  \
+			flat_[i_] = *(const type *)(pointers)->items[i_];      \
+		flat_;                                                         \
+	})
+
+void plan_finish(struct loader *l, struct plan_build *build, uint16_t index) {
+	struct plan *plan = build->plan;
+
+	plan->index = index;
+	plan->measures = FLATTEN(l, struct measure, &build->measures);
+	plan->n_measures = build->measures.n;
+	plan->baselines = FLATTEN(l, struct baseline, &build->baselines);
+	plan->n_baselines = build->baselines.n;
+	plan->kept = FLATTEN(l, struct kept, &build->kept);
+	plan->n_kept = build->kept.n;
+	plan->keeps_entries = plan->window.kind == WINDOW_SLIDING ||
+			      plan->window.kind == WINDOW_LAST;
+	for (size_t i = 0; i < plan->n_measures; i++)
+		plan->keeps_entries =
+			plan->keeps_entries || plan->measures[i].scans;
+	finish_evidence(l, plan, &build->evidence);
+	plan->rules = sorted_rules(l, &build->rules);
+	plan->n_rules = build->rules.n;
+	plan->watchers = sorted_rules(l, &build->watchers);
+	plan->n_watchers = build->watchers.n;
+}

@@ -1,0 +1,384 @@
+/*
+ * Streams: what comes in by a topic, typed and closed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "rule/load.h"
+
+static const struct shape_key stream_keys[] = {
+	{ "topic" },
+	{ "format" },
+	{ "time" },
+	{ "max_delay" },
+	{ "idle_after" },
+	{ "max_skew" },
+	{ "id" },
+	{ "id_for" },
+	{ "on_same_id" },
+	{ "fields" },
+	{ "calendar" },
+	{ "numbers" },
+	{ "max_bytes" },
+	{ "void_if", SHAPE_LATER },
+	{ "replaces", SHAPE_LATER },
+};
+
+static const struct shape_key field_keys[] = {
+	{ "type" },
+	{ "path" },
+	{ "mask" },
+	{ "format" },
+};
+
+static const struct shape_key number_keys[] = {
+	{ "decimal" },
+	{ "thousands" },
+	{ "signs" },
+	{ "negative" },
+};
+
+uint16_t field_slot(struct stream *stream, struct field *field) {
+	if (!field->used) {
+		field->used = true;
+		field->slot = stream->n_slots++;
+	}
+	return field->slot;
+}
+
+static bool is_name(const char *s) {
+	if (!(*s == '_' || (*s >= 'a' && *s <= 'z') ||
+	      (*s >= 'A' && *s <= 'Z')))
+		return false;
+	for (; *s; s++)
+		if (!(*s == '_' || (*s >= 'a' && *s <= 'z') ||
+		      (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9')))
+			return false;
+	return true;
+}
+
+static int field_time(struct loader *l, const struct yaml_node *node,
+		      struct field *field) {
+	static const struct {
+		const char *name;
+		enum time_form form;
+	} forms[] = {
+		{ "rfc3339", TIME_RFC3339 },   { "date", TIME_DATE },
+		{ "epoch_s", TIME_EPOCH_S },   { "epoch", TIME_EPOCH_S },
+		{ "epoch_ms", TIME_EPOCH_MS },
+	};
+	const char *text = NULL;
+	int r = shape_text(l->diag, node, "format", &text);
+
+	if (r < 0 || !text)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (!strcmp(forms[i].name, text)) {
+			field->time_form = forms[i].form;
+			return 0;
+		}
+	if (!strchr(text, '%'))
+		return diag_at(l->diag, node->place, "E301",
+			       "`format` is rfc3339, date, epoch_s, epoch_ms "
+			       "or a pattern such as %%Y/%%m/%%d, not `%s`",
+			       text);
+	field->time_form = TIME_PATTERN;
+	field->time_pattern = text;
+	return 0;
+}
+
+static void field_options(struct loader *l, const struct yaml_node *node,
+			  struct field *field) {
+	static const char *const masks[] = { "none", "last4", "all" };
+	const struct yaml_node *format = yaml_get(node, "format");
+	unsigned mask = MASK_NONE;
+
+	shape_keys(l->diag, node, "a field", field_keys,
+		   ARRAY_SIZE(field_keys));
+	if (!shape_choice(l->diag, yaml_get(node, "mask"), "mask", masks,
+			  ARRAY_SIZE(masks), &mask))
+		field->mask = (enum mask)mask;
+	shape_text(l->diag, yaml_get(node, "path"), "path", &field->path);
+	if (format && field->type.kind != KIND_TIMESTAMP &&
+	    field->type.kind != KIND_DATE)
+		diag_at(l->diag, format->place, "E305",
+			"`format` is for timestamps and dates");
+	else
+		field_time(l, format, field);
+}
+
+static int declare_field(struct loader *l, const struct yaml_pair *pair,
+			 struct field *field) {
+	const struct yaml_node *type = pair->value;
+	int r;
+
+	field->name = pair->key->text;
+	field->place = pair->key->place;
+	if (!is_name(field->name))
+		return diag_at(l->diag, pair->key->place, "E232",
+			       "`%s` cannot be the name of a field: letters, "
+			       "digits and _ only; give `path` for what it is "
+			       "called in the data",
+			       field->name);
+	if (type->kind == YAML_MAP) {
+		type = yaml_get(type, "type");
+		if (!type)
+			return diag_at(l->diag, pair->value->place, "E112",
+				       "field `%s` lacks `type`", field->name);
+	}
+	r = parse_type(l, type, &field->type);
+	if (r < 0)
+		return r;
+	if (pair->value->kind == YAML_MAP)
+		field_options(l, pair->value, field);
+	if (field->type.kind == KIND_DATE && field->time_form == TIME_RFC3339)
+		field->time_form = TIME_DATE;
+	if (!field->path)
+		field->path = arena_printf(l->arena, "/%s", field->name);
+	return 0;
+}
+
+static int declare_fields(struct loader *l, struct stream *stream,
+			  const struct yaml_node *node) {
+	size_t n = 0;
+
+	if (!node)
+		return diag_at(l->diag, stream->place, "E112",
+			       "stream `%s` lacks `fields`", stream->name);
+	if (shape_is(l->diag, node, YAML_MAP, "fields") < 0)
+		return -EINVAL;
+	stream->fields = arena_array(l->arena, struct field, node->n);
+	for (size_t i = 0; i < node->n; i++)
+		if (!declare_field(l, &node->pairs[i], &stream->fields[n]))
+			n++;
+		else
+			stream->fields[n] = (struct field){ 0 };
+	stream->n_fields = n;
+	return 0;
+}
+
+static struct field *named_field(struct loader *l, const struct stream *stream,
+				 const struct yaml_node *node,
+				 const char *key) {
+	CLEANUP(buf_free) struct buf what = { 0 };
+	const char **names;
+	struct field *field;
+
+	if (shape_is(l->diag, node, YAML_SCALAR, key) < 0)
+		return NULL;
+	field = stream_field(stream, node->text);
+	if (field)
+		return field;
+	names = arena_array(l->arena, const char *, stream->n_fields);
+	for (size_t i = 0; i < stream->n_fields; i++)
+		names[i] = stream->fields[i].name;
+	buf_printf(&what, "stream `%s` has no field", stream->name);
+	shape_unknown(l->diag, node->place, buf_cstr(&what), node->text, names,
+		      stream->n_fields);
+	return NULL;
+}
+
+static void stream_time(struct loader *l, struct stream *stream,
+			const struct yaml_node *node) {
+	struct field *field;
+
+	if (!node) {
+		diag_at(l->diag, stream->place, "E112",
+			"stream `%s` lacks `time`: which field says when it "
+			"happened",
+			stream->name);
+		return;
+	}
+	field = named_field(l, stream, node, "time");
+	if (!field)
+		return;
+	if (field->type.kind != KIND_TIMESTAMP && field->type.kind != KIND_DATE)
+		diag_at(l->diag, node->place, "E206",
+			"`time` must be a timestamp or a date");
+	else if (field->type.optional)
+		diag_at(l->diag, node->place, "E206",
+			"`time` may not be optional");
+	stream->time = field;
+}
+
+static void stream_id(struct loader *l, struct stream *stream,
+		      const struct yaml_node *node) {
+	struct field *field;
+
+	if (!node)
+		return;
+	field = named_field(l, stream, node, "id");
+	if (!field)
+		return;
+	if (field->type.optional || field->type.kind == KIND_LIST)
+		diag_at(l->diag, node->place, "E206",
+			"`id` must be a field that every event has, and no "
+			"list");
+	stream->id = field;
+}
+
+static char one_mark(struct loader *l, const struct yaml_node *node,
+		     const char *key) {
+	if (!node || shape_is(l->diag, node, YAML_SCALAR, key) < 0)
+		return 0;
+	if (node->len == 1)
+		return node->text[0];
+	diag_at(l->diag, node->place, "E301", "`%s` is one character, not `%s`",
+		key, node->text);
+	return 0;
+}
+
+static void number_signs(struct loader *l, struct number_format *numbers,
+			 const struct yaml_node *node) {
+	const char **signs;
+
+	if (!node || shape_is(l->diag, node, YAML_LIST, "signs") < 0)
+		return;
+	signs = arena_array(l->arena, const char *, node->n + 1);
+	for (size_t i = 0; i < node->n; i++)
+		shape_text(l->diag, node->items[i], "signs", &signs[i]);
+	numbers->signs = signs;
+}
+
+static void number_negative(struct loader *l, struct number_format *numbers,
+			    const struct yaml_node *node) {
+	static const char *const forms[] = { "minus", "parentheses",
+					     "trailing" };
+
+	if (!node || shape_is(l->diag, node, YAML_LIST, "negative") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++) {
+		unsigned form = 0;
+
+		shape_choice(l->diag, node->items[i], "negative", forms,
+			     ARRAY_SIZE(forms), &form);
+		numbers->parentheses = numbers->parentheses || form == 1;
+		numbers->trailing_minus = numbers->trailing_minus || form == 2;
+	}
+}
+
+static void stream_numbers(struct loader *l, struct stream *stream,
+			   const struct yaml_node *node) {
+	struct number_format *numbers = &stream->numbers;
+	const struct yaml_node *marks;
+
+	if (!node || shape_is(l->diag, node, YAML_MAP, "numbers") < 0)
+		return;
+	shape_keys(l->diag, node, "`numbers`", number_keys,
+		   ARRAY_SIZE(number_keys));
+	numbers->decimal = one_mark(l, yaml_get(node, "decimal"), "decimal");
+	marks = yaml_get(node, "thousands");
+	if (marks && !shape_is(l->diag, marks, YAML_SCALAR, "thousands")) {
+		if (marks->len > sizeof(numbers->thousands))
+			diag_at(l->diag, marks->place, "E301",
+				"`thousands` is at most %zu characters",
+				sizeof(numbers->thousands));
+		else
+			memcpy(numbers->thousands, marks->text, marks->len);
+	}
+	number_signs(l, numbers, yaml_get(node, "signs"));
+	number_negative(l, numbers, yaml_get(node, "negative"));
+}
+
+static void stream_format(struct loader *l, struct stream *stream,
+			  const struct yaml_node *node) {
+	static const char *const formats[] = { "json", "csv" };
+	static const char *const later[] = { "avro", "protobuf", "debezium" };
+	unsigned format = FORMAT_JSON;
+
+	for (size_t i = 0; node && i < ARRAY_SIZE(later); i++)
+		if (yaml_is_text(node, later[i])) {
+			shape_later(l->diag, node->place, later[i]);
+			return;
+		}
+	shape_choice(l->diag, node, "format", formats, ARRAY_SIZE(formats),
+		     &format);
+	stream->format = (enum stream_format)format;
+}
+
+static void stream_same_id(struct loader *l, const struct yaml_node *node) {
+	static const char *const words[] = { "refuse", "replace" };
+	unsigned word = 0;
+
+	shape_choice(l->diag, node, "on_same_id", words, ARRAY_SIZE(words),
+		     &word);
+	if (word == 1)
+		shape_later(l->diag, node->place, "on_same_id: replace");
+}
+
+static bool topic_is_new(struct loader *l, const struct stream *stream,
+			 const struct yaml_node *node) {
+	for (size_t i = 0; i < l->streams.n; i++) {
+		const struct stream *other = l->streams.items[i];
+
+		if (strcmp(other->topic, stream->topic) != 0)
+			continue;
+		diag_at(l->diag, node ? node->place : stream->place, "E231",
+			"topic `%s` is read by stream `%s` already (line %u); "
+			"one topic is one stream",
+			stream->topic, other->name, other->place.line);
+		return false;
+	}
+	return true;
+}
+
+static void declare_stream(struct loader *l, struct package *p,
+			   const struct yaml_pair *pair) {
+	const struct yaml_node *node = pair->value;
+	struct stream *stream = arena_new(l->arena, struct stream);
+	int64_t bytes = 1 << 20;
+
+	stream->name = pair->key->text;
+	stream->package = p->name;
+	stream->place = pair->key->place;
+	stream->topic = stream->name;
+	stream->idle_after = 10 * USEC_PER_MIN;
+	stream->max_skew = USEC_PER_DAY;
+	if (!is_name(stream->name) || !strcmp(stream->name, "alerts"))
+		diag_at(l->diag, pair->key->place, "E232",
+			"`%s` cannot be the name of a stream", stream->name);
+	if (shape_is(l->diag, node, YAML_MAP, stream->name) < 0)
+		return;
+	shape_keys(l->diag, node, "a stream", stream_keys,
+		   ARRAY_SIZE(stream_keys));
+	shape_text(l->diag, yaml_get(node, "topic"), "topic", &stream->topic);
+	stream_format(l, stream, yaml_get(node, "format"));
+	if (!declare_fields(l, stream, yaml_get(node, "fields"))) {
+		stream_time(l, stream, yaml_get(node, "time"));
+		stream_id(l, stream, yaml_get(node, "id"));
+	}
+	shape_fixed(l->diag, yaml_get(node, "max_delay"), "max_delay",
+		    &stream->max_delay);
+	shape_fixed(l->diag, yaml_get(node, "idle_after"), "idle_after",
+		    &stream->idle_after);
+	shape_fixed(l->diag, yaml_get(node, "max_skew"), "max_skew",
+		    &stream->max_skew);
+	shape_fixed(l->diag, yaml_get(node, "id_for"), "id_for",
+		    &stream->id_for);
+	stream_same_id(l, yaml_get(node, "on_same_id"));
+	stream_numbers(l, stream, yaml_get(node, "numbers"));
+	shape_number(l->diag, yaml_get(node, "max_bytes"), "max_bytes", 64,
+		     INT64_C(64) << 20, &bytes);
+	stream->max_bytes = (size_t)bytes;
+	stream->calendar = find_calendar(l, p, yaml_get(node, "calendar"),
+					 stream->place, "stream");
+	topic_is_new(l, stream, yaml_get(node, "topic"));
+	map_put(&p->streams, l->arena, stream->name, strlen(stream->name),
+		stream);
+	pointers_add(&l->streams, l->arena, stream);
+}
+
+void declare_streams(struct loader *l, struct package *p,
+		     const struct yaml_node *node) {
+	if (!node || shape_is(l->diag, node, YAML_MAP, "streams") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		const struct stream *first =
+			map_get(&p->streams, pair->key->text, pair->key->len);
+
+		if (declare_new(l, &p->streams, "stream", pair->key,
+				first ? first->place : pair->key->place))
+			declare_stream(l, p, pair);
+	}
+}

@@ -1108,57 +1108,66 @@ static struct type type_of_each(enum each each, const struct term *range,
 	return (struct type){ .kind = KIND_MAP };
 }
 
-static struct term *check_each(struct checker *c, const struct node *node,
-			       enum each each, bool two) {
-	const struct scope *up = c->scope;
-	struct term *args[3] = { 0 }, *term;
-	uint32_t body = two ? 3 : 2;
-	struct scope first, second;
-
-	args[0] = check(c, node->args[0]);
-	if (!args[0])
-		return NULL;
-	if (!is_dyn(args[0]) && !is_kind(args[0], KIND_LIST) &&
-	    !is_kind(args[0], (enum kind)KIND_MAP)) {
-		if (c->lenient)
-			return unknown(c, node);
-		complain_at(c, place_of(c, node), "E206",
-			    "`%s` goes through a list or a map, not %s",
-			    node->name, name_of_type(c, args[0]->type));
-		return NULL;
+/* What a comprehension can go through; false after a complaint. */
+static bool check_range(struct checker *c, const struct node *node,
+			const struct term *range) {
+	if (!is_dyn(range) && !is_kind(range, KIND_LIST) &&
+	    !is_kind(range, (enum kind)KIND_MAP)) {
+		if (!c->lenient)
+			complain_at(c, place_of(c, node), "E206",
+				    "`%s` goes through a list or a map, not "
+				    "%s",
+				    node->name, name_of_type(c, range->type));
+		return false;
 	}
 	if (c->n_vars + 2 > RUN_MAX_VARS) {
 		complain_at(c, place_of(c, node), "E202",
 			    "comprehensions are nested more than %d deep",
 			    RUN_MAX_VARS / 2);
-		return NULL;
+		return false;
 	}
-	first = (struct scope){
-		.up = c->scope,
+	return true;
+}
+
+/* The filter, if there is one, and the result, with the variables in sight. */
+static bool check_body(struct checker *c, const struct node *node, bool two,
+		       struct term **args) {
+	const struct scope *up = c->scope;
+	struct type item = type_of_item(args[0]->type);
+	bool by_index = two && is_kind(args[0], KIND_LIST);
+	uint32_t body = two ? 3 : 2;
+	bool filtered = node->n > body + 1;
+	struct scope first = {
+		.up = up,
 		.name = node->args[1]->name,
 		.var = (uint16_t)c->n_vars,
-		.type = two && is_kind(args[0], KIND_LIST)
-				? (struct type){ .kind = KIND_INT }
-				: type_of_item(args[0]->type)
+		.type = by_index ? (struct type){ .kind = KIND_INT } : item
 	};
-	c->scope = &first;
-	if (two) {
-		second = (struct scope){ .up = &first,
-					 .name = node->args[2]->name,
-					 .var = (uint16_t)(c->n_vars + 1),
-					 .type = type_of_item(args[0]->type) };
-		c->scope = &second;
-	}
+	struct scope second = { .up = &first,
+				.name = node->args[2]->name,
+				.var = (uint16_t)(c->n_vars + 1),
+				.type = item };
+
+	c->scope = two ? &second : &first;
 	c->n_vars += 2;
-	if (node->n > body + 1) {
-		args[1] = check(c, node->args[body]);
-		args[2] = check(c, node->args[body + 1]);
-	} else {
-		args[2] = check(c, node->args[body]);
-	}
+	if (filtered)
+		args[1] = check(c, node->args[body++]);
+	args[2] = check(c, node->args[body]);
 	c->n_vars -= 2;
 	c->scope = up;
-	if (!args[2] || (node->n > body + 1 && !args[1]))
+	return args[2] && (!filtered || args[1]);
+}
+
+static struct term *check_each(struct checker *c, const struct node *node,
+			       enum each each, bool two) {
+	struct term *args[3] = { 0 }, *term;
+
+	args[0] = check(c, node->args[0]);
+	if (!args[0])
+		return NULL;
+	if (!check_range(c, node, args[0]))
+		return mismatch(c, node);
+	if (!check_body(c, node, two, args))
 		return NULL;
 	if (each <= EACH_FILTER && !is_dyn(args[2]) &&
 	    !is_kind(args[2], KIND_BOOL) && !c->lenient) {
@@ -1489,7 +1498,7 @@ static int check_in_env(struct checker *c, const struct node *node,
 	const struct node *right = node->args[1];
 	size_t n = ast_path(right, path);
 
-	if (n == 0 || n == AST_MAX_PATH || find_var(c, path[0]))
+	if (n < 2 || find_var(c, path[0]))
 		return 0;
 	path[n] = "contains";
 	return check_env(c, node, path, n + 1, NULL, a, 1, ret);

@@ -48,7 +48,10 @@ struct expr_name {
 	unsigned deps;
 };
 
-/* What a call that the language does not know itself stands for. */
+/*
+ * What a call that the language does not know itself stands for. fn is called
+ * only when nothing that was written is missing; what is hidden may be.
+ */
 struct expr_call {
 	struct type type;
 	struct value (*fn)(const void *self, const struct expr_context *context,
@@ -76,6 +79,8 @@ struct expr_env {
 	int (*name)(void *ctx, const char *const *path, size_t n,
 		    struct place place, struct expr_name *ret);
 	/*
+	 * Asked before the language's own methods, so `name.startsWith('a')`
+	 * comes here too, as {name, startsWith}: return 0 for it.
 	 * `limits(region, category).open_tender` is path {limits}, field
 	 * open_tender; `usual.z(total)` is path {usual, z}, field NULL;
 	 * `x in lists.watchlist` is path {lists, watchlist, contains}.
@@ -108,6 +113,7 @@ const uint16_t *expr_slots(const struct expr *expr, size_t *n);
 /* The text it came from, names put in place not expanded. */
 const char *expr_text(const struct expr *expr);
 
+/* @context may be NULL for a scalar program whose calls do not ask for it. */
 struct value expr_eval(const struct expr *expr, const struct value *frame,
 		       const struct expr_context *context);
 
@@ -141,8 +147,9 @@ struct expr_ast *expr_literal(struct arena *arena, const char *text, size_t len,
 /*
  * For `tocsin eval` and the conformance suite: names are the members of a JSON
  * object (or NULL), typed as CEL types JSON; the result is printed as
- * "value : type". 0, or -EINVAL with complaints, or 1: the value is an error,
- * whose text is printed.
+ * "value : type" as CEL would write it. 0, or -EINVAL with complaints, or 1:
+ * the value is missing, and "missing: reason" is printed. Days are those of
+ * UTC.
  */
 int expr_eval_text(const char *text, size_t len, const char *given_json,
 		   size_t given_len, struct buf *out, struct diag *diag);

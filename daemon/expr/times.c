@@ -134,6 +134,9 @@ static bool take_unit(struct reader *r, int64_t *nanoseconds) {
 		{ "s", 1000000000 },
 		{ "m", INT64_C(60000000000) },
 		{ "h", INT64_C(3600000000000) },
+		/* not CEL's, but everywhere else in a rule */
+		{ "d", INT64_C(86400000000000) },
+		{ "w", INT64_C(604800000000000) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {

@@ -241,6 +241,8 @@ static void knows_days(void **state) {
 	expect("plus(day, '2d') - day", "2");
 	expect("day + 1 > day", "true");
 	expect("paid_at - duration('1h') < paid_at", "true");
+	expect("now - paid_at < duration('2d')", "true");
+	expect("duration('1w') == duration('6d24h')", "true");
 	expect("month(day) * 10 + quarter(day)", "31");
 	expect("fiscal_year(now)", "2026");
 	expect("fiscal_quarter(now)", "1");

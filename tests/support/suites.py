@@ -244,6 +244,7 @@ SUITES = [
     ("record", record, "records against what clients are promised"),
     ("conformance", conformance, "the expression language"),
     ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
+    ("clients", clients, "the clients on a Redis that is ill-treated"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
 ]
 

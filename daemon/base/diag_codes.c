@@ -61,6 +61,8 @@ const struct diag_code diag_codes[] = {
 	{ "E416", "A key stands twice in a table." },
 	{ "E417", "A quoted cell of a table is not closed." },
 	{ "E501", "A test lacks its name." },
+	{ "E502", "A test of a rule names something that is not there." },
+	{ "E503", "A part of a test of a rule has the wrong form." },
 	{ "W601", "Whole numbers are divided and leave a rest." },
 	{ "W602", "One side of && or || decides alone." },
 	{ "W603", "matches() is not anchored." },

@@ -1,0 +1,413 @@
+/*
+ * The engine of the daemon, fed from files instead of Kafka: the same rows in
+ * the same order give the same alerts. Rules in test are shown too, marked.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "base/util.h"
+#include "feed/file.h"
+#include "tool/drive.h"
+#include "tool/rules.h"
+#include "tool/show.h"
+#include "tool/verb.h"
+
+#define BATCH 256
+#define BAR_COLUMNS 30
+
+enum format { FORMAT_TABLE, FORMAT_JSONL, FORMAT_SUMMARY };
+
+struct replay {
+	struct texts_given paths;
+	const char *format_name, *as_of_text, *language;
+	bool summary;
+	enum format format;
+	struct ruleset *set;
+	struct diag diag;
+	struct file_feed *feed;
+	struct driver driver;
+	struct columns columns;
+	struct arena arena;
+	struct buf line;
+	bool bar;
+	int64_t bar_at; /* when it was drawn last, milliseconds */
+};
+
+static int64_t now_ms(void) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void clear_bar(struct replay *replay) {
+	if (replay->bar && replay->bar_at)
+		fputs("\r\033[K", stderr);
+	replay->bar_at = 0;
+}
+
+static void draw_bar(struct replay *replay) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	double share = file_feed_progress(replay->feed);
+	size_t full = (size_t)(share * BAR_COLUMNS);
+	int64_t now;
+
+	if (!replay->bar)
+		return;
+	now = now_ms();
+	if (now - replay->bar_at < 100)
+		return;
+	replay->bar_at = now;
+	full = full > BAR_COLUMNS ? BAR_COLUMNS : full;
+	buf_puts(&out, "\r[");
+	buf_repeat(&out, '=', full);
+	buf_repeat(&out, ' ', BAR_COLUMNS - full);
+	buf_printf(&out, "] %3.0f %%  ", share * 100);
+	put_grouped(&out, file_feed_rows(replay->feed));
+	buf_puts(&out, " rows");
+	fputs(buf_cstr(&out), stderr);
+}
+
+static void show_item(void *ctx, const struct outbox_item *item) {
+	struct replay *replay = ctx;
+	const struct json *record;
+
+	buf_reset(&replay->line);
+	arena_reset(&replay->arena);
+	if (replay->format == FORMAT_SUMMARY)
+		return;
+	if (replay->format == FORMAT_JSONL) {
+		buf_add(&replay->line, item->json, item->json_len);
+		buf_putc(&replay->line, '\n');
+	} else if (!json_parse(&record, &replay->arena, item->json,
+			       item->json_len)) {
+		show_record(&replay->line, record, &replay->columns);
+	}
+	if (isatty(STDOUT_FILENO))
+		clear_bar(replay);
+	fwrite(replay->line.data, 1, replay->line.len, stdout);
+}
+
+static int fail_file(const char *path, int r) {
+	fprintf(stderr, "tocsin replay: %s: %s\n", path,
+		r == -EIO ? "cannot be read to its end" : strerror(-r));
+	return FINDINGS;
+}
+
+static int run_rows(struct replay *replay) {
+	struct event *events[BATCH];
+	int n;
+
+	drive_decision(&replay->driver,
+		       &(struct decision){ .kind = DECISION_CATCH_UP });
+	while ((n = file_feed_next(replay->feed, events, BATCH)) > 0) {
+		drive_events(&replay->driver, events, (size_t)n);
+		draw_bar(replay);
+	}
+	clear_bar(replay);
+	if (n < 0)
+		return fail_file(file_feed_path(replay->feed), n);
+	drive_decision(&replay->driver,
+		       &(struct decision){ .kind = DECISION_END });
+	return CLEAN;
+}
+
+static void put_reasons(struct buf *out, const struct stream_counters *count) {
+	const char *before = "  ";
+
+	for (int i = 1; i < REFUSED_MAX; i++) {
+		if (!count->refused_by[i])
+			continue;
+		buf_printf(out, "%s%s ", before, refusal_name((enum refusal)i));
+		put_grouped(out, count->refused_by[i]);
+		before = ", ";
+	}
+}
+
+static void put_rows(struct buf *out, const char *name,
+		     const struct stream_counters *count) {
+	show_cell(out, name, 16);
+	put_number_cell(out, count->read, 12);
+	put_number_cell(out, count->kept, 12);
+	put_number_cell(out, count->refused, 9);
+	put_number_cell(out, count->duplicate, 9);
+	put_number_cell(out, count->late, 9);
+	put_reasons(out, count);
+	buf_putc(out, '\n');
+}
+
+static void add_rows(struct stream_counters *all,
+		     const struct stream_counters *one) {
+	all->read += one->read;
+	all->kept += one->kept;
+	all->refused += one->refused;
+	all->duplicate += one->duplicate;
+	all->late += one->late;
+	for (int i = 0; i < REFUSED_MAX; i++)
+		all->refused_by[i] += one->refused_by[i];
+}
+
+/* Where each row went: read = kept + refused + duplicate. */
+static void print_rows(const struct replay *replay, FILE *to) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	struct stream_counters all = { 0 };
+
+	buf_printf(&out, "\n%-16s  %12s  %12s  %9s  %9s  %9s    refused for\n",
+		   "rows", "read =", "kept +", "refused +", "duplicate",
+		   "late");
+	for (size_t i = 0; i < replay->set->n_streams; i++) {
+		const struct stream_counters *count =
+			engine_stream_counters(replay->driver.engine, i);
+
+		if (!count->read)
+			continue;
+		put_rows(&out, replay->set->streams[i]->name, count);
+		add_rows(&all, count);
+	}
+	put_rows(&out, "all", &all);
+	fputs(buf_cstr(&out), to);
+}
+
+static uint64_t all_missing(const struct rule_counters *count) {
+	uint64_t n = 0;
+
+	for (int i = 0; i < MISSING_MAX; i++)
+		n += count->missing[i];
+	return n;
+}
+
+static void print_summary(const struct replay *replay) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+
+	show_cell(&out, "rule", replay->columns.rule);
+	buf_printf(&out, "%11s  %9s  %9s  %9s  %9s  %9s  %9s  %9s\n", "judged",
+		   "fired", "records", "open", "withheld", "missing", "late",
+		   "keys");
+	for (size_t i = 0; i < replay->set->n_rules; i++) {
+		const struct rule *rule = replay->set->rules[i];
+		const struct rule_counters *count =
+			engine_rule_counters(replay->driver.engine, i);
+		char *name = NULL;
+
+		if (asprintf(&name, "%s%s", rule->name,
+			     rule->status == STATUS_TEST ? " (test)" : "") < 0)
+			abort();
+		show_cell(&out, name, replay->columns.rule);
+		free(name);
+		put_number_cell(&out, count->judged, 11);
+		put_number_cell(&out, count->fired, 9);
+		put_number_cell(&out, count->published, 9);
+		put_number_cell(&out, count->open, 9);
+		put_number_cell(&out,
+				count->withheld_cooldown +
+					count->withheld_exception +
+					count->withheld_open_max,
+				9);
+		put_number_cell(&out, all_missing(count), 9);
+		put_number_cell(&out, count->late, 9);
+		put_number_cell(&out,
+				engine_plan_counters(replay->driver.engine,
+						     rule->plan->index)
+					->keys,
+				9);
+		buf_putc(&out, '\n');
+	}
+	fputs(buf_cstr(&out), stdout);
+}
+
+static size_t rule_columns(const struct ruleset *set) {
+	size_t widest = 4;
+
+	for (size_t i = 0; i < set->n_rules; i++) {
+		size_t n = strlen(set->rules[i]->name);
+
+		if (set->rules[i]->status == STATUS_TEST)
+			n += strlen(" (test)");
+		if (n > widest)
+			widest = n;
+	}
+	return widest;
+}
+
+static int replay_rows(struct replay *replay) {
+	struct buf head = { 0 };
+	int r;
+
+	replay->columns.rule = rule_columns(replay->set);
+	if (replay->format == FORMAT_TABLE) {
+		show_head(&head, &replay->columns);
+		fputs(buf_cstr(&head), stdout);
+		buf_free(&head);
+	}
+	r = run_rows(replay);
+	if (r == CLEAN && replay->format == FORMAT_SUMMARY)
+		print_summary(replay);
+	print_rows(replay, replay->format == FORMAT_JSONL ? stderr : stdout);
+	return r;
+}
+
+/* "payments=payments.jsonl" */
+static int add_file(const struct verb *verb, struct replay *replay,
+		    const char *arg) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	const char *path = strchr(arg, '=');
+	const struct stream *stream;
+	char *name;
+	int r;
+
+	if (!path)
+		return usage_error(verb, "`%s` is not STREAM=FILE", arg);
+	name = strndup(arg, (size_t)(path++ - arg));
+	if (!name)
+		abort();
+	stream = ruleset_stream(replay->set, name);
+	if (!stream)
+		r = usage_error(verb, "the rules have no stream `%s`", name);
+	free(name);
+	if (!stream)
+		return r;
+	r = file_feed_add(replay->feed, stream, path, &why);
+	if (r < 0 && why.len)
+		return usage_error(verb, "%s: %s", path, buf_cstr(&why));
+	return r < 0 ? fail_file(path, r) : CLEAN;
+}
+
+/* A date is the beginning of that day, in the zone of the first calendar. */
+static int parse_as_of(const struct replay *replay, int64_t *ret) {
+	const char *s = replay->as_of_text;
+	int64_t days;
+	usec_t at;
+
+	if (!s) {
+		*ret = (int64_t)time(NULL);
+		return 0;
+	}
+	if (!date_parse(&days, s, strlen(s)))
+		at = replay->set->n_calendars
+			     ? zone_day_start(&replay->set->calendars[0]->zone,
+					      days)
+			     : days * USEC_PER_DAY;
+	else if (time_parse_rfc3339(&at, s, strlen(s)) < 0)
+		return -EINVAL;
+	*ret = at / USEC_PER_SEC;
+	return 0;
+}
+
+static void say_as_of(const struct replay *replay) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+
+	time_format_rfc3339(&out, replay->driver.poll_time * USEC_PER_SEC,
+			    replay->set->n_calendars
+				    ? &replay->set->calendars[0]->zone
+				    : NULL);
+	fprintf(stderr, "as of %s\n", buf_cstr(&out));
+}
+
+static int start(const struct verb *verb, struct replay *replay, size_t n,
+		 char **files) {
+	const struct engine_options options = { .shadow = true,
+						.check_skew = true };
+	int r;
+
+	if (parse_as_of(replay, &replay->driver.poll_time) < 0)
+		return usage_error(verb, "--as-of is a date or a time with "
+					 "its offset");
+	if (!replay->as_of_text)
+		say_as_of(replay);
+	if (file_feed_new(&replay->feed, 0) < 0)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		r = add_file(verb, replay, files[i]);
+		if (r)
+			return r;
+	}
+	r = engine_new(&replay->driver.engine, replay->set, &options);
+	if (r < 0) {
+		fprintf(stderr, "tocsin replay: %s\n", strerror(-r));
+		return FINDINGS;
+	}
+	return replay_rows(replay);
+}
+
+static int check_flags(const struct verb *verb, struct replay *replay) {
+	if (!replay->paths.n)
+		return usage_error(verb, "which rules? -r RULES");
+	if (!strcmp(replay->format_name, "jsonl"))
+		replay->format = FORMAT_JSONL;
+	else if (strcmp(replay->format_name, "table"))
+		return usage_error(verb, "--format is table or jsonl");
+	if (replay->summary)
+		replay->format = FORMAT_SUMMARY;
+	if (!language_find(&replay->columns.language, replay->language))
+		return usage_error(verb, "--language is zh or en");
+	return CLEAN;
+}
+
+static int run(const struct verb *verb, struct replay *replay, int argc,
+	       char **argv) {
+	const struct ruleset_options options = { 0 };
+	const struct flag flags[] = {
+		{ 'r', "rules", "PATH", "file or folder of rules; repeatable",
+		  NULL, NULL, &replay->paths },
+		{ 'f', "format", "table|jsonl",
+		  "a line per transition (default), or the records", NULL,
+		  &replay->format_name, NULL },
+		{ 's', "summary", NULL, "counts per rule instead",
+		  &replay->summary, NULL, NULL },
+		{ 0, "as-of", "TIME", "both clocks of max_skew (default: now)",
+		  NULL, &replay->as_of_text, NULL },
+		{ 'l', "language", "zh|en", "of the messages (default zh)",
+		  NULL, &replay->language, NULL },
+	};
+	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);
+	int r;
+
+	if (n < 0)
+		return -1 - n;
+	r = check_flags(verb, replay);
+	if (r)
+		return r;
+	if (n == 0)
+		return usage_error(verb, "which events? STREAM=FILE");
+	if (rules_load(&replay->set, replay->paths.items, replay->paths.n,
+		       &options, &replay->diag) < 0)
+		return FINDINGS;
+	return start(verb, replay, (size_t)n, argv);
+}
+
+static int replay_main(const struct verb *verb, int argc, char **argv) {
+	struct replay replay = {
+		.format_name = "table",
+		.language = "zh",
+		.columns = { .key = 28, .colour = isatty(STDOUT_FILENO) == 1 },
+		.bar = isatty(STDERR_FILENO) == 1,
+	};
+	int r;
+
+	replay.driver.item = show_item;
+	replay.driver.ctx = &replay;
+	r = run(verb, &replay, argc, argv);
+	engine_free(replay.driver.engine);
+	file_feed_free(replay.feed);
+	ruleset_free(replay.set);
+	diag_free(&replay.diag);
+	free(replay.paths.items);
+	arena_free(&replay.arena);
+	buf_free(&replay.line);
+	return r;
+}
+
+const struct verb replay_verb = {
+	.name = "replay",
+	.summary = "Holds files of events against rules: what would have rung.",
+	.arguments = "-r RULES STREAM=FILE...",
+	.example = "tocsin replay -r rules/ payments=payments.csv.gz "
+		   "orders=orders.jsonl",
+	.run = replay_main,
+};

@@ -1,0 +1,44 @@
+#include "tool/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "base/util.h"
+
+void rules_keep_errors(struct diag *diag) {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diag->n; i++) {
+		if (diag->items[i].code[0] != 'W')
+			diag->items[kept++] = diag->items[i];
+	}
+	diag->n = kept;
+}
+
+int rules_load(struct ruleset **ret, const char *const *paths, size_t n,
+	       const struct ruleset_options *options, struct diag *diag) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	int r = ruleset_load(ret, paths, n, options, diag);
+
+	rules_keep_errors(diag);
+	diag_sort(diag);
+	diag_print(diag, &out, isatty(STDERR_FILENO) == 1);
+	fputs(buf_cstr(&out), stderr);
+	return r;
+}
+
+void put_grouped(struct buf *out, uint64_t n) {
+	number_format(out, (int64_t)n, 0, true);
+}
+
+void put_number_cell(struct buf *out, uint64_t n, size_t columns) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	put_grouped(&text, n);
+	if (text.len < columns)
+		buf_repeat(out, ' ', columns - text.len);
+	buf_add(out, text.data, text.len);
+	buf_puts(out, "  ");
+}

@@ -1,0 +1,19 @@
+/*
+ * Rules: loading them for a verb, complaints and all.
+ */
+#pragma once
+
+#include "rule/rule.h"
+
+/* Drops warnings: what could be better in the rules is for check to say. */
+void rules_keep_errors(struct diag *diag);
+/*
+ * Loads, and prints errors to stderr. 0, or negative errno after them. Places
+ * of the ruleset point into @diag, so it must live as long.
+ */
+int rules_load(struct ruleset **ret, const char *const *paths, size_t n,
+	       const struct ruleset_options *options, struct diag *diag);
+/* 1234567 as "1,234,567". */
+void put_grouped(struct buf *out, uint64_t n);
+/* A number at the right of a cell, two blanks behind it. */
+void put_number_cell(struct buf *out, uint64_t n, size_t columns);

@@ -1,5 +1,6 @@
 """`tocsin replay` over files, held against the oracle: no broker, many seeds."""
 
+import os
 import subprocess
 import tempfile
 import unittest
@@ -37,8 +38,8 @@ def file_order(package, town):
         at[name] += 1
 
 
-def oracle_of(town):
-    package = Package([RULES])
+def oracle_of(town, rules):
+    package = Package([rules])
     oracle = Oracle(package)
     oracle.topics = package.streams
     oracle.decision("catch_up")
@@ -48,13 +49,16 @@ def oracle_of(town):
     return oracle
 
 
+EDGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rules")
+
+
 class Replay(unittest.TestCase):
-    def _agrees(self, town):
-        oracle = oracle_of(town)
+    def _agrees(self, town, rules=RULES):
+        oracle = oracle_of(town, rules)
         with tempfile.TemporaryDirectory() as folder:
             paths = town.write_files(folder)
             done = subprocess.run(
-                [TOCSIN, "replay", "-r", RULES, "--format", "jsonl",
+                [TOCSIN, "replay", "-r", rules, "--format", "jsonl",
                  "--as-of", AS_OF,
                  *(f"{name}={path}" for name, path in paths.items())],
                 capture_output=True)
@@ -67,6 +71,11 @@ class Replay(unittest.TestCase):
         for seed in range(100, 110):
             with self.subTest(seed=seed):
                 self._agrees(Town(seed))
+
+    def test_rules_that_are_all_edges(self):
+        for seed in range(200, 210):
+            with self.subTest(seed=seed):
+                self._agrees(Town(seed, months=9), EDGES)
 
     def test_a_larger_town(self):
         self._agrees(Town(1, months=20, scale=4))

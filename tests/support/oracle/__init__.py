@@ -5,11 +5,12 @@ order in which the daemon took them (its journal), and nothing else of the
 daemon. It shares no code with it: windows are lists that are scanned, sums
 are Python's integers, baselines are computed from all events each time.
 
-The language it knows is what the shipped rules need:
+The language it knows is what the shipped rules and tests/e2e/rules need:
 - streams of JSON with fields string, int, bool, double, date, timestamp,
   money, enum, `optional`; id, id_for, max_delay, max_skew; times in RFC 3339;
 - where, macros, let, params, tables (effective-dated, prefix keys), lists;
-- windows: none, sliding, calendar; one or several streams, aliases;
+- windows: none, sliding (exact, or in panes), calendar; one or several
+  streams, aliases with filters; a clock time of `every` without periods;
 - count, sum, count_if, sum_if, share, mean, min, max, median, distinct,
   first, last, latest, streak, max_repeat, with a coarser `by`;
 - baselines over calendar windows: median_mad, median, mean_sd; over, only,

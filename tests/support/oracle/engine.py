@@ -5,7 +5,7 @@ import heapq
 import itertools
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from support.oracle import Unsupported
@@ -15,7 +15,7 @@ from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
 from support.oracle.life import Life, transition_values
 
 LEVELS = ["none", "green", "yellow", "orange", "red"]
-KINDS = {"exit": 0, "cooldown": 1, "period": 3, "review": 4}
+KINDS = {"exit": 0, "cooldown": 1, "every": 2, "period": 3, "review": 4}
 NEVER = -2 ** 63
 ONE_DAY = timedelta(days=1)
 
@@ -47,7 +47,7 @@ class Measure:
             raise Unsupported(f"measure {spec['agg']}")
         for part in (self.x, self.condition):
             for alias in rule.aliases:
-                if part and rule.named and alias in names(part):
+                if part and rule.several and alias in names(part):
                     self.alias = alias
         self.currency = rule.currency_of(self.x) if self.x else None
 
@@ -290,7 +290,7 @@ class EventScope(Scope):
         if tree == ("name", "params"):
             return self.rule.params[name]
         if tree[0] == "name" and tree[1] in self.rule.aliases \
-                and self.rule.named:
+                and self.rule.several:
             if tree[1] != self.entry.alias:
                 return Missing("alias")
             return self.entry.event.fields[name]
@@ -357,6 +357,8 @@ class Key:
         self.entries = []  # of the window; sorted by (time, coordinates)
         self.periods = {}  # first day -> entries, for calendar windows
         self.closed = set()
+        self.latest = {}  # measure -> ((time, coordinates), value)
+        self.memory = None  # (level, clock) of the last one, per: event
         self.last = None  # the last event: greatest (time, coordinates)
         self.alerts = {}  # period or None -> Life
         self.fines = []  # of a coarser key: the keys beneath it
@@ -368,7 +370,7 @@ class Rule:
              "alert_if", "level", "resolve_if", "per", "cooldown", "refresh",
              "review_within", "exceptions", "legal_basis", "tags", "owner",
              "runbook", "params", "evidence", "score", "tests", "late",
-             "on_missing", "max_entries", "open_max"}
+             "on_missing", "max_entries", "open_max", "every"}
 
     def __init__(self, package, spec):
         if set(spec) - self.KNOWN or spec.get("on_missing", "skip") != "skip":
@@ -377,10 +379,19 @@ class Rule:
         self.name = spec["rule"]
         self.full = f"{package.name}/{self.name}"
         self.params = spec.get("params", {})
-        self.named = isinstance(spec["from"], dict)
+        self.several = not isinstance(spec["from"], str)
         self._streams(spec["from"])
         stream = next(iter(self.aliases.values()))
         self.calendar = stream.calendar
+        # Panes begin at midnight of the zone's standard time.
+        self.origin = int(self.calendar.zone.utcoffset(
+            datetime(2025, 1, 1)).total_seconds()) * 10 ** 6
+        self.every_at = None
+        if "every" in spec:
+            found = re.fullmatch(r"1d at (\d\d):(\d\d)", spec["every"])
+            if not found:
+                raise Unsupported(f"every {spec['every']}")
+            self.every_at = (int(found[1]) * 60 + int(found[2])) * 60000000
         self.where = [parse(spec["where"])] if "where" in spec else []
         self.by, self.by_of = self._by(spec.get("by", []))
         self._window(spec.get("window"))
@@ -442,11 +453,17 @@ class Rule:
         return list(spec), {}
 
     def _window(self, spec):
-        self.window = self.unit = self.width = None
+        self.window = self.unit = self.width = self.pane = None
+        self.slides = False
         if spec is None:
             return
         if isinstance(spec, str):
             self.window, self.width = "sliding", span(spec)
+            self.slides = True
+        elif set(spec) == {"sliding", "panes"}:
+            self.window, self.width = "sliding", span(spec["sliding"])
+            self.pane = self.width // int(spec["panes"])
+            self.slides = True
         elif set(spec) == {"calendar"}:
             self.window, self.unit = "calendar", spec["calendar"]
         else:
@@ -484,17 +501,41 @@ class Rule:
             return measure.over(self.window_of(holder, period)
                                 if holder else [])
         if measure.function == "latest":
-            raise Unsupported("latest")
+            return key.latest.get(measure.name, (None, Missing("empty")))[1]
         return measure.over(self.window_of(key, period))
 
     def window_of(self, key, period):
         """The entries that the window holds at the key's clock."""
         if self.window == "calendar":
             return key.periods.get(period, [])
-        if self.window == "sliding":
-            begin = key.clock - self.width
-            return [e for e in key.entries if begin < e.time <= key.clock]
+        if self.slides:
+            return [e for e in key.entries
+                    if not self.has_left(e.time, key.clock)]
         return key.entries
+
+    def _pane(self, time):
+        return (int(time) + self.origin) // self.pane
+
+    def exit_of(self, time):
+        """When an event of @time leaves the window."""
+        if self.pane is None:
+            return time + self.width
+        panes = self.width // self.pane
+        return (self._pane(time) + panes) * self.pane - self.origin
+
+    def has_left(self, time, clock):
+        return clock != NEVER and self.exit_of(time) <= (
+            clock if self.pane is None
+            else self._pane(clock) * self.pane - self.origin)
+
+    def next_tick(self, time):
+        """The next clock time of `every` after @time."""
+        date = self.calendar.date(time)
+        while True:
+            due = self.calendar.midnight(date) + self.every_at
+            if due > time:
+                return due
+            date += ONE_DAY
 
 
 def words_of(rule):
@@ -706,6 +747,9 @@ class Oracle:
         key = rule.keys.get(values)
         if key is None:
             key = rule.keys[values] = Key(next(self._ordinals), values)
+            if rule.every_at is not None:
+                self._set_timer(rule.next_tick(entry.time), rule, key,
+                                "every", None)
         self._fold_key(rule, key, values, entry)
 
     def _judge_alone(self, rule, values, entry):
@@ -731,8 +775,8 @@ class Oracle:
                 return
             self._set_timer(end, rule, key, "period", period)
         self._set_last(key, entry)
-        out_of_window = rule.window == "sliding" and key.clock != NEVER \
-            and entry.time <= key.clock - rule.width
+        self._set_latest(rule, key, entry)
+        out_of_window = rule.slides and rule.has_left(entry.time, key.clock)
         if not out_of_window:
             if rule.window != "calendar":
                 self._insert(key.entries, entry)
@@ -749,14 +793,22 @@ class Oracle:
     def _insert(self, entries, entry):
         bisect.insort(entries, entry, key=lambda e: e.order)
 
+    def _set_latest(self, rule, key, entry):
+        for name, measure in rule.measures.items():
+            given = entry.given[id(measure)]
+            if measure.function == "latest" and given and (
+                    name not in key.latest
+                    or key.latest[name][0] < entry.order):
+                key.latest[name] = entry.order, given[0]
+
     def _set_last(self, key, entry):
         if key.last is None or entry.order > key.last.order:
             key.last = entry
 
     def _prune(self, rule, key):
-        if rule.window == "sliding":
-            begin = key.clock - rule.width
-            while key.entries and key.entries[0].time <= begin:
+        if rule.slides:
+            while key.entries and rule.has_left(key.entries[0].time,
+                                                key.clock):
                 key.entries.pop(0)
 
     def _fold_coarse(self, rule, fine, values, entry):
@@ -768,8 +820,7 @@ class Oracle:
                 holder = holders[part] = Key(next(self._ordinals), part)
             if fine not in holder.fines:
                 holder.fines.append(fine)
-            if holder.clock != NEVER and rule.window == "sliding" and \
-                    entry.time <= holder.clock - rule.width:
+            if rule.slides and rule.has_left(entry.time, holder.clock):
                 continue
             if rule.window == "calendar":
                 raise Unsupported("a coarser calendar window")
@@ -820,10 +871,10 @@ class Oracle:
         if rule.per_event:
             if truth is True and level and event and \
                     not self._excepted(rule, scope, now):
-                self._fire_event(rule, key, scope, level, why, now, event)
+                self._try_event(rule, key, scope, level, why, now, event)
             return
         life = key.alerts.setdefault(period, Life())
-        if rule.window == "sliding" and life.firing and \
+        if rule.slides and life.firing and \
                 not rule.window_of(key, period):
             self._publish(rule, key, period, life, "resolved", "window",
                           life.level, scope, now, event)
@@ -893,6 +944,14 @@ class Oracle:
                     for name, values in match.items()):
                 return True
         return False
+
+    def _try_event(self, rule, key, scope, level, why, now, event):
+        if rule.cooldown and key.ordinal:
+            if key.memory and now < key.memory[1] + rule.cooldown and \
+                    LEVELS.index(level) <= LEVELS.index(key.memory[0]):
+                return
+            key.memory = level, now
+        self._fire_event(rule, key, scope, level, why, now, event)
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
         life = Life()
@@ -970,10 +1029,10 @@ class Oracle:
     def _schedule_exits(self, rule, key):
         """One timer per open alert, at the end of the oldest entry of its
         window and of the windows of the coarser keys above it."""
-        if rule.window != "sliding" or not any(
+        if not rule.slides or not any(
                 life.firing for life in key.alerts.values()):
             return
-        ends = [holder.entries[0].time + rule.width
+        ends = [rule.exit_of(holder.entries[0].time)
                 for holder in self._holders(rule, key) if holder.entries]
         if ends:
             self._set_timer(min(ends), rule, key, "exit", None)
@@ -989,7 +1048,7 @@ class Oracle:
             return
         for holder in self._holders(rule, key):
             if holder.entries and \
-                    holder.entries[0].time + rule.width <= due:
+                    rule.exit_of(holder.entries[0].time) <= due:
                 holder.clock = max(holder.clock, due)
                 self._prune(rule, holder)
                 key.clock = max(key.clock, holder.clock)
@@ -1009,6 +1068,15 @@ class Oracle:
         self._prune(rule, key)
         self._judge(rule, key, period, key.clock, key.last, "condition",
                     None, due)
+
+    def _on_every(self, due, rule, key, _period, _what):
+        if rule.unit:
+            raise Unsupported("every with a calendar window")
+        key.clock = max(key.clock, due)
+        self._prune(rule, key)
+        self._judge(rule, key, None, key.clock, key.last, "condition", None,
+                    due)
+        self._set_timer(rule.next_tick(due), rule, key, "every", None)
 
     def _on_period(self, due, rule, key, period, _what):
         if period in key.closed:

@@ -26,6 +26,10 @@ class Time(int):
     """Microseconds since 1970."""
 
 
+class Span(int):
+    """A duration in microseconds."""
+
+
 class Money:
     __slots__ = ("minor", "currency")
 
@@ -231,7 +235,8 @@ def as_money(number, currency):
 
 
 def is_number(x):
-    return isinstance(x, (int, float)) and not isinstance(x, (bool, Time))
+    return isinstance(x, (int, float)) and \
+        not isinstance(x, (bool, Time, Span))
 
 
 def _pair(a, b):
@@ -258,6 +263,10 @@ def add(a, b, sign):
         return _money(a.minor + sign * b.minor, a.currency)
     if isinstance(a, str):
         return a + b
+    if isinstance(a, Time) and isinstance(b, Time):
+        return Span(int(a) - int(b))
+    if isinstance(a, Time):
+        return Time(int(a) + sign * int(b))
     if isinstance(a, int) and isinstance(b, int):
         return _int(a + sign * b)
     return float(a) + sign * float(b)
@@ -320,7 +329,16 @@ def num(x):
     return float(x.major()) if isinstance(x, Money) else float(x)
 
 
+def duration(text):
+    found = re.fullmatch(r"(\d+)([smh])", text)
+    if not found:
+        raise Unsupported(f"duration {text}")
+    return Span(int(found[1]) * 10 ** 6 *
+                {"s": 1, "m": 60, "h": 3600}[found[2]])
+
+
 FUNCTIONS = {
+    "duration": duration,
     "ratio": ratio,
     "num": num,
     "wan": lambda n: multiply(n, 10 ** 4),

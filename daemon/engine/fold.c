@@ -134,17 +134,16 @@ static void bag_add(struct folding *f, handle_t cell, uint16_t bag) {
 	count_quality(f, cell, bag, false);
 }
 
-static void digest_add(uint64_t sum[2], struct hash128 hash) {
-	uint64_t lo = sum[0] + hash.lo;
-
-	sum[1] += hash.hi + (lo < hash.lo);
-	sum[0] = lo;
+void digest_add(uint64_t sum[2], uint64_t lo, uint64_t hi) {
+	sum[0] += lo;
+	sum[1] += hi + (sum[0] < lo);
 }
 
 /* Evidence: which records, so that anybody can look them up again. */
 void record_digest(const struct engine *engine, uint64_t coordinates,
 		   uint32_t payload, uint64_t sum[2]) {
 	struct coordinates at;
+	struct hash128 hash;
 	uint8_t bytes[300];
 	size_t len;
 
@@ -155,7 +154,8 @@ void record_digest(const struct engine *engine, uint64_t coordinates,
 	memcpy(bytes + len, &at.partition, 4);
 	memcpy(bytes + len + 4, &at.offset, 8);
 	memcpy(bytes + len + 12, &payload, 4);
-	digest_add(sum, hash128(bytes, len + 16, 0));
+	hash = hash128(bytes, len + 16, 0);
+	digest_add(sum, hash.lo, hash.hi);
 }
 
 static void bag_digest(struct folding *f, handle_t cell, uint16_t bag) {
@@ -437,27 +437,33 @@ void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
 	if (in->chain != NOWHERE)
 		while (chain_of(engine, ps, cell, bag)->n)
 			bag_leave(engine, ps, cell, bag);
+	merged_release(engine, ps, cell, bag);
 }
 
-/*
- * The busiest key is the one an attacker chooses, so its entries are bounded:
- * beyond max_entries the oldest leave, counted, and the alert says so.
- */
+/* Beyond max_entries the oldest half is merged, or leaves; see merged.c. */
 static void bag_bound(struct folding *f, handle_t cell, uint16_t bag) {
 	struct plan_state *ps = f->ps;
+	struct engine *engine = f->engine;
 	uint32_t most = ps->plan->max_entries;
 	struct quality *quality;
+	bool merged;
 
 	if (ps->at.in.chain == NOWHERE || !most)
 		return;
-	if (chain_of(f->engine, ps, cell, bag)->n <= most)
+	if (chain_of(engine, ps, cell, bag)->n <= most)
 		return;
-	while (chain_of(f->engine, ps, cell, bag)->n > most / 2) {
-		bag_leave(f->engine, ps, cell, bag);
-		quality = bytes_at(f->engine, cell,
+	while (chain_of(engine, ps, cell, bag)->n > most / 2) {
+		merged = merged_add(
+			engine, ps, cell, bag,
+			chain_oldest(chain_of(engine, ps, cell, bag),
+				     &engine->pages, ps->at.entry_size));
+		bag_leave(engine, ps, cell, bag);
+		quality = bytes_at(engine, cell,
 				   (uint16_t)(bag + ps->at.in.quality));
-		quality->lost++;
-		COUNT(f->engine, ps->plan, lost, 1);
+		quality->merged += merged;
+		quality->lost += !merged;
+		COUNT(engine, ps->plan, merged, merged);
+		COUNT(engine, ps->plan, lost, !merged);
 	}
 }
 
@@ -511,6 +517,7 @@ void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
 	    !window->width)
 		return;
+	merged_advance(engine, ps, key, ps->at.bag, now);
 	while (chain_of(engine, ps, key, ps->at.bag)->n &&
 	       oldest_time(engine, ps, key, ps->at.bag) <= now - window->width)
 		bag_leave(engine, ps, key, ps->at.bag);
@@ -549,6 +556,7 @@ usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
 		   handle_t key) {
 	const struct window *window = &ps->plan->window;
 	const struct chain *chain;
+	usec_t merged, raw;
 	int64_t pane;
 
 	if (!key)
@@ -559,11 +567,15 @@ usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
 					 ps, pane + (int64_t)window->panes)
 			       : NEVER;
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
-	    !window->width || !chain_n(engine, ps, key))
+	    !window->width)
 		return NEVER;
+	merged = merged_exit(engine, ps, key, ps->at.bag);
+	if (!chain_n(engine, ps, key))
+		return merged;
 	chain = bytes_of(engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
-	return chain_oldest(chain, &engine->pages, ps->at.entry_size)->time +
-	       window->width;
+	raw = chain_oldest(chain, &engine->pages, ps->at.entry_size)->time +
+	      window->width;
+	return raw < merged ? raw : merged;
 }
 
 bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
@@ -576,7 +588,8 @@ bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
 		return !oldest_pane(engine, ps, key, &pane);
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE)
 		return false;
-	return !chain_n(engine, ps, key);
+	return !chain_n(engine, ps, key) &&
+	       !merged_is_there(engine, ps, key, ps->at.bag);
 }
 
 /* --- baselines --- */
@@ -904,7 +917,7 @@ static void evidence_digest(const struct plan_state *ps, const uint8_t *bag,
 		return;
 	memcpy(sum, bag + ps->at.in.digest, sizeof(sum));
 	memcpy(&count, bag + ps->at.in.count, sizeof(count));
-	digest_add(draft->digest, (struct hash128){ sum[0], sum[1] });
+	digest_add(draft->digest, sum[0], sum[1]);
 	draft->evidence_count += count;
 }
 
@@ -971,6 +984,9 @@ void bag_evidence(struct engine *engine, const struct plan_state *ps,
 	if (in->chain != NOWHERE)
 		evidence_entries(engine, ps, (const void *)(bag + in->chain),
 				 draft);
+	merged_evidence(engine, ps, ps->at.bag != NOWHERE ? key : period_record,
+			ps->at.bag != NOWHERE ? ps->at.bag : ps->at.period_bag,
+			draft);
 	evidence_digest(ps, bag, draft);
 	memcpy(&quality, bag + in->quality, sizeof(quality));
 	if (in->chain == NOWHERE)

@@ -110,6 +110,18 @@ static struct value panes_value(struct engine *engine,
 	return m->aggregate->result(state, m->constant, like_of(m));
 }
 
+static struct value joined_value(struct engine *engine,
+				 const struct plan_state *ps, handle_t key,
+				 uint16_t measure) {
+	const struct measure *m = &ps->plan->measures[measure];
+	void *state = arena_alloc(&engine->scratch, m->aggregate->state_size);
+
+	if (!merged_join(engine, ps, key, ps->at.bag, measure, state,
+			 like_of(m)))
+		return value_missing(MISSING_OVERFLOW);
+	return m->aggregate->result(state, m->constant, like_of(m));
+}
+
 struct value measure_value(struct engine *engine, struct plan_state *ps,
 			   handle_t key, handle_t period_record,
 			   uint16_t measure) {
@@ -134,6 +146,9 @@ struct value measure_value(struct engine *engine, struct plan_state *ps,
 	}
 	if (m->scans)
 		return scan_value(engine, ps, bag, measure);
+	if (ps->at.bag != NOWHERE &&
+	    merged_is_there(engine, ps, key, ps->at.bag))
+		return joined_value(engine, ps, key, measure);
 	return m->aggregate->result(bag + ps->at.in.acc[measure], m->constant,
 				    like_of(m));
 }

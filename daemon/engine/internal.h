@@ -54,6 +54,7 @@ struct bag_layout {
 	uint16_t digest;   /* uint64_t[2] */
 	uint16_t count;    /* uint64_t */
 	uint16_t quality;  /* struct quality */
+	uint16_t merged;   /* handle_t of panes that too many entries became */
 	uint16_t *acc;     /* per measure */
 };
 
@@ -358,6 +359,7 @@ bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
 		     handle_t key);
 void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
 		 uint16_t bag);
+void digest_add(uint64_t sum[2], uint64_t lo, uint64_t hi);
 /* Adds the digest of one record to @sum. */
 void record_digest(const struct engine *engine, uint64_t coordinates,
 		   uint32_t payload, uint64_t sum[2]);
@@ -374,6 +376,24 @@ bool entry_has(const struct plan_state *ps, const struct entry *entry,
 int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
 /* The declared id of the event, or missing: it goes by its coordinates. */
 struct value event_name(const struct event *event);
+
+/* merged.c */
+bool merged_fits(const struct plan *plan, size_t bag_size);
+bool merged_add(struct engine *engine, const struct plan_state *ps,
+		handle_t cell, uint16_t bag, const struct entry *entry);
+void merged_advance(struct engine *engine, const struct plan_state *ps,
+		    handle_t cell, uint16_t bag, usec_t now);
+usec_t merged_exit(const struct engine *engine, const struct plan_state *ps,
+		   handle_t cell, uint16_t bag);
+bool merged_is_there(const struct engine *engine, const struct plan_state *ps,
+		     handle_t cell, uint16_t bag);
+bool merged_join(const struct engine *engine, const struct plan_state *ps,
+		 handle_t cell, uint16_t bag, uint16_t measure, void *state,
+		 struct value like);
+void merged_evidence(const struct engine *engine, const struct plan_state *ps,
+		     handle_t cell, uint16_t bag, struct draft *draft);
+void merged_release(struct engine *engine, const struct plan_state *ps,
+		    handle_t cell, uint16_t bag);
 
 /* frame.c */
 struct value measure_value(struct engine *engine, struct plan_state *ps,

@@ -73,7 +73,7 @@ static void bag_init(struct layout *at, const struct plan *plan,
 
 	in->acc = arena_array(arena, uint16_t, plan->n_measures + 1);
 	in->digest = in->count = in->quality = in->chain = in->evidence =
-		NOWHERE;
+		in->merged = NOWHERE;
 	if (chain)
 		in->chain = place(&size, sizeof(struct chain), 8);
 	if (plan->evidence && !chain) {
@@ -91,6 +91,8 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		in->quality = place(&size, sizeof(struct quality), 4);
 		if (plan->evidence)
 			in->evidence = place(&size, sizeof(handle_t), 4);
+		if (merged_fits(plan, size + 8))
+			in->merged = place(&size, sizeof(handle_t), 4);
 	}
 	in->size = place(&size, 0, 8);
 }

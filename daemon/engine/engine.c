@@ -71,7 +71,6 @@ static int rule_init(struct engine *engine, size_t r) {
 	return 0;
 }
 
-#define ID_NEXT_OFFSET offsetof(struct id_cell, next)
 struct id_cell {
 	struct hash128 id;
 	usec_t time;
@@ -88,7 +87,7 @@ static void stream_init(struct engine *engine, size_t s) {
 		stream->topic_rank += strcmp(engine->set->streams[i]->topic,
 					     stream->stream->topic) < 0;
 	wheel_init(&stream->ids_wheel, stream->stream->id_for / 64,
-		   ID_NEXT_OFFSET);
+		   offsetof(struct id_cell, next), 0);
 	if (stream->stream->id && stream->ids_wheel.width < engine->sweep_width)
 		engine->sweep_width = stream->ids_wheel.width;
 	if (stream->stream->max_delay > engine->max_delay)
@@ -169,8 +168,10 @@ void engine_free(struct engine *engine) {
 
 	if (!engine)
 		return;
-	for (i = 0; engine->plans && i < engine->set->n_plans; i++)
+	for (i = 0; engine->plans && i < engine->set->n_plans; i++) {
+		evictor_free(engine->plans[i].evictor);
 		index_free(&engine->plans[i].index);
+	}
 	for (i = 0; engine->streams && i < engine->set->n_streams; i++) {
 		index_free(&engine->streams[i].ids);
 		free(engine->streams[i].partitions);
@@ -516,6 +517,8 @@ static bool take(struct engine *engine, struct event *event,
 	if (!fire_due(engine))
 		return false;
 	late = event->time < engine->watermark;
+	engine->taking = touches;
+	engine->n_taking = n;
 	for (i = 0; i < n; i++)
 		fold(engine, event, &touches[i], late);
 	arena_reset(&engine->scratch);
@@ -710,7 +713,7 @@ static size_t dump_collect(const struct engine *engine,
 	size_t i, found = 0;
 
 	for (i = 0; slots && i < n; i++)
-		if (slots[i].handle && slots[i].handle != UINT32_MAX)
+		if (slots[i].handle && slots[i].handle != INDEX_TOMBSTONE)
 			all[found++] = (struct dump_key){
 				slots[i].handle,
 				key_read(engine, slots[i].handle)->created

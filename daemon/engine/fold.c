@@ -30,8 +30,8 @@ static const void *bytes_of(const struct engine *engine, handle_t cell,
 	return (const uint8_t *)pages_read(&engine->pages, cell) + offset;
 }
 
-static void count_rules(struct engine *engine, const struct plan *plan,
-			size_t offset, uint64_t n) {
+void count_rules(struct engine *engine, const struct plan *plan, size_t offset,
+		 uint64_t n) {
 	size_t i;
 
 	for (i = 0; i < plan->n_rules; i++) {
@@ -41,9 +41,6 @@ static void count_rules(struct engine *engine, const struct plan *plan,
 		*(uint64_t *)(void *)((char *)counters + offset) += n;
 	}
 }
-#define COUNT(engine, plan, what, n)                                           \
-	count_rules(engine, plan, offsetof(struct rule_counters, what), n)
-
 /* --- contributions --- */
 
 static struct value column(struct folding *f, size_t measure,

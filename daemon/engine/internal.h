@@ -29,9 +29,9 @@
  */
 struct key {
 	usec_t clock;
-	uint64_t created; /* creation ordinal */
-	handle_t lives;   /* alerts of the plan's own rules */
-	handle_t next;    /* in the wheel */
+	uint64_t created;    /* creation ordinal */
+	handle_t lives;      /* alerts of the plan's own rules */
+	handle_t next, prev; /* in the wheel */
 	uint32_t hash;
 	uint16_t len;    /* of the key's bytes */
 	uint16_t timers; /* that point here */
@@ -124,6 +124,7 @@ struct plan_state {
 	bool keyed; /* keeps a record per key */
 	struct index index;
 	struct wheel wheel;
+	struct evictor *evictor; /* NULL before the cap was reached */
 	struct plan_counters counters;
 	/* Scratch of the event that is folded. */
 	struct contribution *contributions;
@@ -265,9 +266,11 @@ struct engine {
 	size_t n_seam, cap_seam;
 	/* The batch. */
 	struct arena batch;
-	struct arena scratch; /* of one event or timer */
-	usec_t sweep_width;   /* of the finest wheel */
-	int64_t swept; /* its bucket when the wheels were last looked at */
+	struct arena scratch;       /* of one event or timer */
+	const struct touch *taking; /* what the event that is taken concerns */
+	uint32_t n_taking;
+	usec_t sweep_width; /* of the finest wheel */
+	int64_t swept;      /* its bucket when the wheels were last looked at */
 	struct buf body, text;
 };
 
@@ -320,6 +323,10 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 		  const uint8_t *bytes, uint32_t len, usec_t clock);
 void key_values(const struct engine *engine, const struct plan_state *ps,
 		handle_t key, struct value *values);
+/* Gives a key up that is still in the wheel, and what a cooldown remembers. */
+void key_evict(struct engine *engine, struct plan_state *ps, handle_t key);
+bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
+		   handle_t key);
 void keys_expire(struct engine *engine, struct plan_state *ps);
 void key_timer_done(struct engine *engine, struct plan_state *ps, handle_t key);
 static inline const struct key *key_read(const struct engine *engine,
@@ -346,6 +353,12 @@ void blob_read(const struct engine *engine, handle_t blob, struct value *values,
 handle_t bytes_make(struct engine *engine, const void *bytes, size_t len);
 
 /* fold.c */
+void count_rules(struct engine *engine, const struct plan *plan, size_t offset,
+		 uint64_t n);
+/* Adds @n to the counter @what of all rules whose own plan it is. */
+#define COUNT(engine, plan, what, n)                                           \
+	count_rules(engine, plan, offsetof(struct rule_counters, what), n)
+
 void fold(struct engine *engine, const struct event *event, struct touch *touch,
 	  bool late);
 /* Takes out what a clock of @now has left behind. */
@@ -376,6 +389,14 @@ bool entry_has(const struct plan_state *ps, const struct entry *entry,
 int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
 /* The declared id of the event, or missing: it goes by its coordinates. */
 struct value event_name(const struct event *event);
+
+/* evict.c */
+bool evict(struct engine *engine, struct plan_state *ps);
+void evict_note(const struct engine *engine, struct plan_state *ps,
+		handle_t handle);
+void evict_forget(const struct engine *engine, struct plan_state *ps,
+		  handle_t handle);
+void evictor_free(struct evictor *evictor);
 
 /* merged.c */
 bool merged_fits(const struct plan *plan, size_t bag_size);

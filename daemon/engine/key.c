@@ -195,7 +195,8 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	handle_t handle;
 	usec_t ends;
 
-	if (ps->counters.keys >= engine->options.max_keys_per_rule)
+	if (ps->counters.keys >= engine->options.max_keys_per_rule &&
+	    !evict(engine, ps))
 		return 0;
 	handle = pages_alloc(&engine->pages, size);
 	if (!handle)
@@ -213,6 +214,7 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	ends = key_ends(engine, ps, handle);
 	if (ends != NEVER)
 		wheel_add(&ps->wheel, &engine->pages, handle, ends);
+	evict_note(engine, ps, handle);
 	return handle;
 }
 
@@ -271,6 +273,7 @@ static void key_drop(struct engine *engine, struct plan_state *ps,
 		     handle_t handle) {
 	struct key *key = key_write(engine, handle);
 
+	evict_forget(engine, ps, handle);
 	index_remove(&ps->index, key->hash, handle);
 	ps->counters.keys--;
 	key->gone = true;
@@ -288,18 +291,40 @@ void key_timer_done(struct engine *engine, struct plan_state *ps,
 		key_release(engine, ps, handle);
 }
 
-static bool key_is_needed(const struct engine *engine,
-			  const struct plan_state *ps, handle_t handle) {
-	const struct key *key = key_read(engine, handle);
+static bool has_beneath(const struct plan_state *ps, const struct key *key) {
 	handle_t beneath;
 
-	if (key->lives)
-		return true;
 	if (ps->at.beneath == NOWHERE)
 		return false;
 	memcpy(&beneath, (const uint8_t *)key + ps->at.beneath,
 	       sizeof(beneath));
 	return beneath != 0;
+}
+
+static bool key_is_needed(const struct engine *engine,
+			  const struct plan_state *ps, handle_t handle) {
+	const struct key *key = key_read(engine, handle);
+
+	return key->lives || has_beneath(ps, key);
+}
+
+bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
+		   handle_t handle) {
+	const struct key *key = key_read(engine, handle);
+	handle_t at;
+
+	for (at = key->lives; at; at = life_read(engine, at)->next)
+		if (life_read(engine, at)->state == STATE_FIRING)
+			return true;
+	return has_beneath(ps, key);
+}
+
+void key_evict(struct engine *engine, struct plan_state *ps, handle_t handle) {
+	while (key_read(engine, handle)->lives)
+		life_end(engine, key_read(engine, handle)->lives);
+	if (key_ends(engine, ps, handle) != NEVER)
+		wheel_remove(&ps->wheel, &engine->pages, handle);
+	key_drop(engine, ps, handle);
 }
 
 void keys_expire(struct engine *engine, struct plan_state *ps) {

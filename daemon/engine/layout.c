@@ -197,7 +197,8 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	at->key = place(&size, 0, 1);
 	if (plan->window.width)
 		granule = plan->window.width / 64;
-	wheel_init(&ps->wheel, granule, offsetof(struct key, next));
+	wheel_init(&ps->wheel, granule, offsetof(struct key, next),
+		   offsetof(struct key, prev));
 }
 
 size_t layout_key_bytes(const struct plan_state *ps, size_t key_len) {

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TOMBSTONE UINT32_MAX /* only in the old table */
 #define FIRST_SIZE 64u
 #define STEP 32u
 
@@ -25,7 +24,7 @@ static handle_t probe_old(const struct index *index, uint32_t hash,
 		slot = &index->old[cursor->at & index->old_mask];
 		if (!slot->handle)
 			return 0;
-		if (slot->hash == hash && slot->handle != TOMBSTONE)
+		if (slot->hash == hash && slot->handle != INDEX_TOMBSTONE)
 			return slot->handle;
 	}
 }
@@ -79,10 +78,10 @@ static void move_some(struct index *index) {
 
 	for (i = 0; i < STEP && index->moved <= index->old_mask; i++) {
 		slot = &index->old[index->moved++];
-		if (!slot->handle || slot->handle == TOMBSTONE)
+		if (!slot->handle || slot->handle == INDEX_TOMBSTONE)
 			continue;
 		put(index, *slot);
-		slot->handle = TOMBSTONE;
+		slot->handle = INDEX_TOMBSTONE;
 	}
 	if (index->moved <= index->old_mask)
 		return;
@@ -143,7 +142,8 @@ void index_remove(struct index *index, uint32_t hash, handle_t handle) {
 	}
 	index->n--;
 	if (cursor.in_old)
-		index->old[cursor.at & index->old_mask].handle = TOMBSTONE;
+		index->old[cursor.at & index->old_mask].handle =
+			INDEX_TOMBSTONE;
 	else
 		close_gap(index, cursor.at & index->mask);
 }

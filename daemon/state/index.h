@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 
+#define INDEX_TOMBSTONE UINT32_MAX /* a handle, only in the old table */
+
 struct index_slot {
 	uint32_t hash;
 	handle_t handle; /* 0: empty */

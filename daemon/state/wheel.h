@@ -20,12 +20,16 @@ struct wheel {
 	int64_t first; /* number of the oldest bucket that may hold something */
 	bool begun;
 	size_t next_offset; /* of the handle_t in a cell that links the list */
+	size_t prev_offset; /* likewise backwards; 0: nothing is removed */
 	handle_t head[WHEEL_BUCKETS];
 };
 
-void wheel_init(struct wheel *wheel, usec_t width, size_t next_offset);
+void wheel_init(struct wheel *wheel, usec_t width, size_t next_offset,
+		size_t prev_offset);
 /* A @due before what was taken out already goes into the next bucket. */
 void wheel_add(struct wheel *wheel, struct pages *pages, handle_t cell,
 	       usec_t due);
+/* Takes a cell out that was added and not yet taken. */
+void wheel_remove(struct wheel *wheel, struct pages *pages, handle_t cell);
 /* The first of a list of cells due at or before @now, unlinked; 0: none. */
 handle_t wheel_take(struct wheel *wheel, usec_t now);

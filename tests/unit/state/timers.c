@@ -58,7 +58,7 @@ static void keeps_a_heap_of_many(void **state) {
 
 struct cell {
 	usec_t due;
-	handle_t next;
+	handle_t next, prev;
 };
 
 static size_t take_all(struct wheel *wheel, struct pages *pages, usec_t now) {
@@ -78,11 +78,12 @@ static size_t take_all(struct wheel *wheel, struct pages *pages, usec_t now) {
 	return n;
 }
 
-static void add(struct wheel *wheel, struct pages *pages, usec_t due) {
+static handle_t add(struct wheel *wheel, struct pages *pages, usec_t due) {
 	handle_t at = pages_alloc(pages, sizeof(struct cell));
 
 	((struct cell *)pages_write(pages, at))->due = due;
 	wheel_add(wheel, pages, at, due);
+	return at;
 }
 
 static void gives_out_what_is_due_within_a_bucket(void **state) {
@@ -91,7 +92,8 @@ static void gives_out_what_is_due_within_a_bucket(void **state) {
 
 	(void)state;
 	pages_init(&pages, 0);
-	wheel_init(&wheel, 10, offsetof(struct cell, next));
+	wheel_init(&wheel, 10, offsetof(struct cell, next),
+		   offsetof(struct cell, prev));
 	add(&wheel, &pages, 35);
 	add(&wheel, &pages, 41);
 	add(&wheel, &pages, 100000); /* beyond the last bucket */
@@ -106,11 +108,33 @@ static void gives_out_what_is_due_within_a_bucket(void **state) {
 	pages_free(&pages);
 }
 
+static void forgets_what_is_removed_wherever_it_stands(void **state) {
+	struct pages pages;
+	struct wheel wheel;
+	handle_t cells[5];
+	unsigned gone, i;
+
+	(void)state;
+	pages_init(&pages, 0);
+	for (gone = 0; gone < 5; gone++) {
+		wheel_init(&wheel, 10, offsetof(struct cell, next),
+			   offsetof(struct cell, prev));
+		for (i = 0; i < 5; i++)
+			cells[i] = add(&wheel, &pages, i < 4 ? 15 : 25);
+		wheel_remove(&wheel, &pages, cells[gone]);
+		assert_int_equal(take_all(&wheel, &pages, 20),
+				 gone < 4 ? 3 : 4);
+		assert_int_equal(take_all(&wheel, &pages, 30), gone < 4);
+	}
+	pages_free(&pages);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_in_the_order_that_all_machines_share),
 		cmocka_unit_test(keeps_a_heap_of_many),
 		cmocka_unit_test(gives_out_what_is_due_within_a_bucket),
+		cmocka_unit_test(forgets_what_is_removed_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -613,6 +613,7 @@ void rule_compile(struct loader *l, struct package *p,
 	read_measures(b);
 	read_baselines(b);
 	b->judging = judging_env(b);
+	bind_measures(b);
 	bind_lets(b);
 	read_conditions(b);
 	read_exceptions(b);

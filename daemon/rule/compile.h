@@ -107,6 +107,7 @@ struct expr_env *judging_env(struct rule_build *b);
 void read_lets(struct rule_build *b);
 void read_params(struct rule_build *b);
 /* Binds every let, in order. */
+void bind_measures(struct rule_build *b);
 void bind_lets(struct rule_build *b);
 void note_read(struct rule_build *b, const char *field);
 /* Compiles for judging; @want may be NULL. NULL after a complaint. */

@@ -763,6 +763,14 @@ static bool is_key(const struct rule_build *b, const char *name) {
 	return false;
 }
 
+/* Every measure stands in an alert's values, whether a condition asks or not. */
+void bind_measures(struct rule_build *b) {
+	struct expr_name ignored;
+
+	for (size_t i = 0; i < b->measures.n; i++)
+		measure_name(b, b->measures.keys[i], &ignored);
+}
+
 void bind_lets(struct rule_build *b) {
 	for (size_t i = 0; i < b->lets.n; i++) {
 		struct let *let = b->lets.values[i];

@@ -205,8 +205,8 @@ static void a_coarser_key_moves_the_alerts_beneath_it(void **state) {
 	pay_with(&w, "U", "1", "2026-03-02T00:00:00Z", ",\"payee\":\"P\"");
 	assert_alerts(&w, "fired condition yellow firing U / P "
 			  "@2026-03-02T00:00:00Z {\"mine\":2,\"all\":2}\n");
-	pay_with(&w, "U", "1", "2026-03-03T00:00:00Z", ",\"payee\":\"Q\"");
-	pay_with(&w, "U", "1", "2026-03-03T00:00:00Z", ",\"payee\":\"R\"");
+	pay_with(&w, "U", "1", "2026-03-02T12:00:00Z", ",\"payee\":\"Q\"");
+	pay_with(&w, "U", "1", "2026-03-02T12:00:00Z", ",\"payee\":\"R\"");
 	assert_alerts(&w, "");
 	pay_with(&w, "U", "1", "2026-03-03T00:00:00Z", ",\"payee\":\"S\"");
 	assert_alerts(&w, "resolved condition yellow resolved U / P "

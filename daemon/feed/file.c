@@ -48,6 +48,7 @@ struct file {
 
 struct file_feed {
 	uint64_t seed;
+	usec_t as_of;
 	struct file **files;
 	size_t n;
 	uint64_t rows;
@@ -55,12 +56,13 @@ struct file_feed {
 	const char *failed;
 };
 
-int file_feed_new(struct file_feed **ret, uint64_t seed) {
+int file_feed_new(struct file_feed **ret, uint64_t seed, usec_t as_of) {
 	struct file_feed *feed = calloc(1, sizeof(*feed));
 
 	if (!feed)
 		return -ENOMEM;
 	feed->seed = seed;
+	feed->as_of = as_of;
 	*ret = feed;
 	return 0;
 }
@@ -334,13 +336,21 @@ static struct event *head_of(const struct file *file) {
 	return chunk->at < chunk->n ? &chunk->events[chunk->at] : NULL;
 }
 
-/* A refused row has no time and need not wait. */
-static bool goes_before(const struct event *a, const struct event *b) {
+/* A refused row has no time, or a wrong one, and need not wait. */
+static bool is_refused(const struct file_feed *feed,
+		       const struct event *event) {
+	return event->refusal ||
+	       event->time - event->stream->max_skew > feed->as_of;
+}
+
+static bool goes_before(const struct file_feed *feed, const struct event *a,
+			const struct event *b) {
+	bool refused = is_refused(feed, a);
 	int order;
 
-	if (!!a->refusal != !!b->refusal)
-		return a->refusal;
-	if (!a->refusal && a->time != b->time)
+	if (refused != is_refused(feed, b))
+		return refused;
+	if (!refused && a->time != b->time)
 		return a->time < b->time;
 	order = strcmp(a->at.topic, b->at.topic);
 	return order ? order < 0 : a->at.partition < b->at.partition;
@@ -353,7 +363,7 @@ static struct file *least(const struct file_feed *feed) {
 	for (size_t i = 0; i < feed->n; i++) {
 		struct event *head = head_of(feed->files[i]);
 
-		if (head && (!first || goes_before(head, first))) {
+		if (head && (!first || goes_before(feed, head, first))) {
 			best = feed->files[i];
 			first = head;
 		}

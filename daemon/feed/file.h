@@ -16,8 +16,13 @@
 
 struct file_feed;
 
-/* @seed: of ids and contents, as the engine's. */
-int file_feed_new(struct file_feed **ret, uint64_t seed);
+/*
+ * @seed: of ids and contents, as the engine's. @as_of: the clock by which the
+ * engine refuses events from the future, INT64_MAX: none. A row that it will
+ * refuse goes at once, too, or one row of the year 9999 would hold back all
+ * that stands behind it until every other file has ended.
+ */
+int file_feed_new(struct file_feed **ret, uint64_t seed, usec_t as_of);
 void file_feed_free(struct file_feed *feed);
 /*
  * Adds a file ("-" is standard input); its number counts per stream, from 0.

@@ -320,7 +320,8 @@ static int start(const struct verb *verb, struct replay *replay, size_t n,
 					 "its offset");
 	if (!replay->as_of_text)
 		say_as_of(replay);
-	if (file_feed_new(&replay->feed, 0) < 0)
+	if (file_feed_new(&replay->feed, 0,
+			  replay->driver.poll_time * USEC_PER_SEC) < 0)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		r = add_file(verb, replay, files[i]);

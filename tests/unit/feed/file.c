@@ -13,6 +13,8 @@
 
 #include "feed/file.h"
 
+#define MARCH_1 (INT64_C(1772323200) * USEC_PER_SEC) /* 2026, UTC */
+
 /* Two streams of an id and a date each, and files in a folder of their own. */
 struct town {
 	struct arena arena;
@@ -51,12 +53,13 @@ static void town_init(struct town *town) {
 		.id = &town->fields[0],
 		.calendar = &town->calendar,
 		.max_bytes = 4096,
+		.max_skew = USEC_PER_DAY,
 	};
 	town->payments = town->orders;
 	town->payments.name = "payments";
 	strcpy(town->folder, "/tmp/tocsin-XXXXXX");
 	assert_non_null(mkdtemp(town->folder));
-	assert_int_equal(file_feed_new(&town->feed, 7), 0);
+	assert_int_equal(file_feed_new(&town->feed, 7, MARCH_1), 0);
 }
 
 static void town_free(struct town *town) {
@@ -147,6 +150,26 @@ static void merges_files_by_time_and_refused_rows_at_once(void **state) {
 	}
 }
 
+static void lets_no_row_of_the_year_9999_hold_back_the_others(void **state) {
+	struct town town;
+
+	(void)state;
+	town_init(&town);
+	assert_int_equal(add(&town, &town.payments, "p.jsonl",
+			     "{\"no\":\"p1\",\"at\":\"2026-01-02\"}\n"
+			     "{\"no\":\"p2\",\"at\":\"9999-12-31\"}\n"
+			     "{\"no\":\"p3\",\"at\":\"2026-01-04\"}\n"),
+			 0);
+	assert_int_equal(add(&town, &town.orders, "o.csv",
+			     "no,at\na,2026-01-03\nb,2026-03-02\nc,2026-03-03\n"
+			     "d,2026-03-02\n"),
+			 0);
+	/* c is a day and some hours ahead, b and d are not. */
+	assert_string_equal(run(&town, 10), "p1@p0.0 p2@p0.1 a@o0.0 p3@p0.2 "
+					    "b@o0.1 c@o0.2 d@o0.3 ");
+	town_free(&town);
+}
+
 static void cuts_a_long_file_into_batches_without_a_loss(void **state) {
 	struct buf text = { 0 };
 	struct town town;
@@ -235,6 +258,8 @@ static void says_why_a_file_cannot_be_read(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(merges_files_by_time_and_refused_rows_at_once),
+		cmocka_unit_test(
+			lets_no_row_of_the_year_9999_hold_back_the_others),
 		cmocka_unit_test(cuts_a_long_file_into_batches_without_a_loss),
 		cmocka_unit_test(refuses_a_long_row_and_an_open_quote_alone),
 		cmocka_unit_test(says_why_a_file_cannot_be_read),

@@ -221,10 +221,11 @@ static bool is_foldable(const struct term *term) {
  */
 static struct term *fold(struct checker *c, struct term *term) {
 	struct value vars[RUN_MAX_VARS] = { 0 };
+	uint32_t budget = RUN_BUDGET;
 	struct run run = { .calendar = c->env ? c->env->calendar : NULL,
 			   .scratch = c->arena,
 			   .vars = vars,
-			   .budget = 10000 };
+			   .budget = &budget };
 	struct value value;
 
 	if (!is_foldable(term))

@@ -495,6 +495,7 @@ const char *expr_text(const struct expr *expr) {
 struct value expr_eval(const struct expr *expr, const struct value *frame,
 		       const struct expr_context *context) {
 	struct value vars[RUN_MAX_VARS];
+	uint32_t budget = RUN_BUDGET;
 	struct run run;
 
 	if (!expr->dynamic)
@@ -505,6 +506,6 @@ struct value expr_eval(const struct expr *expr, const struct value *frame,
 			    .calendar = expr->calendar,
 			    .scratch = context->scratch,
 			    .vars = vars,
-			    .budget = 100000 };
+			    .budget = &budget };
 	return walk(&run, expr->root);
 }

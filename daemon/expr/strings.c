@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define SIMILAR_MAX 256
-#define STRINGS_MAX (1u << 20) /* of what one call may make */
+#define STRINGS_MAX RUN_BUDGET
 
 static struct value fail(void) {
 	return value_missing(MISSING_ERROR);
@@ -25,7 +25,7 @@ static struct value part(struct value s, size_t from, size_t to) {
 static struct value keep(const struct run *run, struct buf *buf) {
 	struct value ret;
 
-	if (buf->len > STRINGS_MAX) {
+	if (!run_spend(run, buf->len)) {
 		buf_free(buf);
 		return value_missing(MISSING_OVERFLOW);
 	}
@@ -116,42 +116,36 @@ BUILTIN(string_char_at) {
 
 BUILTIN(string_index_of) {
 	struct value s = args[0], what = args[1];
-	size_t at = 0;
-	int64_t index = n > 2 ? args[2].i : 0;
+	size_t at;
+	const char *found;
 
 	(void)run;
-	if (!offset_of(s, index, &at))
+	if (!offset_of(s, n > 2 ? args[2].i : 0, &at))
 		return fail();
-	for (;; index++) {
-		if (at + what.len <= s.len &&
-		    memcmp(s.s + at, what.s, what.len) == 0)
-			return value_int(index);
-		if (at >= s.len)
-			return value_int(-1);
-		at += step(s, at);
-	}
+	if (what.len == 0)
+		return value_int(n > 2 ? args[2].i : 0);
+	found = memmem(s.s + at, s.len - at, what.s, what.len);
+	return value_int(found ? count_to(s, (size_t)(found - s.s)) : -1);
 }
 
 BUILTIN(string_last_index_of) {
 	struct value s = args[0], what = args[1];
-	int64_t found = -1, index = 0, last = INT64_MAX;
-	size_t at = 0;
+	size_t at = s.len;
 
 	(void)run;
-	if (n > 2) {
-		if (!offset_of(s, args[2].i, &at))
-			return fail();
-		last = args[2].i;
-	}
-	for (at = 0; index <= last; index++) {
-		if (at + what.len <= s.len &&
-		    memcmp(s.s + at, what.s, what.len) == 0)
-			found = index;
-		if (at >= s.len)
-			break;
-		at += step(s, at);
-	}
-	return value_int(found);
+	if (n > 2 && !offset_of(s, args[2].i, &at))
+		return fail();
+	/* people may send both: what would take seconds is not looked for */
+	if ((uint64_t)s.len * what.len > 100000000)
+		return fail();
+	if (what.len > s.len)
+		return value_int(-1);
+	if (at > s.len - what.len)
+		at = s.len - what.len;
+	for (size_t i = at + 1; i-- > 0;)
+		if (memcmp(s.s + i, what.s, what.len) == 0)
+			return value_int(count_to(s, i));
+	return value_int(-1);
 }
 
 BUILTIN(string_substring) {
@@ -178,8 +172,11 @@ BUILTIN(string_prefix) {
 
 static struct value recase(const struct run *run, struct value s, char first,
 			   char last) {
-	char *out = arena_alloc_raw(run->scratch, s.len + 1u, 1);
+	char *out;
 
+	if (!run_spend(run, s.len))
+		return value_missing(MISSING_OVERFLOW);
+	out = arena_alloc_raw(run->scratch, s.len + 1u, 1);
 	for (uint32_t i = 0; i < s.len; i++)
 		out[i] = s.s[i] >= first && s.s[i] <= last ? (char)(s.s[i] ^ 32)
 							   : s.s[i];
@@ -254,11 +251,13 @@ BUILTIN(string_replace) {
 BUILTIN(string_split) {
 	struct value s = args[0], by = args[1];
 	int64_t limit = n > 2 ? args[2].i : -1;
-	struct value *items =
-		arena_array(run->scratch, struct value, s.len + 2u);
+	struct value *items;
 	uint32_t count = 0;
 	size_t from = 0, at = 0;
 
+	if (!run_spend(run, (s.len + (size_t)2) * sizeof(*items)))
+		return value_missing(MISSING_OVERFLOW);
+	items = arena_array(run->scratch, struct value, s.len + 2u);
 	if (limit == 0)
 		return (struct value){ .kind = KIND_LIST, .list = items };
 	while (at < s.len && (limit < 0 || count + 1 < limit)) {
@@ -300,10 +299,13 @@ BUILTIN(string_join) {
 
 BUILTIN(string_reverse) {
 	struct value s = args[0];
-	char *out = arena_alloc_raw(run->scratch, s.len + 1u, 1);
 	size_t bytes;
+	char *out;
 
 	(void)n;
+	if (!run_spend(run, s.len))
+		return value_missing(MISSING_OVERFLOW);
+	out = arena_alloc_raw(run->scratch, s.len + 1u, 1);
 	for (size_t at = 0; at < s.len; at += bytes) {
 		bytes = step(s, at);
 		memcpy(out + s.len - at - bytes, s.s + at, bytes);
@@ -375,6 +377,8 @@ static bool put_map(struct buf *out, struct value map) {
 	CLEANUP(buf_free) struct buf key = { 0 };
 	CLEANUP(buf_free) struct buf best = { 0 };
 
+	if (map.len > 1000) /* the search below is quadratic */
+		return false;
 	buf_putc(out, '{');
 	for (uint32_t done = 0; done < map.len; done++) {
 		uint32_t chosen = UINT32_MAX;

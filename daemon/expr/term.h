@@ -108,7 +108,7 @@ struct run {
 	struct arena *scratch;
 	struct value *vars;
 	const struct zone *zone; /* of a getter that names one */
-	uint32_t budget;         /* steps that comprehensions may still take */
+	uint32_t *budget;        /* what is left for run_spend() */
 };
 
 struct expr {
@@ -150,7 +150,15 @@ struct expr *expr_from_term(struct arena *arena, const struct term *term,
 /* run.c */
 struct value run_code(const struct expr *expr, const struct value *frame,
 		      const struct expr_context *context);
-/* walk.c */
+/*
+ * What one evaluation may cost at most: bytes that it makes, and 64 for each
+ * step of a comprehension. Counted, not timed or measured, so that it ends at
+ * the same place everywhere.
+ */
+#define RUN_BUDGET 4000000
+#define RUN_STEP 64
+/* walk.c: false when there is no more. */
+bool run_spend(const struct run *run, size_t cost);
 struct value walk(struct run *run, const struct term *term);
 struct value walk_binary(struct run *run, enum term_op op, struct value a,
 			 struct value b);

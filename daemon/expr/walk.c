@@ -22,6 +22,15 @@ static struct value fail(void) {
 	return value_missing(MISSING_ERROR);
 }
 
+bool run_spend(const struct run *run, size_t cost) {
+	if (cost > *run->budget) {
+		*run->budget = 0;
+		return false;
+	}
+	*run->budget -= (uint32_t)cost;
+	return true;
+}
+
 /*** comparing ***/
 
 static int compare_doubles(double a, double b) {
@@ -280,7 +289,7 @@ static struct value join_strings(struct run *run, struct value a,
 				 struct value b) {
 	char *s;
 
-	if ((uint64_t)a.len + b.len > UINT32_MAX / 2)
+	if (!run_spend(run, (size_t)a.len + b.len))
 		return value_missing(MISSING_OVERFLOW);
 	s = arena_alloc_raw(run->scratch, (size_t)a.len + b.len + 1, 1);
 	memcpy(s, a.s, a.len);
@@ -293,7 +302,7 @@ static struct value join_lists(struct run *run, struct value a,
 			       struct value b) {
 	struct value *items;
 
-	if ((uint64_t)a.len + b.len > 1u << 20)
+	if (!run_spend(run, ((size_t)a.len + b.len) * sizeof(*items)))
 		return value_missing(MISSING_OVERFLOW);
 	items = arena_array(run->scratch, struct value, a.len + b.len + 1);
 	if (a.len > 0)
@@ -426,9 +435,11 @@ static struct value walk_cond(struct run *run, const struct term *term) {
 /*** lists and maps ***/
 
 static struct value walk_list(struct run *run, const struct term *term) {
-	struct value *items =
-		arena_array(run->scratch, struct value, term->n + 1);
+	struct value *items;
 
+	if (!run_spend(run, term->n * sizeof(*items)))
+		return value_missing(MISSING_OVERFLOW);
+	items = arena_array(run->scratch, struct value, term->n + 1);
 	for (uint32_t i = 0; i < term->n; i++) {
 		items[i] = walk(run, term->args[i]);
 		if (items[i].kind == KIND_MISSING)
@@ -560,11 +571,10 @@ static void each_step(struct run *run, struct eaching *e, uint32_t i) {
 		vars[0] = is_list ? value_int(i) : item;
 		vars[1] = is_list ? item : e->range.list[2 * i + 1];
 	}
-	if (run->budget == 0) {
+	if (!run_spend(run, RUN_STEP)) {
 		each_error(e, value_missing(MISSING_OVERFLOW));
 		return;
 	}
-	run->budget--;
 	switch ((enum each)term->each) {
 	case EACH_ALL:
 	case EACH_EXISTS:
@@ -594,6 +604,9 @@ static struct value walk_each(struct run *run, const struct term *term) {
 	if (e.range.kind != KIND_LIST && e.range.kind != KIND_MAP_VALUE)
 		return fail();
 	e.found = value_bool(term->each == EACH_ALL);
+	if (term->each >= EACH_FILTER &&
+	    !run_spend(run, 2 * sizeof(struct value) * e.range.len))
+		return value_missing(MISSING_OVERFLOW);
 	if (term->each >= EACH_FILTER)
 		e.items = arena_array(run->scratch, struct value,
 				      2 * (size_t)e.range.len + 1);

@@ -316,6 +316,30 @@ static void stops_a_comprehension_that_takes_too_long(void **state) {
 	world_end(&w);
 }
 
+/* Each doubles or copies something, and none may take what it likes. */
+static void makes_only_so_much(void **state) {
+	static const char *const texts[] = {
+		"tags.all(a, tags.all(b, size(name + name) > 0))",
+		"[name].map(s, s.replace('', s + s).replace('', s))",
+		"[tags + tags].map(t, t + t)[0].map(t, t + t)",
+		"name.split('').map(s, name.split(''))[0].join()",
+		"'%s%s'.format([name, name]).lowerAscii().reverse()",
+	};
+	struct world w;
+	char text[1000001];
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		world_begin(&w);
+		w.frame[SLOT_NAME] = text_value(text);
+		world_eval(&w, world_compile(&w, texts[i], EXPR_WALK));
+		assert_true(w.scratch.total_bytes < 64u << 20);
+		world_end(&w);
+	}
+}
+
 static void evaluates_what_a_person_types(void **state) {
 	static const struct {
 		const char *text, *given, *shown;
@@ -367,6 +391,7 @@ int main(void) {
 		cmocka_unit_test(rounds),
 		cmocka_unit_test(goes_through_lists),
 		cmocka_unit_test(stops_a_comprehension_that_takes_too_long),
+		cmocka_unit_test(makes_only_so_much),
 		cmocka_unit_test(evaluates_what_a_person_types),
 	};
 

@@ -192,14 +192,14 @@ class Meddler:
             self._copy(client, redis)
 
     def _copy(self, source, sink):
-        while True:
-            data = source.recv(65536)
-            if self._command in data:
-                self._meddle()
-            if not data:
-                sink.close()
-                return
-            sink.sendall(data)
+        try:
+            while data := source.recv(65536):
+                if self._command in data:
+                    self._meddle()
+                sink.sendall(data)
+        except OSError:
+            pass  # either side has gone, and so goes the other
+        sink.close()
 
 
 class Case:

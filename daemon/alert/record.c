@@ -491,21 +491,60 @@ static void write_clauses(const struct writing *w) {
 	buf_putc(w->out, ']');
 }
 
+static void put_missing(struct buf *out, const char *name, struct value value) {
+	if (!value_is_missing(value))
+		return;
+	buf_comma(out);
+	buf_putc(out, '{');
+	put_text(out, "name", name);
+	put_text(out, "reason", missing_name((enum missing)value.reason));
+	buf_putc(out, '}');
+}
+
+/* Bands repeat each other's clauses; each is named once. */
+static bool stands_before(const struct condition *const *conditions, size_t n,
+			  size_t clause, const char *text) {
+	for (size_t i = 0; i <= n; i++) {
+		size_t end = i < n ? conditions[i]->n_clauses : clause;
+
+		for (size_t j = 0; j < end; j++) {
+			if (!strcmp(conditions[i]->clauses[j].text, text))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void write_missing_clauses(const struct writing *w) {
+	const struct rule *rule = w->rule;
+	const struct condition *all[] = {
+		&rule->alert_if,
+		&rule->level[LEVEL_RED],
+		&rule->level[LEVEL_ORANGE],
+		&rule->level[LEVEL_YELLOW],
+		&rule->level[LEVEL_GREEN],
+		&rule->resolve_if,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		for (size_t j = 0; j < all[i]->n_clauses; j++) {
+			const struct expr_clause *clause = &all[i]->clauses[j];
+
+			if (!stands_before(all, i, j, clause->text))
+				put_missing(w->out, clause->text,
+					    expr_eval(clause->test,
+						      w->draft->frame,
+						      &w->draft->context));
+		}
+	}
+}
+
 static void write_missing(const struct writing *w) {
 	put_key(w->out, "missing");
 	buf_putc(w->out, '[');
-	for (size_t i = 0; i < w->rule->n_slots; i++) {
-		struct value value = w->draft->frame[i];
-
-		if (!value_is_missing(value))
-			continue;
-		buf_comma(w->out);
-		buf_putc(w->out, '{');
-		put_text(w->out, "name", w->rule->binds[i].name);
-		put_text(w->out, "reason",
-			 missing_name((enum missing)value.reason));
-		buf_putc(w->out, '}');
-	}
+	for (size_t i = 0; i < w->rule->n_slots; i++)
+		put_missing(w->out, w->rule->binds[i].name, w->draft->frame[i]);
+	write_missing_clauses(w);
 	buf_putc(w->out, ']');
 }
 

@@ -95,6 +95,24 @@ static void keeps_the_values_of_the_firing(void **state) {
 				   "\"cnt\":4,"));
 }
 
+static void what_is_missing_says_why_and_once(void **state) {
+	struct test_case *c = *state;
+	CLEANUP(buf_free) struct buf out = { 0 };
+
+	c->frame[F_MID] = value_missing(MISSING_YOUNG);
+	c->frame[F_GROWTH] = value_missing(MISSING_YOUNG);
+	c->rule.level[LEVEL_GREEN] = condition(c, "growth > 0.5 && cnt < 1");
+	c->rule.resolve_if = condition(c, "ratio(cnt, cnt - 3) > 1.0");
+	record_body(&out, &c->draft);
+	assert_true(contains(
+		&out, "\"missing\":[{\"name\":\"fund\",\"reason\":\"field\"},"
+		      "{\"name\":\"mid\",\"reason\":\"young\"},"
+		      "{\"name\":\"growth\",\"reason\":\"young\"},"
+		      "{\"name\":\"growth > 0.5\",\"reason\":\"young\"},"
+		      "{\"name\":\"ratio(cnt, cnt - 3) > 1.0\","
+		      "\"reason\":\"zero\"}],"));
+}
+
 static void what_has_no_time_is_null(void **state) {
 	struct test_case *c = *state;
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -370,6 +388,7 @@ int main(int argc, char **argv) {
 		WITH_CASE(a_masked_value_appears_nowhere),
 		WITH_CASE(a_masked_key_can_still_be_grouped_by),
 		WITH_CASE(keeps_the_values_of_the_firing),
+		WITH_CASE(what_is_missing_says_why_and_once),
 		WITH_CASE(what_has_no_time_is_null),
 		WITH_CASE(a_tumbling_period_is_called_by_its_beginning),
 		WITH_CASE(a_text_falls_back_to_the_other_language),

@@ -34,8 +34,8 @@ enum refusal {
 };
 const char *refusal_name(enum refusal refusal);
 
-/* Where a record lies. For files: topic = stream, partition = file number,
- * offset = row number from 0. */
+/* Where a record lies. For files: the topic of the stream, the number of the
+ * file among those of the stream, the row's number from 0. */
 struct coordinates {
 	const char *topic; /* interned by the feed; compared by bytes */
 	int32_t partition;

@@ -212,7 +212,7 @@ static void decode_rows(struct file *file, struct chunk *chunk) {
 			len--;
 		*event = (struct event){
 			.stream = file->stream,
-			.at = { .topic = file->stream->name,
+			.at = { .topic = file->stream->topic,
 				.partition = file->number,
 				.offset = file->rows++ },
 			.timestamp_ms = -1,

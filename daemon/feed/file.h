@@ -4,7 +4,7 @@
  * JSON lines or CSV with a header, plain or gzip. A row is a non-empty line
  * (of CSV: a record, which may hold line ends between quotes). Files are read
  * side by side as a lane reads partitions that it catches up with: the least
- * head goes first, a refused row at once, equal times by stream, file number
+ * head goes first, a refused row at once, equal times by topic, file number
  * and row. So a replay of files sees what a catch-up saw.
  *
  * The feed owns all events and their bytes; they are valid until the next call

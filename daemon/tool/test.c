@@ -147,7 +147,7 @@ static void give_event(struct trial *trial, const struct script *script,
 	bytes = arena_strndup(&trial->arena, payload.data, payload.len);
 	*event = (struct event){
 		.stream = stream,
-		.at = { .topic = stream->name,
+		.at = { .topic = stream->topic,
 			.offset = trial->offsets[stream->index]++ },
 		.timestamp_ms = -1,
 	};

@@ -19,7 +19,7 @@ AS_OF_SECONDS = 1798732800
 
 def file_order(package, town):
     """Records as a merge of files takes them: the least time of the heads,
-    equal times by stream and row."""
+    equal times by topic and row."""
     rows = {name: [i for i in town.items if i.stream == name]
             for name in TOPICS}
     at = dict.fromkeys(TOPICS, 0)
@@ -29,11 +29,11 @@ def file_order(package, town):
             if at[name] < len(rows[name]):
                 item = rows[name][at[name]]
                 time = package.streams[name].decode(item.payload).time
-                heads.append((time, name))
+                heads.append((time, package.streams[name].topic, name))
         if not heads:
             return
-        _, name = min(heads)
-        yield Record(name, 0, at[name], -1, None,
+        *_, name = min(heads)
+        yield Record(package.streams[name].topic, 0, at[name], -1, None,
                      rows[name][at[name]].payload)
         at[name] += 1
 
@@ -41,7 +41,6 @@ def file_order(package, town):
 def oracle_of(town, rules):
     package = Package([rules])
     oracle = Oracle(package)
-    oracle.topics = package.streams
     oracle.decision("catch_up")
     for record in file_order(package, town):
         oracle.record(record, poll_time=AS_OF_SECONDS)

@@ -46,6 +46,7 @@ static void town_init(struct town *town) {
 	};
 	town->orders = (struct stream){
 		.name = "orders",
+		.topic = "orders",
 		.fields = town->fields,
 		.n_fields = 2,
 		.n_slots = 1,
@@ -57,6 +58,7 @@ static void town_init(struct town *town) {
 	};
 	town->payments = town->orders;
 	town->payments.name = "payments";
+	town->payments.topic = "payments";
 	strcpy(town->folder, "/tmp/tocsin-XXXXXX");
 	assert_non_null(mkdtemp(town->folder));
 	assert_int_equal(file_feed_new(&town->feed, 7, MARCH_1), 0);

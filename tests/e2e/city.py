@@ -6,18 +6,24 @@ rings at no near miss makes them a measure for the daemon.
 """
 
 import collections
+import contextlib
 import filecmp
 import heapq
+import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
 
 from support.oracle.engine import Oracle
 from support.oracle.events import Package, parse_time
 from support.rdkafka import Record
-from support.world import BUILD, RULES
+from support.world import BUILD, ROOT, RULES, TOCSIN
+
+sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
+import summary  # noqa: E402
 
 CITY = os.path.join(BUILD, "tocsin-city")
 TIMES = {"budgets": "approved_at", "orders": "ordered_at",
@@ -102,7 +108,29 @@ def plain(value):
     return str(value).removesuffix(" CNY")
 
 
+def found_by_the_tool(folder):
+    """What `tocsin replay` says of a city, by alert."""
+    files = [f"{name}={folder}/{name}.jsonl" for name in TIMES]
+    done = subprocess.run(
+        [TOCSIN, "replay", "-r", RULES, "--format", "jsonl", *files],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    alerts = {}
+    for line in done.stdout.splitlines():
+        record = json.loads(line)
+        alert = alerts.setdefault(record["id"], summary.Alert(record))
+        alert.levels.add(record["level"])
+    return alerts
+
+
 class City(unittest.TestCase):
+    def test_a_replay_of_the_files_finds_it_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, 6, 100000)
+            alerts = found_by_the_tool(folder)
+            labels = [json.loads(line) for line in lines(folder, "labels")]
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertEqual(summary.compare(labels, alerts), [])
+
     def test_the_same_seed_gives_the_same_bytes(self):
         with tempfile.TemporaryDirectory() as a, \
                 tempfile.TemporaryDirectory() as b:

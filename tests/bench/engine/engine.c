@@ -1,0 +1,302 @@
+/*
+ * The engine in memory: how many events a second one core decodes and judges,
+ * and what a key costs. Nothing is read from anywhere and nothing goes out.
+ *
+ *   bench-engine RULES KEYS EVENTS      RULES 0: decode only
+ *
+ * Three rules keep a sum over 30 days in 8 panes: by account (KEYS of them),
+ * by unit, by unit and class; one alone is the first of these. All others look
+ * at one class each, out of a thousand, and at the amount. No alert is raised.
+ * First every account is seen once, then EVENTS are timed: the thread's CPU
+ * time of decoding and judging, not that of making the payloads.
+ *
+ * Prints one JSON object.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "engine/engine.h"
+
+#define BATCH 1024
+#define PAYLOAD_BYTES 512
+#define PADDING 64
+#define CLASSES 1000
+#define UNITS 40
+#define BEGIN INT64_C(1767225600) /* 2026-01-01 */
+#define EVENTS_PER_SECOND 100
+
+static const char streams[] = "apiversion: 1\n"
+			      "package: bench\n"
+			      "calendars:\n"
+			      "  cn: {tz: Asia/Shanghai}\n"
+			      "streams:\n"
+			      "  payments:\n"
+			      "    topic: payments\n"
+			      "    time: paid_at\n"
+			      "    max_delay: 1h\n"
+			      "    fields:\n"
+			      "      voucher_no: string\n"
+			      "      unit: string\n"
+			      "      econ_class: string\n"
+			      "      payee: string\n"
+			      "      payee_account: string\n"
+			      "      amount: money(CNY)\n"
+			      "      invoice_no: string optional\n"
+			      "      memo: string optional\n"
+			      "      region: string\n"
+			      "      paid_at: timestamp\n"
+			      "rules:\n";
+
+static const char *const keys_of_sums[] = {
+	"payee_account",
+	"unit",
+	"unit, econ_class",
+};
+
+struct bench {
+	struct ruleset *set;
+	struct engine *engine; /* NULL: decode only */
+	struct decoder *decoder;
+	struct arena arena;
+	char *payloads;
+	size_t lens[BATCH];
+	struct event events[BATCH];
+	struct event *pointers[BATCH];
+	uint64_t next; /* number of the next event */
+	uint64_t keys;
+	uint64_t bytes; /* of all payloads that were timed */
+	double seconds;
+};
+
+static void die(const char *what) {
+	fprintf(stderr, "bench-engine: %s\n", what);
+	exit(2);
+}
+
+static double cpu_seconds(void) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Resident memory, by the kernel's count. */
+static uint64_t resident_bytes(void) {
+	FILE *file = fopen("/proc/self/statm", "re");
+	uint64_t all = 0, resident = 0;
+
+	if (!file || fscanf(file, "%" SCNu64 " %" SCNu64, &all, &resident) != 2)
+		die("/proc/self/statm");
+	fclose(file);
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void write_rules(struct buf *out, size_t n) {
+	size_t sums =
+		n < ARRAY_SIZE(keys_of_sums) ? n : ARRAY_SIZE(keys_of_sums);
+
+	buf_puts(out, streams);
+	for (size_t i = 0; i < sums; i++)
+		buf_printf(out,
+			   "- rule: sum-%zu\n"
+			   "  status: live\n"
+			   "  from: payments\n"
+			   "  by: [%s]\n"
+			   "  window: {sliding: 30d, panes: 8}\n"
+			   "  measure: {total: sum(amount)}\n"
+			   "  alert_if: total > 900000000000\n"
+			   "  evidence: 0\n",
+			   i, keys_of_sums[i]);
+	for (size_t i = sums; i < n; i++)
+		buf_printf(out,
+			   "- rule: class-%zu\n"
+			   "  status: live\n"
+			   "  from: payments\n"
+			   "  where: econ_class == 'E%04zu'\n"
+			   "  alert_if: amount > 900000000000\n"
+			   "  evidence: 0\n",
+			   i, i % CLASSES);
+}
+
+static void load(struct bench *bench, size_t n) {
+	char path[] = "/tmp/tocsin-bench-XXXXXX.yaml";
+	const char *paths[] = { path };
+	struct ruleset_options options = { 0 };
+	struct diag diag = { 0 };
+	struct buf text = { 0 };
+	int fd = mkstemps(path, 5);
+
+	write_rules(&text, n);
+	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len)
+		die(path);
+	close(fd);
+	if (ruleset_load(&bench->set, paths, 1, &options, &diag) < 0) {
+		buf_reset(&text);
+		diag_print(&diag, &text, false);
+		die(buf_cstr(&text));
+	}
+	unlink(path);
+	diag_free(&diag);
+	buf_free(&text);
+}
+
+static void set_up(struct bench *bench, size_t rules) {
+	struct engine_options options = { .seed = 1 };
+	struct decision catch_up = { .kind = DECISION_CATCH_UP };
+	const struct stream *stream;
+
+	/* Decode only decodes what ten rules read. */
+	load(bench, rules ? rules : 10);
+	stream = ruleset_stream(bench->set, "payments");
+	if (decoder_new(&bench->decoder, stream, 1) < 0)
+		die("decoder_new");
+	if (rules) {
+		if (engine_new(&bench->engine, bench->set, &options) < 0)
+			die("engine_new");
+		engine_decide(bench->engine, &catch_up);
+	}
+	bench->payloads = malloc((size_t)BATCH * PAYLOAD_BYTES + PADDING);
+	if (!bench->payloads)
+		die("no memory");
+	for (size_t i = 0; i < BATCH; i++) {
+		bench->events[i].stream = stream;
+		bench->pointers[i] = &bench->events[i];
+	}
+}
+
+/*
+ * Accounts in an order that is neither sorted nor random: a stride that has no
+ * divisor in common with their number meets each once in a round.
+ */
+static uint64_t account_of(const struct bench *bench, uint64_t i) {
+	return i * 7919 % bench->keys;
+}
+
+static void make_payload(struct bench *bench, size_t slot, uint64_t i) {
+	time_t at = (time_t)(BEGIN + (int64_t)(i / EVENTS_PER_SECOND));
+	struct tm tm;
+	int len;
+
+	gmtime_r(&at, &tm);
+	len = snprintf(
+		bench->payloads + slot * PAYLOAD_BYTES, PAYLOAD_BYTES,
+		"{\"voucher_no\":\"P%09" PRIu64 "\",\"unit\":\"U-%02u\","
+		"\"econ_class\":\"E%04u\",\"payee\":"
+		"\"云澜宏达市政养护有限公司\","
+		"\"payee_account\":\"6222%012" PRIu64 "\",\"amount\":%u.%02u,"
+		"\"invoice_no\":\"%08u\",\"memo\":\"支付会议费\","
+		"\"region\":\"R-1\",\"paid_at\":\"%04d-%02d-%02dT%02d:%02d:"
+		"%02d+00:00\"}",
+		i, (unsigned)(i % UNITS), (unsigned)(i * 31 % CLASSES),
+		account_of(bench, i), (unsigned)(i % 90000 + 100),
+		(unsigned)(i % 100), (unsigned)(i % 99999999),
+		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		tm.tm_min, tm.tm_sec);
+	if (len <= 0 || len >= PAYLOAD_BYTES)
+		die("a payload is too long");
+	bench->lens[slot] = (size_t)len;
+}
+
+static void make_batch(struct bench *bench, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		struct event *event = &bench->events[i];
+
+		make_payload(bench, i, bench->next);
+		*event = (struct event){ .stream = event->stream,
+					 .at = { "payments", 0,
+						 (int64_t)bench->next },
+					 .timestamp_ms = -1 };
+		bench->bytes += bench->lens[i];
+		bench->next++;
+	}
+}
+
+static void run_batch(struct bench *bench, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		decoder_decode(bench->decoder, bench->pointers[i],
+			       bench->payloads + i * PAYLOAD_BYTES,
+			       bench->lens[i], true, &bench->arena);
+		if (bench->events[i].refusal)
+			die(refusal_name(
+				(enum refusal)bench->events[i].refusal));
+	}
+	if (bench->engine &&
+	    engine_run(bench->engine, bench->pointers, n, 0) != n)
+		die("an alert was raised");
+	arena_reset(&bench->arena);
+}
+
+static void run(struct bench *bench, uint64_t events) {
+	bench->bytes = 0;
+	bench->seconds = 0.0;
+	while (events) {
+		size_t n = events < BATCH ? (size_t)events : BATCH;
+		double begin;
+
+		make_batch(bench, n);
+		begin = cpu_seconds();
+		run_batch(bench, n);
+		bench->seconds += cpu_seconds() - begin;
+		events -= n;
+	}
+}
+
+static double state_bytes_per_key(const struct bench *bench) {
+	for (size_t i = 0; bench->engine && i < bench->set->n_plans; i++) {
+		const struct plan *plan = bench->set->plans[i];
+		const struct plan_counters *counters =
+			engine_plan_counters(bench->engine, i);
+
+		if (plan->n_by == 1 && !strcmp(plan->by[0], "payee_account"))
+			return (double)counters->bytes / (double)counters->keys;
+	}
+	return 0.0;
+}
+
+static uint64_t number(const char *text) {
+	char *end;
+	uint64_t n = strtoull(text, &end, 10);
+
+	if (*end || end == text)
+		die("a number is not one");
+	return n;
+}
+
+int main(int argc, char **argv) {
+	static struct bench bench;
+	uint64_t before, after, events;
+	double first;
+
+	if (argc != 4)
+		die("usage: bench-engine RULES KEYS EVENTS");
+	bench.keys = number(argv[2]);
+	events = number(argv[3]);
+	set_up(&bench, (size_t)number(argv[1]));
+
+	before = resident_bytes();
+	run(&bench, bench.keys);
+	first = bench.seconds;
+	after = resident_bytes();
+	run(&bench, events);
+	printf("{\"rules\":%s,\"keys\":%s,\"events\":%" PRIu64
+	       ",\"bytes_per_event\":%.0f,\"events_per_second\":%.0f,"
+	       "\"new_keys_per_second\":%.0f,\"state_bytes_per_key\":%.1f,"
+	       "\"resident_bytes_per_key\":%.1f}\n",
+	       argv[1], argv[2], events, (double)bench.bytes / (double)events,
+	       (double)events / bench.seconds, (double)bench.keys / first,
+	       state_bytes_per_key(&bench),
+	       (double)(after - before) / (double)bench.keys);
+
+	engine_free(bench.engine);
+	decoder_free(bench.decoder);
+	ruleset_free(bench.set);
+	arena_free(&bench.arena);
+	free(bench.payloads);
+	return 0;
+}

@@ -1,0 +1,207 @@
+/*
+ * S1.6, S1.7: the same inputs give the same bytes, however they are cut into
+ * batches and however small the outbox is.
+ */
+#include "engine/world.h"
+
+#define RULE(name, body)                                                       \
+	"- rule: " name "\n"                                                   \
+	"  title: {zh: 规则, en: rule}\n"                                    \
+	"  from: pays\n" body
+
+/* One of each kind of window, so that one test sees them all. */
+#define ALL_KINDS                                                              \
+	WORLD_STREAMS                                                          \
+	"rules:\n" RULE("calendar",                                            \
+			"  by: [unit]\n"                                       \
+			"  window: {calendar: month}\n"                        \
+			"  measure: {total: sum(amount), cnt: count()}\n"      \
+			"  baseline: {usual: {of: total, over: 3, stat: "      \
+			"median_mad, min_samples: 2}}\n"                       \
+			"  alert_if: total > 300 && usual.z(total) > 1.5\n"    \
+			"  level: {red: usual.z(total) > 3.5, yellow: "        \
+			"\"true\"}\n"                                          \
+			"  message: \"{unit} {total|money} {payee}\"\n")       \
+		RULE("sliding",                                                \
+		     "  by: [unit, payee]\n"                                   \
+		     "  window: 20d\n"                                         \
+		     "  max_entries: 16\n"                                     \
+		     "  measure: {total: sum(amount), all: {agg: "             \
+		     "sum(amount), by: [unit]}}\n"                             \
+		     "  let: {part: \"ratio(total, all)\"}\n"                  \
+		     "  alert_if: total >= 150 && part > 0.4\n"                \
+		     "  level: {orange: part > 0.7, green: \"true\"}\n"        \
+		     "  cooldown: 2d\n")                                       \
+			RULE("panes", "  by: [payee]\n"                        \
+				      "  window: {sliding: 16d, panes: 8}\n"   \
+				      "  measure: {total: sum(amount)}\n"      \
+				      "  alert_if: total > 700\n")             \
+				RULE("scans",                                  \
+				     "  by: [unit]\n"                          \
+				     "  window: 30d\n"                         \
+				     "  measure: {payees: distinct(payee), "   \
+				     "mid: median(x), run: streak(payee)}\n"   \
+				     "  alert_if: payees >= 4 || run >= 3 || " \
+				     "mid > 0.9\n"                             \
+				     "  resolve_if: payees < 3\n")             \
+					RULE("last",                           \
+					     "  by: [unit]\n"                  \
+					     "  window: {last: 5, max: 40d}\n" \
+					     "  measure: {spread: cv(x)}\n"    \
+					     "  alert_if: spread > 0.8\n")     \
+						RULE("daily",                  \
+						     "  by: [unit]\n"          \
+						     "  window: 5d\n"          \
+						     "  every: 1d at 07:00\n"  \
+						     "  measure: {cnt: "       \
+						     "count()}\n"              \
+						     "  alert_if: cnt < 2\n")  \
+							RULE("big",            \
+							     "  by: [unit]\n"  \
+							     "  alert_if: "    \
+							     "amount > 95\n"   \
+							     "  "              \
+							     "review_within: " \
+							     "20d\n")
+
+#define MANY 6000
+
+static struct event **events;
+static struct buf dead; /* of the run at hand; alerts and these mix freely */
+
+/* A fixed stream of bad and good, in and out of order. */
+static void make_events(struct world *world) {
+	uint32_t seed = 12345, i;
+	char json[256];
+	usec_t at = 1767225600 * USEC_PER_SEC;
+	struct buf time = { 0 };
+
+	events = calloc(MANY, sizeof(*events));
+	for (i = 0; i < MANY; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		at += (seed >> 20) * 2 * USEC_PER_SEC;
+		if (seed % 997 == 0)
+			at += 20 * USEC_PER_DAY;
+		buf_reset(&time);
+		time_format_rfc3339(
+			&time,
+			at - (seed % 11 ? 0 : (seed >> 16) * 13 * USEC_PER_SEC),
+			NULL);
+		snprintf(json, sizeof(json),
+			 "{\"unit\":\"U%u\",\"payee\":\"供应商%u\",\"amount\":"
+			 "%u.%02u,\"x\":%u.25%s,\"at\":\"%s\"}",
+			 (seed >> 8) % 5, (seed >> 11) % 7, (seed >> 14) % 100,
+			 (seed >> 5) % 100, (seed >> 9) % 3,
+			 seed % 101 ? "" : ",", buf_cstr(&time));
+		events[i] = world_event(world, "pays", json);
+	}
+	buf_free(&time);
+}
+
+static void drain(struct world *world, struct buf *out) {
+	struct outbox *outbox = engine_outbox(world->engine);
+	size_t i;
+
+	for (i = 0; i < outbox->n; i++) {
+		buf_add(out, outbox_at(outbox, i)->json,
+			outbox_at(outbox, i)->json_len);
+		buf_putc(out, '\n');
+	}
+	outbox_drop(outbox, outbox->n);
+	for (i = 0; i < outbox->dead_n; i++)
+		buf_printf(
+			&dead, "dead %llu\n",
+			(unsigned long long)outbox_dead_at(outbox, i)->ordinal);
+	outbox_drop_dead(outbox, outbox->dead_n);
+}
+
+static void decide(struct world *world, const struct decision *decision,
+		   struct buf *out) {
+	while (!engine_decide(world->engine, decision))
+		drain(world, out);
+	drain(world, out);
+}
+
+/* The clock is advanced once, at MANY / 2. */
+static void run(struct world *world, size_t batch, size_t outbox,
+		struct buf *out) {
+	struct engine_options options = { .seed = 1,
+					  .shadow = true,
+					  .outbox = outbox,
+					  .dead_letters = outbox };
+	struct decision end = { .kind = DECISION_END };
+	size_t done = 0, some, until;
+
+	world_start(world, &options);
+	while (done < MANY) {
+		until = done < MANY / 2 ? MANY / 2 : MANY;
+		some = until - done < batch ? until - done : batch;
+		done += engine_run(world->engine, events + done, some, 0);
+		drain(world, out);
+		if (done == MANY / 2) {
+			struct decision advance = {
+				.kind = DECISION_ADVANCE,
+				.at = engine_greatest_time(world->engine) +
+				      3 * USEC_PER_DAY
+			};
+			decide(world, &advance, out);
+		}
+	}
+	decide(world, &end, out);
+	buf_add(out, dead.data, dead.len);
+	buf_reset(&dead);
+	engine_dump(world->engine, out);
+	engine_free(world->engine);
+	world->engine = NULL;
+}
+
+static size_t count(const struct buf *buf, const char *what) {
+	size_t n = 0, len = strlen(what);
+	const char *at = buf->data;
+	const char *end = buf->data + buf->len;
+
+	while ((at = memmem(at, (size_t)(end - at), what, len))) {
+		at += len;
+		n++;
+	}
+	return n;
+}
+
+static void batch_sizes_and_outboxes_give_the_same_bytes(void **state) {
+	static const size_t batches[] = { 1, 7, 4096, 1 };
+	static const size_t outboxes[] = { 4096, 4096, 4096, 1 };
+	struct buf first = { 0 }, other = { 0 };
+	struct world world;
+	size_t i;
+
+	(void)state;
+	world_load(&world, ALL_KINDS);
+	make_events(&world);
+	run(&world, batches[0], outboxes[0], &first);
+	/* The test would be blind if little happened. */
+	assert_true(count(&first, "\"change\":\"fired\"") > 300);
+	assert_true(count(&first, "\"change\":\"resolved\"") > 100);
+	assert_true(count(&first, "\"change\":\"lowered\"") > 5);
+	assert_true(count(&first, "\"change\":\"updated\"") > 20);
+	assert_true(count(&first, "\"why\":\"late\"") > 5);
+	assert_true(count(&first, "dead ") > 10);
+	for (i = 1; i < ARRAY_SIZE(batches); i++) {
+		buf_reset(&other);
+		run(&world, batches[i], outboxes[i], &other);
+		assert_int_equal(other.len, first.len);
+		assert_memory_equal(other.data, first.data, first.len);
+	}
+	free(events);
+	buf_free(&first);
+	buf_free(&other);
+	buf_free(&dead);
+	world_close(&world);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(batch_sizes_and_outboxes_give_the_same_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -337,6 +337,16 @@ void diag_free(struct diag *diag) {
 	*diag = (struct diag){ 0 };
 }
 
+/* `lvie` for `live`: the commonest slip, and two edits to Levenshtein. */
+static bool is_swapped(const char *a, const char *b) {
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return a[0] && a[1] && a[0] != a[1] && a[0] == b[1] && a[1] == b[0] &&
+	       !strcmp(a + 2, b + 2);
+}
+
 /* A third of the letters may be wrong, but never all of them. */
 const char *diag_nearest(const char *name, const char *const *candidates,
 			 size_t n) {
@@ -351,7 +361,10 @@ const char *diag_nearest(const char *name, const char *const *candidates,
 	for (size_t i = 0; i < n; i++) {
 		size_t c_len = strlen(candidates[i]);
 		size_t distance =
-			text_distance(name, len, candidates[i], c_len, best);
+			is_swapped(name, candidates[i])
+				? 1
+				: text_distance(name, len, candidates[i], c_len,
+						best);
 
 		if (distance > best ||
 		    distance >= utf8_length(candidates[i], c_len))

@@ -270,12 +270,33 @@ static struct term *mismatch(struct checker *c, const struct node *node) {
  * itself if it is no literal.
  */
 static struct term *to_money(struct checker *c, struct term *term,
+			     uint16_t unit);
+
+/* A choice between two literals adapts as each of them does. */
+static struct term *choice_to_money(struct checker *c, struct term *term,
+				    uint16_t unit) {
+	struct term *args[3] = { term->args[0] };
+	struct term *ret;
+
+	for (int i = 1; i < 3; i++) {
+		args[i] = to_money(c, term->args[i], unit);
+		if (!args[i] || !is_kind(args[i], KIND_MONEY))
+			return args[i] ? term : NULL;
+	}
+	ret = make(c, term->node, TERM_COND, args[1]->type, args, 3);
+	ret->ast = term->ast;
+	return ret;
+}
+
+static struct term *to_money(struct checker *c, struct term *term,
 			     uint16_t unit) {
 	unsigned digits = currency_digits(unit);
 	int64_t minor;
 	struct term *ret;
 	int r;
 
+	if (term->op == TERM_COND && is_number(term))
+		return choice_to_money(c, term, unit);
 	if (!term->exact || !is_number(term))
 		return term;
 	r = number_parse(&minor, term->exact, strlen(term->exact), digits,

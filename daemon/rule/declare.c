@@ -22,9 +22,14 @@ bool declare_new(struct loader *l, struct map *map, const char *what,
 		 const struct yaml_node *key, struct place first) {
 	if (!map_get(map, key->text, key->len))
 		return true;
-	diag_at(l->diag, key->place, "E231",
-		"%s `%s` is declared already (%s:%u)", what, key->text,
-		first.source ? first.source->path : "", first.line);
+	if (first.source == key->place.source)
+		diag_at(l->diag, key->place, "E231",
+			"%s `%s` is declared already (first at line %u)", what,
+			key->text, first.line);
+	else
+		diag_at(l->diag, key->place, "E231",
+			"%s `%s` is declared already (%s:%u)", what, key->text,
+			first.source ? first.source->path : "", first.line);
 	return false;
 }
 

@@ -11,6 +11,8 @@
 #include "rule/compile.h"
 
 #define MAX_DEPTH 16
+/* Longer than what compiles; a text that is cut short here never does. */
+#define MAX_BYTES ((size_t)1 << 16)
 
 static bool starts_name(char c) {
 	return c == '_' || isalpha((unsigned char)c);
@@ -115,7 +117,8 @@ static void expand_into(struct rule_build *b, struct buf *out, const char *text,
 		size_t n = token_length(s);
 		size_t taken = 0;
 
-		if (starts_name(*s) && !member && depth < MAX_DEPTH)
+		if (starts_name(*s) && !member && depth < MAX_DEPTH &&
+		    out->len < MAX_BYTES)
 			taken = expand_name(b, out, s, n, what, depth);
 		member = *s == '.';
 		if (!taken)
@@ -190,6 +193,35 @@ static struct yaml_node *copy(struct rule_build *b,
 	return mine;
 }
 
+/* Macros that stand in texts, where nothing was put in place. */
+struct macro_scan {
+	struct rule_build *b;
+	struct buf *out;
+};
+
+static void see_macro(void *ctx, const char *name, size_t len,
+		      const char *rest) {
+	struct macro_scan *scan = ctx;
+	const struct macro *macro = map_get(&scan->b->p->macros, name, len);
+
+	(void)rest;
+	if (macro)
+		buf_printf(scan->out, "%s: %s\n", macro->name,
+			   expand_text(scan->b, macro->text, EXPAND_MACROS));
+}
+
+static void add_macros(struct rule_build *b, struct buf *out,
+		       const struct yaml_node *node) {
+	struct macro_scan scan = { b, out };
+
+	if (node->kind == YAML_SCALAR)
+		scan_names(node->text, see_macro, &scan);
+	for (size_t i = 0; node->kind != YAML_SCALAR && i < node->n; i++)
+		add_macros(b, out,
+			   node->kind == YAML_LIST ? node->items[i]
+						   : node->pairs[i].value);
+}
+
 static bool is_expression(const char *key) {
 	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++)
 		if (!strcmp(expressions[i], key))
@@ -201,6 +233,7 @@ void rule_expand(struct rule_build *b) {
 	struct yaml_node root = { .kind = YAML_MAP };
 	CLEANUP(buf_free) struct buf text = { 0 };
 	CLEANUP(buf_free) struct buf whole = { 0 };
+	CLEANUP(buf_free) struct buf hashed = { 0 };
 	struct hash128 hash;
 
 	root.pairs = arena_array(b->l->arena, struct yaml_pair, b->node->n);
@@ -215,7 +248,11 @@ void rule_expand(struct rule_build *b) {
 		};
 	}
 	yaml_write(&text, &root, 2);
-	hash = hash128(text.data, text.len, 0);
+	buf_add(&hashed, text.data, text.len);
+	for (size_t i = 0; i < root.n; i++)
+		if (!is_expression(root.pairs[i].key->text))
+			add_macros(b, &hashed, root.pairs[i].value);
+	hash = hash128(hashed.data, hashed.len, 0);
 	memcpy(b->rule->hash, &hash, sizeof(hash));
 
 	buf_printf(&whole, "# %s\n", b->rule->full);

@@ -38,8 +38,10 @@ static void lint_clauses(struct loader *l, const struct condition *condition,
 				"`%s` is always false", name);
 		return;
 	}
+	/* A part that decides alone is expr's to complain about. */
 	for (size_t i = 0; i < condition->n_clauses; i++)
-		if (constant(condition->clauses[i].test, &truth))
+		if (constant(condition->clauses[i].test, &truth) &&
+		    condition->clauses[i].conjunct == truth)
 			diag_at(l->diag, node->place, "W620",
 				"`%s` is always %s", condition->clauses[i].text,
 				truth ? "true" : "false");

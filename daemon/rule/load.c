@@ -201,14 +201,10 @@ static void declare_rules(struct loader *l, struct package *p,
 /*** overrides ***/
 
 static const struct shape_key override_keys[] = {
-	{ "rule" },        { "status" },
-	{ "params" },      { "cooldown" },
-	{ "refresh" },     { "review_within" },
-	{ "max_entries" }, { "open_max" },
-	{ "evidence" },    { "exceptions" },
-	{ "owner" },       { "runbook" },
-	{ "tags" },        { "on_missing" },
-	{ "late" },        { "where_key", SHAPE_LATER },
+	{ "rule" },     { "status" },        { "params" },      { "cooldown" },
+	{ "refresh" },  { "review_within" }, { "max_entries" }, { "open_max" },
+	{ "evidence" }, { "exceptions" },    { "owner" },       { "runbook" },
+	{ "tags" },     { "on_missing" },    { "late" },        { "where_key" },
 };
 
 /* A copy of @map with @key set; the maps of files stay as written. */
@@ -240,6 +236,22 @@ static void note(struct loader *l, struct rule_source *source, const char *what,
 			     value->place.source->path, value->place.line));
 }
 
+static void unknown_param(struct loader *l, const struct rule_source *source,
+			  const struct yaml_node *params,
+			  const struct yaml_node *key) {
+	const char *names[64];
+	size_t n = 0;
+
+	while (params && n < params->n && n < ARRAY_SIZE(names)) {
+		names[n] = params->pairs[n].key->text;
+		n++;
+	}
+	shape_unknown(
+		l->diag, key->place,
+		arena_printf(l->arena, "rule `%s` has no param", source->name),
+		key->text, names, n);
+}
+
 static void override_params(struct loader *l, struct rule_source *source,
 			    const struct yaml_pair *params) {
 	struct yaml_node *mine = yaml_get(source->node, "params");
@@ -248,30 +260,55 @@ static void override_params(struct loader *l, struct rule_source *source,
 		return;
 	for (size_t i = 0; i < params->value->n; i++) {
 		const struct yaml_pair *pair = &params->value->pairs[i];
-		const char *names[64];
-		size_t n = 0;
 
-		if (mine && yaml_get(mine, pair->key->text)) {
-			mine = with_pair(l, mine, *pair);
-			note(l, source,
-			     arena_printf(l->arena, "params.%s",
-					  pair->key->text),
-			     pair->value);
+		if (!mine || !yaml_get(mine, pair->key->text)) {
+			unknown_param(l, source, mine, pair->key);
 			continue;
 		}
-		while (mine && n < mine->n && n < ARRAY_SIZE(names)) {
-			names[n] = mine->pairs[n].key->text;
-			n++;
-		}
-		shape_unknown(l->diag, pair->key->place,
-			      arena_printf(l->arena, "rule `%s` has no param",
-					   source->name),
-			      pair->key->text, names, n);
+		mine = with_pair(l, mine, *pair);
+		note(l, source,
+		     arena_printf(l->arena, "params.%s", pair->key->text),
+		     pair->value);
 	}
 	if (mine)
 		source->node =
 			with_pair(l, source->node,
 				  (struct yaml_pair){ params->key, mine });
+}
+
+/* Params that hold for some keys only: applied when the rule is compiled. */
+static void override_keyed(struct loader *l, struct rule_source *source,
+			   struct yaml_node *node) {
+	const struct yaml_node *params = yaml_get(source->node, "params");
+	const struct yaml_node *mine = yaml_get(node, "params");
+
+	if (shape_is(l->diag, yaml_get(node, "where_key"), YAML_MAP,
+		     "where_key") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_node *key = node->pairs[i].key;
+
+		if (!yaml_is_text(key, "rule") &&
+		    !yaml_is_text(key, "params") &&
+		    !yaml_is_text(key, "where_key"))
+			diag_at(l->diag, key->place, "E305",
+				"an override with `where_key` changes `params` "
+				"only");
+	}
+	if (!mine || shape_is(l->diag, mine, YAML_MAP, "params") < 0)
+		return;
+	for (size_t i = 0; i < mine->n; i++) {
+		const struct yaml_pair *pair = &mine->pairs[i];
+
+		if (params && yaml_get(params, pair->key->text))
+			note(l, source,
+			     arena_printf(l->arena, "params.%s for some keys",
+					  pair->key->text),
+			     pair->value);
+		else
+			unknown_param(l, source, params, pair->key);
+	}
+	pointers_add(&source->keyed, l->arena, node);
 }
 
 static struct rule_source *override_target(struct loader *l, struct package *p,
@@ -298,7 +335,7 @@ static struct rule_source *override_target(struct loader *l, struct package *p,
 }
 
 static void apply_override(struct loader *l, struct package *p,
-			   const struct yaml_node *node) {
+			   struct yaml_node *node) {
 	struct rule_source *source;
 
 	if (shape_is(l->diag, node, YAML_MAP, "override") < 0)
@@ -306,6 +343,10 @@ static void apply_override(struct loader *l, struct package *p,
 	shape_keys(l->diag, node, "an override", override_keys,
 		   ARRAY_SIZE(override_keys));
 	source = override_target(l, p, node);
+	if (source && yaml_get(node, "where_key")) {
+		override_keyed(l, source, node);
+		return;
+	}
 	for (size_t i = 0; source && i < node->n; i++) {
 		const struct yaml_pair *pair = &node->pairs[i];
 		const char *key = pair->key->text;

@@ -38,7 +38,7 @@ struct rule_source {
 	const char *name;
 	struct place place;
 	struct pointers notes; /* char *: what came from where */
-	struct pointers keyed; /* yaml_node *: overrides with where_key */
+	struct pointers keyed; /* struct yaml_node: overrides with where_key */
 };
 
 struct package {

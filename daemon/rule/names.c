@@ -170,9 +170,9 @@ static int event_name(void *ctx, const char *const *path, size_t n,
 		return not_of_event(b, "now", place, "the key's clock");
 	if (!strcmp(path[0], "prev"))
 		return not_of_event(b, "prev", place, "the key's event before");
-	if (map_get(&b->measures, path[0], len))
+	if (yaml_get(yaml_get(b->node, "measure"), path[0]))
 		return not_of_event(b, path[0], place, "a measure");
-	if (map_get(&b->baselines, path[0], len))
+	if (yaml_get(yaml_get(b->node, "baseline"), path[0]))
 		return not_of_event(b, path[0], place, "a baseline");
 	return 0;
 }
@@ -183,7 +183,7 @@ static int event_call(void *ctx, const char *const *path, size_t n,
 	const struct event_names *names = ctx;
 	struct rule_build *b = names->b;
 
-	if (n == 2 && map_get(&b->baselines, path[0], strlen(path[0])))
+	if (n == 2 && yaml_get(yaml_get(b->node, "baseline"), path[0]))
 		return not_of_event(b, path[0], place, "a baseline");
 	return outside_call(b, path, n, field, args, n_args, place, ret);
 }
@@ -734,6 +734,76 @@ static const struct expr_ast *param_tree(struct rule_build *b,
 			    node->inside);
 }
 
+static bool is_text_field(const struct rule_build *b,
+			  const struct yaml_node *name,
+			  const struct yaml_node *value) {
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		const struct field *field =
+			stream_field(b->inputs[i].stream, name->text);
+
+		if (field)
+			return field->type.kind == KIND_STRING;
+	}
+	return !value->plain || !is_number_text(value->text, value->len);
+}
+
+/* `{unit: [U-17], region: 9901}` as a condition. */
+static int key_condition(struct rule_build *b, struct buf *out,
+			 const struct yaml_node *where) {
+	for (size_t i = 0; i < where->n; i++) {
+		const struct yaml_pair *pair = &where->pairs[i];
+		struct yaml_node *one[] = { pair->value };
+		bool many = pair->value->kind == YAML_LIST;
+		struct yaml_node **items = many ? pair->value->items : one;
+		size_t n = many ? pair->value->n : 1;
+
+		buf_printf(out, "%s%s in [", i ? " && " : "", pair->key->text);
+		for (size_t k = 0; k < n; k++) {
+			if (shape_is(b->l->diag, items[k], YAML_SCALAR,
+				     pair->key->text) < 0)
+				return -EINVAL;
+			buf_puts(out, k ? ", " : "");
+			if (is_text_field(b, pair->key, items[k]))
+				buf_json_string(out, items[k]->text,
+						items[k]->len);
+			else
+				buf_add(out, items[k]->text, items[k]->len);
+		}
+		buf_putc(out, ']');
+	}
+	return 0;
+}
+
+/* A param that an override gives another value for some keys. */
+static void key_param(struct rule_build *b, const struct yaml_node *override,
+		      const struct yaml_pair *pair) {
+	struct param *param =
+		map_get(&b->params, pair->key->text, pair->key->len);
+	const struct expr_ast *value = param_tree(b, pair->value);
+	const struct yaml_node *where = yaml_get(override, "where_key");
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct expr_ast *tree;
+
+	if (!param || !value || key_condition(b, &text, where) < 0)
+		return;
+	buf_printf(&text, " ? %s : %s", printed(b, value), param->text);
+	if (expr_parse(&tree, b->l->arena, buf_cstr(&text), text.len,
+		       where->place, b->l->diag) < 0)
+		return;
+	param->tree = tree;
+	param->text = printed(b, tree);
+}
+
+static void read_keyed_params(struct rule_build *b) {
+	for (size_t i = 0; i < b->source->keyed.n; i++) {
+		const struct yaml_node *override = b->source->keyed.items[i];
+		const struct yaml_node *params = yaml_get(override, "params");
+
+		for (size_t k = 0; k < params->n; k++)
+			key_param(b, override, &params->pairs[k]);
+	}
+}
+
 void read_params(struct rule_build *b) {
 	const struct yaml_node *node = yaml_get(b->node, "params");
 
@@ -754,6 +824,7 @@ void read_params(struct rule_build *b) {
 		map_put(&b->params, b->l->arena, param->name, pair->key->len,
 			param);
 	}
+	read_keyed_params(b);
 }
 
 static bool is_key(const struct rule_build *b, const char *name) {

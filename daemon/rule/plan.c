@@ -620,6 +620,7 @@ struct call {
 		size_t len;
 		struct place place;
 		const char *text; /* canonical, all in place */
+		bool has_names;   /* that were put in place */
 		struct expr_ast *tree;
 	} args[MAX_ARGS];
 };
@@ -771,14 +772,31 @@ static int parse_args(struct rule_build *b, struct call *call) {
 	return 0;
 }
 
+/*
+ * Compiled twice if names stand in it: once as written, so that complaints
+ * show their place, and once with all in place, so that equal texts of two
+ * rules mean the same, by which the engine shares columns of entries.
+ */
 static const struct expr *compile_arg(struct rule_build *b, size_t input,
 				      const struct call *call, size_t arg,
 				      const struct type *want) {
+	const struct expr_env *env = b->inputs[input].env;
+	const char *text = call->args[arg].text;
+	struct diag quiet = { 0 };
+	struct expr_ast *tree;
 	struct expr *program;
+	struct expr *whole;
 
-	if (expr_compile(&program, b->l->arena, call->args[arg].tree,
-			 b->inputs[input].env, want, b->l->diag) < 0)
+	if (expr_compile(&program, b->l->arena, call->args[arg].tree, env, want,
+			 b->l->diag) < 0)
 		return NULL;
+	if (!call->args[arg].has_names)
+		return program;
+	if (expr_parse(&tree, b->l->arena, text, strlen(text),
+		       call->args[arg].place, &quiet) == 0 &&
+	    expr_compile(&whole, b->l->arena, tree, env, want, &quiet) == 0)
+		program = whole;
+	diag_free(&quiet);
 	return program;
 }
 

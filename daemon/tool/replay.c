@@ -118,6 +118,13 @@ static int run_rows(struct replay *replay) {
 	return CLEAN;
 }
 
+/* Cells end in blanks; a line does not. */
+static void end_line(struct buf *out) {
+	while (out->len && out->data[out->len - 1] == ' ')
+		out->len--;
+	buf_putc(out, '\n');
+}
+
 static void put_reasons(struct buf *out, const struct stream_counters *count) {
 	const char *before = "  ";
 
@@ -139,7 +146,7 @@ static void put_rows(struct buf *out, const char *name,
 	put_number_cell(out, count->duplicate, 9);
 	put_number_cell(out, count->late, 9);
 	put_reasons(out, count);
-	buf_putc(out, '\n');
+	end_line(out);
 }
 
 static void add_rows(struct stream_counters *all,
@@ -216,7 +223,7 @@ static void print_summary(const struct replay *replay) {
 						     rule->plan->index)
 					->keys,
 				9);
-		buf_putc(&out, '\n');
+		end_line(&out);
 	}
 	fputs(buf_cstr(&out), stdout);
 }

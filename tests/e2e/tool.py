@@ -1,0 +1,390 @@
+"""The operator's tool: what each verb prints, and the codes it ends with."""
+
+import gzip
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from support.process import Children
+from support.redis_server import RedisServer
+from support.world import RULES, TOCSIN
+
+PACKAGE = """\
+apiversion: 1
+package: town
+calendars:
+  cn: {fiscal_year: 01-01, tz: Asia/Shanghai}
+streams:
+  orders:
+    topic: town.orders
+    format: json
+    time: at
+    max_delay: 1d
+    max_skew: 1d
+    id: num
+    fields:
+      num: string
+      buyer: string
+      amount: {type: money(CNY), path: /pay/amt}
+      at: timestamp
+tables:
+  limits: {file: limits.csv, key: [buyer], fields: {most: money(CNY)}}
+rules:
+- rule: three
+  title: {zh: 三笔, en: Three orders}
+  status: live
+  owner: x
+  from: orders
+  by: [buyer]
+  window: 30d
+  measure: {cnt: count(), total: sum(amount)}
+  alert_if: cnt >= 3 && total >= limits(buyer).most
+  level: {red: total > 1000, yellow: "true"}
+  message: {zh: "{buyer} 已有 {cnt} 笔，共 {total|money}", en: "{buyer}: {cnt}"}
+  advice: {zh: 核对, en: Look}
+  legal_basis: x
+  tests:
+%s
+"""
+
+GIVEN = """\
+  - name: three
+    given:
+    - orders: {num: a, buyer: B, amount: 100, at: 2026-03-01}
+    - orders: {num: b, buyer: B, amount: 200.50, at: 2026-03-02}
+    - orders: {num: c, buyer: B, amount: 300, at: 2026-03-05}
+    expect: [{rule: three, at: 2026-03-05, level: yellow, key: {buyer: B},
+              with: {total: 600.5, cnt: 3}}]
+"""
+
+
+def run(*arguments, **options):
+    return subprocess.run([TOCSIN, *arguments], capture_output=True,
+                          text=True, timeout=120, **options)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = self._folder.name
+        self.write("limits.csv", "buyer,most\nB,500\n")
+
+    def tearDown(self):
+        self._folder.cleanup()
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        opener = gzip.open if name.endswith(".gz") else open
+        with opener(path, "wt", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def package(self, tests=GIVEN):
+        return self.write("town.yaml", PACKAGE % tests)
+
+
+class Help(unittest.TestCase):
+    def test_each_verb_explains_itself_with_an_example(self):
+        top = run("--help")
+        self.assertEqual(top.returncode, 0)
+        verbs = [line.split()[0] for line in top.stdout.splitlines()
+                 if line.startswith("  ")]
+        for verb in ("check", "demo", "eval", "replay", "tail", "test"):
+            self.assertIn(verb, verbs)
+        for verb in verbs:
+            done = run(verb, "--help")
+            self.assertEqual(done.returncode, 0, verb)
+            self.assertIn("tocsin " + verb, done.stdout)
+            self.assertIn("For example:", done.stdout)
+
+    def test_wrong_usage_ends_with_2(self):
+        for arguments in ((), ("chek",), ("check",), ("check", "--jsno", "x"),
+                          ("test",), ("replay", "x=y"), ("eval",),
+                          ("eval", "1", "2"), ("tail", "--count", "many"),
+                          ("demo", "x"), ("tail", "-n")):
+            done = run(*arguments)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn("--help", done.stdout + done.stderr)
+        self.assertIn("did you mean `check`?", run("chek").stderr)
+
+
+class Check(Folder):
+    def test_clean_rules_are_counted(self):
+        done = run("check", self.package())
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("town/three", done.stdout)
+        self.assertIn("timers come 1d late", done.stdout)
+        self.assertIn("1 rules, 1 streams, 1 tests, 0 errors", done.stdout)
+
+    def test_errors_have_a_place_and_end_with_1(self):
+        path = self.package()
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text.replace("sum(amount)", "sum(ammount)"))
+        done = run("check", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"town\.yaml:\d+:\d+: error E2\d\d: ")
+        self.assertIn("did you mean `amount`?", done.stdout)
+        done = run("check", "--json", path)
+        self.assertEqual(done.returncode, 1)
+        found = json.loads(done.stdout)
+        self.assertEqual(found[0]["severity"], "error")
+        self.assertEqual(found[0]["file"], path)
+        self.assertGreater(found[0]["line"], 20)
+
+    def test_the_expansion_loads_again_as_yaml(self):
+        done = run("check", "--expand", self.package())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("rule: three", done.stdout)
+
+    def test_a_path_that_is_not_there(self):
+        done = run("check", self.folder + "/none")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("E103", done.stdout)
+
+
+class Tests(Folder):
+    def expect(self, tests, passed, failed, *texts):
+        done = run("test", self.package(tests))
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         f"{passed} passed, {failed} failed", done.stdout)
+        self.assertEqual(done.returncode, 1 if failed else 0)
+        for text in texts:
+            self.assertIn(text, done.stdout)
+        return done
+
+    def test_what_is_expected_passes(self):
+        self.expect(GIVEN, 1, 0)
+
+    def test_what_is_not_expected_fails(self):
+        self.expect(GIVEN + """\
+  - name: silent
+    like: three
+    expect: []
+""", 1, 1, "silent", "came, not expected: {rule: town/three")
+
+    def test_what_does_not_come_fails(self):
+        for wrong in ("level: red", "at: 2026-03-04", "with: {cnt: 4}",
+                      "with: {total: 600.51}", "key: {buyer: C}",
+                      "with: {none: 1}", "change: raised", "open: false"):
+            self.expect(GIVEN + f"""\
+  - name: wrong
+    like: three
+    expect: [{{rule: three, {wrong}}}]
+""", 1, 1, "expected, did not come: ", "came, not expected")
+
+    def test_a_change_by_id_and_time_that_passes(self):
+        self.expect(GIVEN + """\
+  - name: too little
+    like: three
+    change: {c: {amount: 199.49}}
+    expect: []
+  - name: just enough
+    like: three
+    change: {c: {amount: 199.50}}
+    expect: [{rule: three, at: 2026-03-05}]
+  - name: the window empties
+    like: three
+    advance: 30d
+    expect:
+    - {rule: three, at: 2026-03-05}
+    - {rule: three, at: 2026-03-31, state: resolved}
+""", 4, 0)
+
+    def test_rows_stand_in_for_a_table(self):
+        self.expect(GIVEN + """\
+  - name: a higher limit
+    like: three
+    tables: {limits: [{buyer: B, most: 600.51}]}
+    expect: []
+  - name: and the file again
+    like: three
+    expect: [{rule: three, at: 2026-03-05}]
+""", 3, 0)
+
+    def test_events_of_a_file(self):
+        self.write("rows.jsonl", "".join(
+            json.dumps({"orders": {"num": n, "buyer": "B", "at": day,
+                                   "pay": {"amt": 400}}}) + "\n"
+            for n, day in (("a", "2026-03-01"), ("b", "2026-03-02"),
+                           ("c", "2026-03-03"))))
+        self.expect("""\
+  - name: rows
+    file: rows.jsonl
+    expect: [{rule: three, at: 2026-03-03, level: red, with: {total: 1200}}]
+""", 1, 0)
+
+    def test_faults_of_a_test_have_their_place(self):
+        for wrong, text in (
+                ("given: [{order: {num: a}}]",
+                 "there is no stream `order` (did you mean `orders`?)"),
+                ("given: [{orders: {num: a, bayer: B}}]",
+                 "has no field `bayer` (did you mean `buyer`?)"),
+                ("like: four", "there is no test `four`"),
+                ("like: wrong", "in a circle"),
+                ("advance: soon", "is a duration"),
+                ("tables: {limit: []}", "there is no table `limit`"),
+                ("change: {z: {amount: 1}}",
+                 "no event before this has the id `z`"),
+                ("file: none.jsonl", "none.jsonl cannot be read"),
+                ("givn: []", "has no key `givn` (did you mean `given`?)")):
+            self.expect(GIVEN + f"""\
+  - name: wrong
+    {wrong}
+    expect: []
+""", 1, 1, text, "error E50")
+        self.expect(GIVEN + "  - name: wrong\n    like: three\n", 1, 1,
+                    "a test says what it expects")
+        self.expect(GIVEN + "  - name: wrong\n    like: three\n"
+                    "    expect: [{rule: three, whith: {}}]\n", 1, 1,
+                    "did you mean `with`?")
+
+    def test_an_event_that_is_refused_fails(self):
+        self.expect(GIVEN + """\
+  - name: refused
+    given: [{orders: {num: a, buyer: B, amount: 1.234, at: 2026-03-01}}]
+    expect: []
+""", 1, 1, "the event is refused: too_many_digits amount")
+
+    def test_coverage_names_the_clauses_that_no_test_has_seen(self):
+        done = run("test", "--coverage", self.package())
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("red: `total > 1000` was never true", done.stdout)
+        self.assertNotIn("`cnt >= 3`", done.stdout)
+        self.assertIn("clauses were seen both", done.stdout)
+
+    def test_the_shipped_rules_pass(self):
+        done = run("test", RULES)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class Replay(Folder):
+    def setUp(self):
+        super().setUp()
+        self.rules = self.package()
+        rows = [{"num": str(i), "buyer": "采购中心", "pay": {"amt": 400},
+                 "at": f"2026-03-{i + 1:02}T09:00:00+08:00"}
+                for i in range(4)]
+        self.write("limits.csv", "buyer,most\n采购中心,500\n")
+        self.rows = [json.dumps(row, ensure_ascii=False) for row in rows]
+
+    def replay(self, *arguments, code=0):
+        done = run("replay", "-r", self.rules, "--as-of", "2026-04-01",
+                   *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def test_a_table_whose_columns_line_up(self):
+        path = self.write("o.jsonl", "\n".join(self.rows))
+        lines = self.replay("orders=" + path).stdout.splitlines()
+        self.assertTrue(lines[0].startswith("time"))
+        self.assertTrue(lines[1].startswith(
+            "2026-03-03 09:00  red     fired      three  采购中心 "), lines[1])
+        self.assertTrue(lines[1].endswith("采购中心 已有 3 笔，共 1,200.00"))
+        # Four wide characters stand in eight columns.
+        self.assertEqual(lines[0].index("message"),
+                         lines[1].rindex("采购中心") + 4)
+
+    def test_rows_read_are_kept_refused_and_duplicate(self):
+        path = self.write("o.jsonl.gz", "\n".join(
+            self.rows + ["", "{", self.rows[0],
+                         self.rows[1].replace("400", "1.001"),
+                         self.rows[1].replace("2026", "9999")]))
+        out = self.replay("--summary", "orders=" + path).stdout
+        self.assertRegex(out, r"(?m)^three +4 +1 +2 +1 ")
+        self.assertRegex(
+            out, r"(?m)^all +8 +4 +3 +1 +0 +not_json 1, "
+            r"too_many_digits 1, far_future 1$")
+
+    def test_records_as_json_lines(self):
+        path = self.write("o.csv", "num,buyer,pay/amt,at\n" + "".join(
+            f"{i},采购中心,400,2026-03-0{i}\n" for i in range(1, 4)))
+        done = self.replay("--format", "jsonl", "orders=" + path)
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([r["change"] for r in records], ["fired"])
+        self.assertEqual(records[0]["values"]["now"]["total"], "1200.00")
+        self.assertIn("read =", done.stderr)
+
+    def test_rules_in_test_are_shown_and_marked(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text.replace("status: live", "status: test"))
+        path = self.write("o.jsonl", "\n".join(self.rows))
+        done = self.replay("orders=" + path)
+        self.assertIn("three (test)", done.stdout)
+        done = self.replay("--format", "jsonl", "orders=" + path)
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["seq"], 0)
+
+    def test_files_that_cannot_be_replayed(self):
+        path = self.write("o.csv", "num,buyer\n")
+        self.assertIn("no column for the field `amount`, `at`",
+                      self.replay("orders=" + path, code=2).stderr)
+        self.assertIn("No such file",
+                      self.replay("orders=/none", code=1).stderr)
+        self.assertIn("no stream `order`",
+                      self.replay("order=" + path, code=2).stderr)
+
+
+class Eval(unittest.TestCase):
+    def test_a_value_and_its_type(self):
+        self.assertEqual(run("eval", "1 + 2").stdout, "3 : int\n")
+        self.assertEqual(run("eval", "-1 + 2").stdout, "1 : int\n")
+        self.assertEqual(
+            run("eval", "a + 0.5", "--given", '{"a": 1.0}').stdout,
+            "1.5 : double\n")
+        done = run("eval", "1 +")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("expression:1:4: error E201", done.stderr)
+        self.assertEqual(run("eval", "1 / 0").returncode, 1)
+
+
+class Tail(unittest.TestCase):
+    def test_alerts_from_the_start_and_from_now(self):
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder, \
+                Children(folder) as children:
+            server = RedisServer(children, os.path.join(folder, "r")).start()
+            redis = server.connect()
+            redis("SADD", "tocsin:lanes", "0")
+
+            def ring(seq):
+                redis("XADD", "tocsin:{0}:alerts", f"{seq}-0", "json",
+                      json.dumps({"seq": seq, "level": "red",
+                                  "change": "fired", "rule": "three",
+                                  "key": {"buyer": "采购中心"},
+                                  "text": {"zh": {"message": "三笔"},
+                                           "en": {"message": "Three"}},
+                                  "times": {"event":
+                                            "2026-03-05T09:00:00+08:00"}}))
+
+            ring(1)
+            url = "unix://" + server.socket
+            done = run("tail", "-r", url, "--from-start", "-n", "1")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, "2026-03-05 09:00  red .*三笔\n")
+            done = run("tail", "-r", url, "-s", "-n", "1", "-l", "en")
+            self.assertIn("Three", done.stdout)
+            live = subprocess.Popen([TOCSIN, "tail", "-r", url, "--json",
+                                     "-n", "2"], stdout=subprocess.PIPE)
+            try:
+                # It begins behind what was there when it looked; entries are
+                # added until it has seen two.
+                seq = 1
+                while live.poll() is None and seq < 200:
+                    seq += 1
+                    ring(seq)
+                    try:
+                        live.wait(0.1)
+                    except subprocess.TimeoutExpired:
+                        pass
+                seen = [json.loads(line)["seq"] for line in live.stdout]
+            finally:
+                live.kill()
+                live.wait()
+                live.stdout.close()
+            self.assertEqual(live.returncode, 0)
+            self.assertEqual(len(seen), 2)
+            self.assertGreater(seen[0], 1)
+            self.assertEqual(seen[1], seen[0] + 1)
+            redis.close()

@@ -1,9 +1,8 @@
 """The clients of deploy/clients against a real Redis that is ill-treated.
 
-A scripted writer keeps the layout of the sink: the stream, the hash of each
-alert, the set of open ones and the fence. Whatever happens to Redis or the
-client in the meantime, the client's file must account for every record: each
-is delivered once, or the snapshot before it held it already.
+A scripted writer sends records through the sink's own scripts. Whatever happens
+to Redis or the client in the meantime, the client's file must account for every
+record: each is delivered once, or the snapshot before it held it already.
 """
 
 import hashlib
@@ -20,6 +19,13 @@ from support.process import Children, wait_for
 from support.redis_server import RedisServer
 from support.world import ROOT
 
+def _script(name):
+    with open(os.path.join(ROOT, "daemon", "sink", name),
+              encoding="utf-8") as file:
+        return file.read()
+
+
+FENCE, CLAIM = _script("fence.lua"), _script("claim.lua")
 NO_HASH = "0" * 64
 LANE = "tocsin:{0}:"
 SECONDS = 30
@@ -36,6 +42,7 @@ class Writer:
         self.by_hash = {}  # of all histories
         self.last = {}  # id -> its last record
         self.redis = server.connect()
+        self.claim()
 
     def fork(self, mark):
         """Another history from @mark on."""
@@ -82,28 +89,26 @@ class Writer:
             self.send(record)
 
     def send(self, record):
-        """As the sink's script: all of it at one moment."""
-        seq, id_ = record["seq"], record["id"]
-        text = json.dumps(record, ensure_ascii=False)
-        fence = ["HSET", LANE + "fence", "mark", seq, "hash", record["hash"]]
-        if seq == 1:
-            fence += ["chain", record["hash"]]
-        self.redis.pipeline([
-            ("MULTI",),
-            ("XADD", LANE + "alerts", f"{seq}-0", "id", id_, "seq", seq,
-             "json", text),
-            fence,
-            ("HSET", LANE + "alert:" + id_, "id", id_, "seq", seq, "open",
-             int(record["open"]), "json", text),
-            (("ZADD", LANE + "open", 4 * 10**13 + seq, id_)
-             if record["open"] else ("ZREM", LANE + "open", id_)),
-            ("EXEC",)])
+        """By the sink's own script."""
+        seq, id_, open_ = record["seq"], record["id"], record["open"]
+        mark, _ = self.redis(
+            "EVAL", FENCE, 5, LANE + "alerts", LANE + "fence", LANE + "open",
+            LANE + "dead", LANE + "alert:" + id_, 1, 0, 86400, 10**6, 10**6,
+            "tocsin", 1, 0, seq, record["hash"], id_, record["rev"],
+            record["state"], int(open_), "red", "", "p/r", "key",
+            4 * 10**13 + seq, json.dumps(record, ensure_ascii=False))[:2]
+        assert int(mark) == seq
+
+    def claim(self):
+        """As the daemon after each connect; returns the mark."""
+        return int(self.redis(
+            "EVAL", CLAIM, 1, LANE + "fence", 1, "me", "rules", 0, NO_HASH,
+            0)[0])
 
     def catch_up(self):
         """Connects again and sends what is above the mark."""
         self.redis = self.server.connect()
-        mark = int(self.redis("HGET", LANE + "fence", "mark") or 0)
-        for record in self.records[mark:]:
+        for record in self.records[self.claim():]:
             self.send(record)
 
 
@@ -401,8 +406,8 @@ class Case:
         self.writer.write(100)
         self.start()
         self.settle()
-        other = self.writer.fork(0)
         self.writer.redis("FLUSHALL")
+        other = self.writer.fork(0)
         other.write(20)
         self.settle(other)
         self.assertEqual(self.account.reasons, ["start", "chain"])

@@ -4,11 +4,9 @@
  *
  *   bench-engine RULES KEYS EVENTS      RULES 0: decode only
  *
- * Three rules keep a sum over 30 days in 8 panes: by account (KEYS of them),
- * by unit, by unit and class; one alone is the first of these. All others look
- * at one class each, out of a thousand, and at the amount. No alert is raised.
- * First every account is seen once, then EVENTS are timed: the thread's CPU
- * time of decoding and judging, not that of making the payloads.
+ * payment.h says what the rules are; KEYS is the number of accounts. No alert
+ * is raised. First every account is seen once, then EVENTS are timed: the
+ * thread's CPU time of decoding and judging, not that of making the payloads.
  *
  * Prints one JSON object.
  */
@@ -21,43 +19,13 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "bench/payment.h"
 #include "engine/engine.h"
 
 #define BATCH 1024
-#define PAYLOAD_BYTES 512
 #define PADDING 64
-#define CLASSES 1000
-#define UNITS 40
 #define BEGIN INT64_C(1767225600) /* 2026-01-01 */
 #define EVENTS_PER_SECOND 100
-
-static const char streams[] = "apiversion: 1\n"
-			      "package: bench\n"
-			      "calendars:\n"
-			      "  cn: {tz: Asia/Shanghai}\n"
-			      "streams:\n"
-			      "  payments:\n"
-			      "    topic: payments\n"
-			      "    time: paid_at\n"
-			      "    max_delay: 1h\n"
-			      "    fields:\n"
-			      "      voucher_no: string\n"
-			      "      unit: string\n"
-			      "      econ_class: string\n"
-			      "      payee: string\n"
-			      "      payee_account: string\n"
-			      "      amount: money(CNY)\n"
-			      "      invoice_no: string optional\n"
-			      "      memo: string optional\n"
-			      "      region: string\n"
-			      "      paid_at: timestamp\n"
-			      "rules:\n";
-
-static const char *const keys_of_sums[] = {
-	"payee_account",
-	"unit",
-	"unit, econ_class",
-};
 
 struct bench {
 	struct ruleset *set;
@@ -97,33 +65,6 @@ static uint64_t resident_bytes(void) {
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void write_rules(struct buf *out, size_t n) {
-	size_t sums =
-		n < ARRAY_SIZE(keys_of_sums) ? n : ARRAY_SIZE(keys_of_sums);
-
-	buf_puts(out, streams);
-	for (size_t i = 0; i < sums; i++)
-		buf_printf(out,
-			   "- rule: sum-%zu\n"
-			   "  status: live\n"
-			   "  from: payments\n"
-			   "  by: [%s]\n"
-			   "  window: {sliding: 30d, panes: 8}\n"
-			   "  measure: {total: sum(amount)}\n"
-			   "  alert_if: total > 900000000000\n"
-			   "  evidence: 0\n",
-			   i, keys_of_sums[i]);
-	for (size_t i = sums; i < n; i++)
-		buf_printf(out,
-			   "- rule: class-%zu\n"
-			   "  status: live\n"
-			   "  from: payments\n"
-			   "  where: econ_class == 'E%04zu'\n"
-			   "  alert_if: amount > 900000000000\n"
-			   "  evidence: 0\n",
-			   i, i % CLASSES);
-}
-
 static void load(struct bench *bench, size_t n) {
 	char path[] = "/tmp/tocsin-bench-XXXXXX.yaml";
 	const char *paths[] = { path };
@@ -132,7 +73,7 @@ static void load(struct bench *bench, size_t n) {
 	struct buf text = { 0 };
 	int fd = mkstemps(path, 5);
 
-	write_rules(&text, n);
+	payment_rules(&text, n);
 	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len)
 		die(path);
 	close(fd);
@@ -161,7 +102,7 @@ static void set_up(struct bench *bench, size_t rules) {
 			die("engine_new");
 		engine_decide(bench->engine, &catch_up);
 	}
-	bench->payloads = malloc((size_t)BATCH * PAYLOAD_BYTES + PADDING);
+	bench->payloads = malloc((size_t)BATCH * PAYMENT_BYTES + PADDING);
 	if (!bench->payloads)
 		die("no memory");
 	for (size_t i = 0; i < BATCH; i++) {
@@ -178,38 +119,22 @@ static uint64_t account_of(const struct bench *bench, uint64_t i) {
 	return i * 7919 % bench->keys;
 }
 
-static void make_payload(struct bench *bench, size_t slot, uint64_t i) {
-	time_t at = (time_t)(BEGIN + (int64_t)(i / EVENTS_PER_SECOND));
-	struct tm tm;
-	int len;
-
-	gmtime_r(&at, &tm);
-	len = snprintf(
-		bench->payloads + slot * PAYLOAD_BYTES, PAYLOAD_BYTES,
-		"{\"voucher_no\":\"P%09" PRIu64 "\",\"unit\":\"U-%02u\","
-		"\"econ_class\":\"E%04u\",\"payee\":"
-		"\"云澜宏达市政养护有限公司\","
-		"\"payee_account\":\"6222%012" PRIu64 "\",\"amount\":%u.%02u,"
-		"\"invoice_no\":\"%08u\",\"memo\":\"支付会议费\","
-		"\"region\":\"R-1\",\"paid_at\":\"%04d-%02d-%02dT%02d:%02d:"
-		"%02d+00:00\"}",
-		i, (unsigned)(i % UNITS), (unsigned)(i * 31 % CLASSES),
-		account_of(bench, i), (unsigned)(i % 90000 + 100),
-		(unsigned)(i % 100), (unsigned)(i % 99999999),
-		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		tm.tm_min, tm.tm_sec);
-	if (len <= 0 || len >= PAYLOAD_BYTES)
-		die("a payload is too long");
-	bench->lens[slot] = (size_t)len;
-}
-
 static void make_batch(struct bench *bench, size_t n) {
 	for (size_t i = 0; i < n; i++) {
 		struct event *event = &bench->events[i];
 
-		make_payload(bench, i, bench->next);
+		bench->lens[i] = payment_write(
+			bench->payloads + i * PAYMENT_BYTES,
+			&(struct payment){
+				.number = bench->next,
+				.account = account_of(bench, bench->next),
+				.voucher = bench->next,
+				.amount = bench->next % 90000 + 100,
+				.paid_at =
+					BEGIN + (int64_t)(bench->next /
+							  EVENTS_PER_SECOND) });
 		*event = (struct event){ .stream = event->stream,
-					 .at = { "payments", 0,
+					 .at = { "fin.payments", 0,
 						 (int64_t)bench->next },
 					 .timestamp_ms = -1 };
 		bench->bytes += bench->lens[i];
@@ -220,7 +145,7 @@ static void make_batch(struct bench *bench, size_t n) {
 static void run_batch(struct bench *bench, size_t n) {
 	for (size_t i = 0; i < n; i++) {
 		decoder_decode(bench->decoder, bench->pointers[i],
-			       bench->payloads + i * PAYLOAD_BYTES,
+			       bench->payloads + i * PAYMENT_BYTES,
 			       bench->lens[i], true, &bench->arena);
 		if (bench->events[i].refusal)
 			die(refusal_name(

@@ -93,13 +93,20 @@ def differences(transition, record, rule):
                [(shown["topic"], shown["partition"], shown["offset"])
                 for shown in record["evidence"]["shown"]]))
     for name, used in record["baselines"].items():
-        check(f"past of {name}",
-              {period: _value(value) for period, value
-               in transition["past"][name].items()}, used["past"])
+        past = transition["past"].get(name, {})
+        check(f"past of {name}", {period: _value(value) for period, value
+                                  in past.items()}, used["past"])
     return out
 
 
-def compare(oracle, documents, first_seq=1, limit=5):
+def _brief(said):
+    """What is needed to find a transition or record again."""
+    return {name: said[name] for name in (
+        "rule", "key", "period", "change", "why", "level", "rev", "event",
+        "at", "times") if name in said}
+
+
+def compare(oracle, documents, first_seq=1, limit=1):
     """Complains unless the documents are the oracle's transitions in order.
 
     Returns {oracle's alert: id}: one id per alert, one alert per id.
@@ -117,14 +124,16 @@ def compare(oracle, documents, first_seq=1, limit=5):
             found.append(f"id {record['id']}, before {known}")
         if found:
             faults.append(f"seq {record['seq']}: " + "; ".join(found)
-                          + f"\n    oracle {wanted}\n    record {record}")
+                          + f"\n    oracle {_brief(wanted)}"
+                          + f"\n    record {_brief(record)}")
         if len(faults) >= limit:
             break
     if len(records) != len(oracle.out):
         faults.append(f"the oracle has {len(oracle.out)} transitions, "
                       f"Redis {len(records)}")
         extra = oracle.out[len(records):][:3] or records[len(oracle.out):][:3]
-        faults += [f"  first beyond: {x}" for x in extra]
+        if len(faults) == 1:
+            faults += [f"    first beyond: {_brief(x)}" for x in extra]
     if len(set(ids.values())) != len(ids):
         faults.append("two alerts have the same id")
     if faults:

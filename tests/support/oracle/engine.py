@@ -164,7 +164,8 @@ class Baseline:
         out = []
         past, seen = first, 0
         earliest = min(key.periods, default=first)
-        while seen < self.over and past > earliest:
+        while seen < self.over and (past > earliest
+                                    or self.empty == "zero"):
             past = calendar.previous_first_day(unit, past)
             if self.only == "same_month" and past.month != first.month:
                 continue
@@ -410,7 +411,8 @@ class Rule:
                       for n, t in spec.get("level", {}).items()}
         self.resolve_if = parse(spec["resolve_if"]) \
             if "resolve_if" in spec else None
-        plain = self.window is None and not self.measures
+        plain = self.window is None and "every" not in spec and \
+            not self.baselines
         self.per_event = spec.get(
             "per", "event" if plain else "key") == "event"
         self.cooldown = span(spec.get("cooldown",
@@ -655,6 +657,7 @@ class Oracle:
                                    time - stream.max_delay)
         self.greatest_of_all = max(self.greatest_of_all, time)
         self._move_watermark()
+        self._fire_timers()  # a late event may have left one that is due
 
     def _move_watermark(self):
         if self.catching_up:
@@ -745,7 +748,7 @@ class Oracle:
             self._judge_alone(rule, values, entry)
             return
         key = rule.keys.get(values)
-        if key is None:
+        if key is None or self._is_over(rule, key):
             key = rule.keys[values] = Key(next(self._ordinals), values)
             if rule.every_at is not None:
                 self._set_timer(rule.next_tick(entry.time), rule, key,
@@ -790,6 +793,19 @@ class Oracle:
         for coarse in touched:
             self._rejudge_beneath(rule, coarse, why, entry.time)
 
+    def _is_over(self, rule, key):
+        """A sliding window's key that has been freed: nothing is in its
+        window any more and no alert or cooldown hangs on it."""
+        if not rule.slides or key.latest or \
+                key.clock + rule.width > self.watermark:
+            return False
+        if key.memory and key.memory[1] + rule.cooldown > self.watermark:
+            return False
+        return not any(
+            life.firing or life.changed is not None
+            and life.changed + rule.cooldown > self.watermark
+            for k in [key, *key.fines] for life in k.alerts.values())
+
     def _insert(self, entries, entry):
         bisect.insort(entries, entry, key=lambda e: e.order)
 
@@ -816,7 +832,7 @@ class Oracle:
         for by, holders in rule.coarse.items():
             part = tuple(values[rule.by.index(n)] for n in by)
             holder = holders.get(part)
-            if holder is None:
+            if holder is None or self._is_over(rule, holder):
                 holder = holders[part] = Key(next(self._ordinals), part)
             if fine not in holder.fines:
                 holder.fines.append(fine)

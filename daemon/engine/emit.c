@@ -136,14 +136,14 @@ static void draft_baselines(struct engine *engine, const struct judging *j,
 static void draft_window(const struct judging *j, struct draft *draft) {
 	const struct plan_state *ps = j->rs->plan;
 
-	draft->window_start = draft->window_end = j->now;
+	draft->window_start = draft->window_end = j->clock;
 	if (j->has_period) {
 		draft->has_period = true;
 		draft->period = j->period;
 		draft->window_start = plan_period_start(ps, j->period);
 		draft->window_end = plan_period_start(ps, j->period + 1);
 	} else if (ps->plan->window.width) {
-		draft->window_start = j->now - ps->plan->window.width;
+		draft->window_start = j->clock - ps->plan->window.width;
 	}
 }
 
@@ -196,7 +196,7 @@ static void draft_fill(struct engine *engine, const struct judging *j,
 	}
 	if (j->key)
 		bag_evidence(engine, j->rs->plan, j->key, j->period_record,
-			     j->now, draft, &engine->scratch);
+			     j->clock, draft, &engine->scratch);
 	draft_event(engine, j, draft);
 }
 

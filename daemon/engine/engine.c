@@ -485,7 +485,7 @@ static void judge_all(struct engine *engine, const struct event *event,
 		struct rule_state *rs = &engine->rules[due[i].rank];
 
 		if (due[i].beneath)
-			judge_beneath(engine, rs, event, due[i].touch);
+			judge_beneath(engine, rs, event, due[i].touch, late);
 		else
 			judge_event(engine, rs, event, due[i].touch, late);
 		arena_reset(&engine->scratch);

@@ -836,6 +836,12 @@ static handle_t find_or_make(struct folding *f) {
 	handle_t key;
 
 	key = key_find(f->engine, f->ps, touch->hash, touch->bytes, touch->len);
+	/* The sweep comes when it comes; what it would free is gone already,
+	 * or an alert would hang on how wide the sweeps of other plans are. */
+	if (key && key_is_over(f->engine, f->ps, key)) {
+		key_evict(f->engine, f->ps, key);
+		key = 0;
+	}
 	if (key)
 		return key;
 	key = key_make(f->engine, f->ps, touch->hash, touch->bytes, touch->len,

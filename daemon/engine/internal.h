@@ -286,8 +286,9 @@ struct judging {
 	bool has_period;
 	int64_t period;
 	handle_t period_record; /* 0: nothing in it */
-	usec_t now;
-	usec_t at;                 /* event time or due time: `times.event` */
+	usec_t now;   /* the key's clock at an event, the due time at a timer */
+	usec_t clock; /* the key's: windows, cooldown and refresh go by it */
+	usec_t at;    /* event time or due time: `times.event` */
 	usec_t event_time;         /* tables as of the event */
 	const struct event *event; /* NULL: a timer */
 	const struct touch *touch;
@@ -325,6 +326,9 @@ void key_values(const struct engine *engine, const struct plan_state *ps,
 		handle_t key, struct value *values);
 /* Gives a key up that is still in the wheel, and what a cooldown remembers. */
 void key_evict(struct engine *engine, struct plan_state *ps, handle_t key);
+/* Past its end and nothing hangs on it: as good as freed. */
+bool key_is_over(const struct engine *engine, const struct plan_state *ps,
+		 handle_t key);
 bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
 		   handle_t key);
 void keys_expire(struct engine *engine, struct plan_state *ps);
@@ -433,7 +437,8 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 		 bool late);
 /* Re-judges what is open beneath the coarser key that @touch changed. */
 void judge_beneath(struct engine *engine, struct rule_state *rs,
-		   const struct event *event, const struct touch *touch);
+		   const struct event *event, const struct touch *touch,
+		   bool late);
 void judge_timer(struct engine *engine, const struct timer *timer);
 
 /* life.c */

@@ -137,22 +137,38 @@ static bool has_cooldown(const struct judging *j) {
 static bool is_cooling(const struct judging *j, const struct life *life,
 		       enum level level) {
 	return has_cooldown(j) && level <= (enum level)life->level &&
-	       j->now < cooldown_end(j, life);
+	       j->clock < cooldown_end(j, life);
 }
 
+/*
+ * Of the measures alone: a let moves with the day when a baseline does, and
+ * that is not worth a transition.
+ */
 static uint64_t values_hash(struct engine *engine, const struct judging *j) {
-	struct draft draft = { .rule = j->rs->rule, .frame = j->rs->frame };
+	const struct rule *rule = j->rs->rule;
+	size_t i;
 
 	buf_reset(&engine->text);
-	record_values(&engine->text, &draft);
+	for (i = 0; i < rule->n_slots; i++) {
+		if (rule->binds[i].from != BIND_MEASURE)
+			continue;
+		value_json(&engine->text, j->rs->frame[i], NULL);
+		buf_putc(&engine->text, ',');
+	}
 	return hash64(engine->text.data, engine->text.len, 0);
 }
 
 /* Remembers the values at firing, for later transitions. */
-static void remember_values(struct engine *engine, handle_t handle) {
-	handle_t at = bytes_make(engine, engine->text.data, engine->text.len);
-	struct life *life = life_write(engine, handle);
+static void remember_values(struct engine *engine, const struct judging *j,
+			    handle_t handle) {
+	struct draft draft = { .rule = j->rs->rule, .frame = j->rs->frame };
+	struct life *life;
+	handle_t at;
 
+	buf_reset(&engine->text);
+	record_values(&engine->text, &draft);
+	at = bytes_make(engine, engine->text.data, engine->text.len);
+	life = life_write(engine, handle);
 	life->at_fire = at;
 	life->at_fire_len = at ? (uint32_t)engine->text.len : 0;
 }
@@ -167,8 +183,7 @@ static void begin(struct engine *engine, struct judging *j, handle_t handle,
 	life->values_hash = hash;
 	identity(engine, j, life->id);
 	emit(engine, handle, j, CHANGE_FIRED, j->why, LEVEL_NONE, NULL);
-	values_hash(engine, j);
-	remember_values(engine, handle);
+	remember_values(engine, j, handle);
 	j->rs->counters.fired++;
 	j->rs->counters.open++;
 }
@@ -200,7 +215,7 @@ static void resolve(struct engine *engine, struct judging *j, handle_t handle,
 	     NULL);
 	j->rs->counters.open--;
 	life_unlink(engine, handle);
-	if (why != WHY_PERIOD && has_cooldown(j) && j->now < end)
+	if (why != WHY_PERIOD && has_cooldown(j) && j->clock < end)
 		life_arm_cooldown(engine, handle, end);
 	else
 		life_end(engine, handle);
@@ -212,7 +227,7 @@ static void change(struct engine *engine, struct judging *j, handle_t handle,
 	enum level was = (enum level)life->level;
 
 	life->level = (uint8_t)level;
-	life->changed = life->published = j->now;
+	life->changed = life->published = j->clock;
 	life->values_hash = values_hash(engine, j);
 	emit(engine, handle, j, what, j->why, was, NULL);
 }
@@ -222,14 +237,14 @@ static void refresh(struct engine *engine, struct judging *j, handle_t handle) {
 	struct life *life = life_write(engine, handle);
 	uint64_t hash;
 
-	if (j->now <
+	if (j->clock <
 	    span_add(rule->plan->calendar, life->published, rule->refresh, 1))
 		return;
 	hash = values_hash(engine, j);
 	if (hash == life->values_hash)
 		return;
 	life->values_hash = hash;
-	life->published = j->now;
+	life->published = j->clock;
 	emit(engine, handle, j, CHANGE_UPDATED, j->why, (enum level)life->level,
 	     NULL);
 }
@@ -284,9 +299,9 @@ static void judge_inconclusive(struct engine *engine, struct judging *j,
 		return;
 	if (handle && life_read(engine, handle)->state != STATE_INCONCLUSIVE)
 		return;
-	if (handle && j->now < span_add(rule->plan->calendar,
-					life_read(engine, handle)->published,
-					rule->refresh, 1))
+	if (handle && j->clock < span_add(rule->plan->calendar,
+					  life_read(engine, handle)->published,
+					  rule->refresh, 1))
 		return;
 	if (!handle) {
 		handle = life_make(engine, j);
@@ -297,7 +312,7 @@ static void judge_inconclusive(struct engine *engine, struct judging *j,
 		life->level = LEVEL_GREEN;
 		identity(engine, j, life->id);
 	}
-	life_write(engine, handle)->published = j->now;
+	life_write(engine, handle)->published = j->clock;
 	emit(engine, handle, j, CHANGE_UPDATED, j->why, LEVEL_GREEN, NULL);
 	/* Without a key there is nobody to remember it for. */
 	if (!life_read(engine, handle)->key)
@@ -363,9 +378,9 @@ static void judge_single(struct engine *engine, struct judging *j,
 		return;
 	life_write(engine, handle)->state = STATE_RESOLVED;
 	begin(engine, j, handle, verdict.level);
-	life_arm(
-		engine, handle, TIMER_REVIEW_END,
-		span_add(rule->plan->calendar, j->now, rule->review_within, 1));
+	life_arm(engine, handle, TIMER_REVIEW_END,
+		 span_add(rule->plan->calendar, j->clock, rule->review_within,
+			  1));
 	if (!has_cooldown(j) || !j->key)
 		return;
 	memory = pages_alloc(&engine->pages, sizeof(*life));
@@ -460,6 +475,7 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 
 	if (touch->key)
 		j.now = key_read(engine, touch->key)->clock;
+	j.clock = j.now;
 	if (plan_has_periods(rs->plan)) {
 		j.has_period = true;
 		j.period = touch->period_number;
@@ -469,27 +485,33 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 	judge(engine, &j);
 }
 
-/* An alert that stands, looked at again because something left or a coarser
- * key changed. */
-static void judge_again(struct engine *engine, handle_t handle, usec_t now,
-			usec_t at, enum alert_why why) {
-	const struct life *life = life_read(engine, handle);
-	struct judging j = { .rs = &engine->rules[life->rule],
-			     .key = life->key,
-			     .has_period = life->has_period,
-			     .period = life->period,
-			     .at = at,
-			     .event_time = at,
-			     .mode = JUDGE_LEAVE,
-			     .why = why };
+/* How an alert that stands is looked at again. */
+static struct judging again(const struct engine *engine,
+			    const struct life *life, usec_t at,
+			    enum alert_why why) {
+	return (struct judging){ .rs = &engine->rules[life->rule],
+				 .key = life->key,
+				 .has_period = life->has_period,
+				 .period = life->period,
+				 .at = at,
+				 .event_time = at,
+				 .mode = JUDGE_LEAVE,
+				 .why = why };
+}
 
-	window_advance(engine, j.rs->plan, j.key, now);
-	j.now = key_read(engine, j.key)->clock;
-	if (j.has_period)
-		j.period_record =
-			period_find(engine, j.rs->plan, j.key, j.period);
-	prepare(engine, &j);
-	judge(engine, &j);
+/* Because something left, then `now` is when that was due, or because a
+ * coarser key changed, then it is the key's clock. */
+static void judge_again(struct engine *engine, struct judging *j,
+			usec_t clock) {
+	window_advance(engine, j->rs->plan, j->key, clock);
+	j->clock = key_read(engine, j->key)->clock;
+	if (j->why != WHY_WINDOW)
+		j->now = j->clock;
+	if (j->has_period)
+		j->period_record =
+			period_find(engine, j->rs->plan, j->key, j->period);
+	prepare(engine, j);
+	judge(engine, j);
 }
 
 struct standing {
@@ -521,7 +543,8 @@ static bool is_under(const struct life *life, const struct touch *touch) {
 }
 
 void judge_beneath(struct engine *engine, struct rule_state *rs,
-		   const struct event *event, const struct touch *touch) {
+		   const struct event *event, const struct touch *touch,
+		   bool late) {
 	size_t c = which_coarse(rs, touch->plan), n = 0, i;
 	usec_t clock = key_read(engine, touch->key)->clock;
 	const struct life *life;
@@ -545,39 +568,58 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 	}
 	qsort(all, n, sizeof(*all), by_creation);
 	for (i = 0; i < n; i++) {
-		judge_again(engine, all[i].life, clock, event->time,
-			    WHY_CONDITION);
+		struct judging j =
+			again(engine, life_read(engine, all[i].life),
+			      event->time, late ? WHY_LATE : WHY_CONDITION);
+
+		judge_again(engine, &j, clock);
 		arena_reset(&engine->scratch);
 	}
 }
 
 /* --- timers --- */
 
+/* The window has moved on since the timer was set: set it anew. */
+static void exit_rearm(struct engine *engine, const struct timer *timer,
+		       struct judging *j) {
+	prepare(engine, j);
+	life_arm_exit(engine, timer->target, j);
+}
+
 static void exit_timer(struct engine *engine, const struct timer *timer) {
 	struct life *life = life_write(engine, timer->target);
 	struct rule_state *rs = &engine->rules[timer->rule];
 	usec_t now = timer->due, clock;
+	struct judging j;
+	bool leaves;
 	size_t c;
 
 	if (life->exit_due == timer->due)
 		life->exit_due = NEVER;
 	if (life->gone || life->state != STATE_FIRING)
 		return;
-	clock = key_read(engine, life->key)->clock;
-	if (window_exit(engine, rs->plan, life->key) > timer->due)
-		now = clock;
+	j = again(engine, life, timer->due, WHY_WINDOW);
+	j.now = timer->due;
+	leaves = window_exit(engine, rs->plan, life->key) <= timer->due;
+	if (!leaves)
+		now = key_read(engine, life->key)->clock;
 	for (c = 0; c < rs->rule->n_coarse; c++) {
 		handle_t key = life->beneath_key[c];
 
 		if (!key)
 			continue;
-		if (window_exit(engine, rs->coarse[c], key) <= timer->due)
+		if (window_exit(engine, rs->coarse[c], key) <= timer->due) {
 			window_advance(engine, rs->coarse[c], key, timer->due);
+			leaves = true;
+		}
 		clock = key_read(engine, key)->clock;
 		if (clock > now)
 			now = clock;
 	}
-	judge_again(engine, timer->target, now, timer->due, WHY_WINDOW);
+	if (leaves)
+		judge_again(engine, &j, now);
+	else
+		exit_rearm(engine, timer, &j);
 }
 
 static void judge_at(struct engine *engine, const struct timer *timer,
@@ -591,7 +633,8 @@ static void judge_at(struct engine *engine, const struct timer *timer,
 			     .why = WHY_CONDITION };
 
 	window_advance(engine, j.rs->plan, key, timer->due);
-	j.now = key_read(engine, key)->clock;
+	j.clock = key_read(engine, key)->clock;
+	j.now = timer->due;
 	if (has_period)
 		j.period_record = period_find(engine, j.rs->plan, key, period);
 	prepare(engine, &j);
@@ -653,7 +696,8 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 		life_end(engine, life);
 		return;
 	}
-	j.now = key_read(engine, timer->target)->clock;
+	j.clock = key_read(engine, timer->target)->clock;
+	j.now = timer->due;
 	j.period_record =
 		period_find(engine, rs->plan, timer->target, timer->period);
 	prepare(engine, &j);

@@ -327,6 +327,12 @@ void key_evict(struct engine *engine, struct plan_state *ps, handle_t handle) {
 	key_drop(engine, ps, handle);
 }
 
+bool key_is_over(const struct engine *engine, const struct plan_state *ps,
+		 handle_t handle) {
+	return key_ends(engine, ps, handle) <= engine->watermark &&
+	       !key_is_needed(engine, ps, handle);
+}
+
 void keys_expire(struct engine *engine, struct plan_state *ps) {
 	const struct key *key;
 	handle_t handle, next;

@@ -56,7 +56,7 @@ handle_t life_make(struct engine *engine, const struct judging *j) {
 	life->period = j->period;
 	life->exit_due = life->cooldown_due = NEVER;
 	life->fired = j->at;
-	life->changed = life->published = j->now;
+	life->changed = life->published = j->clock;
 	life->created =
 		j->key ? key_read(engine, j->key)->created : ++engine->created;
 	if (j->rs->rule->per_event) {
@@ -159,6 +159,9 @@ void life_arm(struct engine *engine, handle_t handle, enum timer_kind kind,
 			       .rule = life->rule,
 			       .kind = (uint8_t)kind };
 
+	/* Alerts of one key whose reviews end together end as they fired. */
+	if (kind == TIMER_REVIEW_END)
+		timer.period = (int64_t)++engine->created;
 	timers_add(&engine->timers, &timer);
 	life->timers++;
 }

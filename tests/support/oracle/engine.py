@@ -878,9 +878,10 @@ class Oracle:
 
     def _judge(self, rule, key, period, now, entry, why, event, at,
                may_raise=True):
-        """Judges a key at @now; @entry gives its bare fields, @event is the
+        """Judges a key: @now is its clock at an event, the due time at a
+        timer, while windows, cooldown and refresh go by the clock; @entry gives its bare fields, @event is the
         entry of the event that is judged, None at a timer; @at is when the
-        event or the timer was due, which may be before @now."""
+        event or the timer was due, which may be before the clock."""
         scope = JudgeScope(rule, key, period, now, entry)
         self._at = at
         truth, level = self._verdict(rule, scope)
@@ -909,7 +910,7 @@ class Oracle:
             return
         rank = LEVELS.index(level)
         if life.changed is not None and rank <= LEVELS.index(life.level) \
-                and now < life.changed + rule.cooldown:
+                and key.clock < life.changed + rule.cooldown:
             self._set_timer(life.changed + rule.cooldown, rule, key,
                             "cooldown", period)
             return
@@ -932,7 +933,7 @@ class Oracle:
             self._publish(rule, key, period, life, "raised", why, level,
                           scope, now, event)
         elif truth is True and rank < old and \
-                now >= life.changed + rule.cooldown:
+                key.clock >= life.changed + rule.cooldown:
             self._publish(rule, key, period, life, "lowered", why, level,
                           scope, now, event)
         else:
@@ -940,7 +941,7 @@ class Oracle:
                 self._set_timer(life.changed + rule.cooldown, rule, key,
                                 "cooldown", period)
             if truth is True and not (rank < old) and \
-                    now >= life.published + rule.refresh and \
+                    key.clock >= life.published + rule.refresh and \
                     life.values != transition_values(rule, scope):
                 self._publish(rule, key, period, life, "updated", why,
                               life.level, scope, now, event)
@@ -963,10 +964,10 @@ class Oracle:
 
     def _try_event(self, rule, key, scope, level, why, now, event):
         if rule.cooldown and key.ordinal:
-            if key.memory and now < key.memory[1] + rule.cooldown and \
+            if key.memory and key.clock < key.memory[1] + rule.cooldown and \
                     LEVELS.index(level) <= LEVELS.index(key.memory[0]):
                 return
-            key.memory = level, now
+            key.memory = level, key.clock
         self._fire_event(rule, key, scope, level, why, now, event)
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
@@ -989,10 +990,10 @@ class Oracle:
                    is_open=firing)
         life.firing = firing
         life.level = level
-        life.published = now
+        life.published = key.clock
         life.values = transition_values(rule, scope)
         if change in ("fired", "raised", "lowered"):
-            life.changed = now
+            life.changed = key.clock
         if firing:
             self._schedule_exits(rule, key)
 
@@ -1062,17 +1063,22 @@ class Oracle:
     def _on_exit(self, due, rule, key, _period, _what):
         if not any(life.firing for life in key.alerts.values()):
             return
+        leaves = False
         for holder in self._holders(rule, key):
             if holder.entries and \
                     rule.exit_of(holder.entries[0].time) <= due:
+                leaves = True
                 holder.clock = max(holder.clock, due)
                 self._prune(rule, holder)
                 key.clock = max(key.clock, holder.clock)
+        if not leaves:  # it had left before: another timer stands
+            self._schedule_exits(rule, key)
+            return
         self._prune(rule, key)
         for period, life in list(key.alerts.items()):
             if life.firing:
-                self._judge(rule, key, period, key.clock, key.last, "window",
-                            None, due, may_raise=False)
+                self._judge(rule, key, period, due, key.last, "window", None,
+                            due, may_raise=False)
 
     def _on_cooldown(self, due, rule, key, period, _what):
         life = key.alerts[period]
@@ -1082,16 +1088,14 @@ class Oracle:
             return
         key.clock = max(key.clock, due)
         self._prune(rule, key)
-        self._judge(rule, key, period, key.clock, key.last, "condition",
-                    None, due)
+        self._judge(rule, key, period, due, key.last, "condition", None, due)
 
     def _on_every(self, due, rule, key, _period, _what):
         if rule.unit:
             raise Unsupported("every with a calendar window")
         key.clock = max(key.clock, due)
         self._prune(rule, key)
-        self._judge(rule, key, None, key.clock, key.last, "condition", None,
-                    due)
+        self._judge(rule, key, None, due, key.last, "condition", None, due)
         self._set_timer(rule.next_tick(due), rule, key, "every", None)
 
     def _on_period(self, due, rule, key, period, _what):

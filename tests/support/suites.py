@@ -197,6 +197,9 @@ def rules():
     else:
         count.passed += 1
     count.add(run([tocsin, "test", "rules/"], "tocsin test", closing=True))
+    # What each word of a rule means, sentence by sentence.
+    count.add(run([tocsin, "test", "tests/conformance/semantics"],
+                  "semantics", closing=True))
     return count
 
 

@@ -426,11 +426,17 @@ class Case:
         self.assertEqual(self.client.output(), "")
 
 
+COMMANDS = {
+    "python": ["python3", "-B", os.path.join(
+        ROOT, "deploy", "clients", "python", "tocsin_client.py")],
+    "node": ["node", os.path.join(
+        ROOT, "deploy", "clients", "node", "tocsin-client.mjs")],
+}
+
+
 class PythonClient(Case, unittest.TestCase):
-    command = ["python3", "-B",
-               os.path.join(ROOT, "deploy/clients/python/tocsin_client.py")]
+    command = COMMANDS["python"]
 
 
 class NodeClient(Case, unittest.TestCase):
-    command = ["node",
-               os.path.join(ROOT, "deploy/clients/node/tocsin-client.mjs")]
+    command = COMMANDS["node"]

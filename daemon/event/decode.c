@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,24 +218,30 @@ static enum refusal read_raws(struct decoder *decoder, const char *payload,
 static struct hash128 id_hash(const struct decoder *decoder,
 			      const struct raw *raw, struct value value,
 			      struct arena *arena) {
-	char digits[32];
-	struct value text;
+	struct value text = value;
+	char digits[24];
 
 	if (value.kind == KIND_INT) {
-		int n = snprintf(digits, sizeof(digits), "%lld",
-				 (long long)value.i);
+		uint64_t n =
+			value.i < 0 ? -(uint64_t)value.i : (uint64_t)value.i;
+		size_t at = sizeof(digits);
 
-		return hash128(digits, (size_t)n, decoder->seed);
+		do {
+			digits[--at] = (char)('0' + n % 10);
+			n /= 10;
+		} while (n);
+		if (value.i < 0)
+			digits[--at] = '-';
+		text = value_string(digits + at,
+				    (uint32_t)(sizeof(digits) - at));
+	} else if (value.kind != KIND_STRING) {
+		text = raw_text(raw, arena);
 	}
-	text = value.kind == KIND_STRING ? value : raw_text(raw, arena);
 	return hash128(text.s, text.len, decoder->seed);
 }
 
-static usec_t event_time(const struct decoder *decoder, struct value value) {
-	if (value.kind == KIND_DATE)
-		return zone_day_start(&decoder->stream->calendar->zone,
-				      value.i);
-	return value.i;
+static usec_t event_time(struct decoder *decoder, struct value value) {
+	return value.kind == KIND_DATE ? day_start(decoder, value.i) : value.i;
 }
 
 static enum refusal read_field(struct decoder *decoder, struct event *event,

@@ -103,5 +103,7 @@ enum refusal csv_row(struct decoder *decoder, const char *text, size_t len,
 enum refusal field_value(struct decoder *decoder, const struct field *field,
 			 const struct raw *raw, struct arena *arena,
 			 struct value *ret);
+/* Midnight that begins the day, in the zone of the stream. */
+usec_t day_start(struct decoder *decoder, int64_t days);
 /* The plain text of a string or cell, or the raw text of all else. */
 struct value raw_text(const struct raw *raw, struct arena *arena);

@@ -148,7 +148,7 @@ static enum refusal bool_value(const struct raw *raw, struct value *ret) {
 	return REFUSED_NOT;
 }
 
-static usec_t day_start(struct decoder *decoder, int64_t days) {
+usec_t day_start(struct decoder *decoder, int64_t days) {
 	if (days != decoder->day) {
 		decoder->day = days;
 		decoder->day_start =

@@ -391,6 +391,49 @@ static void tells_content_from_identity(void **state) {
 	bench_free(&bench);
 }
 
+static void takes_an_integer_for_an_id_however_it_is_written(void **state) {
+	static const char *const same[] = { "120", "1.2e2", "120.0" };
+	struct bench bench;
+	struct hash128 want = hash128("120", 3, 7);
+
+	(void)state;
+	bench_init(&bench);
+	bench.fields[1].type = type_of(KIND_INT, false);
+	start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"no\":%s," PAY ",\"paid_at\":\"2026-03-01\"}",
+			 same[i]);
+		assert_int_equal(decode(&bench, text), REFUSED_NOT);
+		assert_memory_equal(&bench.event.id, &want, sizeof(want));
+	}
+	assert_int_equal(decode(&bench, "{\"no\":-9223372036854775808," PAY
+					",\"paid_at\":\"2026-03-01\"}"),
+			 REFUSED_NOT);
+	want = hash128("-9223372036854775808", 20, 7);
+	assert_memory_equal(&bench.event.id, &want, sizeof(want));
+	bench_free(&bench);
+}
+
+static void begins_a_date_at_midnight_in_the_zone(void **state) {
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench.fields[0].type = type_of(KIND_DATE, false);
+	bench.fields[0].time_form = TIME_DATE;
+	start(&bench);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(decode(&bench, "{\"no\":\"a\"," PAY
+						",\"paid_at\":\"2026-03-01\"}"),
+				 REFUSED_NOT);
+		assert_int_equal(bench.event.time, MARCH_1 - 8 * USEC_PER_HOUR);
+	}
+	bench_free(&bench);
+}
+
 static void reads_rows_under_a_header(void **state) {
 	static const char header[] =
 		"\xef\xbb\xbfno,memo,amount,paid_at,x,count,tags\r\n";
@@ -598,6 +641,9 @@ int main(void) {
 		cmocka_unit_test(reads_amounts_in_the_marks_of_the_stream),
 		cmocka_unit_test(reads_time_in_each_form),
 		cmocka_unit_test(tells_content_from_identity),
+		cmocka_unit_test(
+			takes_an_integer_for_an_id_however_it_is_written),
+		cmocka_unit_test(begins_a_date_at_midnight_in_the_zone),
 		cmocka_unit_test(reads_rows_under_a_header),
 		cmocka_unit_test(names_the_columns_that_a_header_lacks),
 		cmocka_unit_test(survives_documents_that_were_damaged),

@@ -51,7 +51,7 @@ struct journal {
 	struct chunk *head, **tail;
 	bool stop;
 	int event;
-	_Atomic uint64_t durable;
+	_Atomic uint64_t durable, written;
 	_Atomic uint64_t sync_usec;
 	_Atomic int error;
 	/* ---- */
@@ -176,8 +176,11 @@ static int carry(struct journal *journal, const struct chunk *chunk) {
 		return r;
 	r = write_at(journal->fd, chunk->data.data, chunk->data.len,
 		     chunk->position - chunk->segment);
-	if (r < 0 || !chunk->sync)
+	if (r < 0)
 		return r;
+	atomic_store(&journal->written, chunk->position + chunk->data.len);
+	if (!chunk->sync)
+		return 0;
 	begin = now_usec();
 	/*
 	 * After a failed sync nobody knows which pages were dropped: there is
@@ -455,6 +458,7 @@ int journal_append(struct journal **ret, struct journal_reader *reader) {
 	if (fdatasync(journal->fd) < 0)
 		return -errno;
 	atomic_store(&journal->durable, journal->position);
+	atomic_store(&journal->written, journal->position);
 	journal->sync_asked = journal->position;
 	if (fresh)
 		begin_segment(journal, 0);
@@ -552,6 +556,14 @@ void journal_sync(struct journal *journal) {
 		return;
 	journal->sync_asked = journal->position;
 	hand_over(journal, true);
+}
+
+void journal_flush(struct journal *journal) {
+	hand_over(journal, false);
+}
+
+uint64_t journal_backlog(const struct journal *journal) {
+	return journal->position - atomic_load(&journal->written);
 }
 
 int journal_fd(const struct journal *journal) {

@@ -69,6 +69,8 @@ const struct journal_header *journal_read_header(const struct journal_reader *);
  */
 int journal_read(struct journal_reader *reader, struct journal_entry *entry,
 		 struct buf *why);
+/* Makes what lies in the files durable, so that it may have effects. */
+int journal_read_sync(const struct journal_reader *reader);
 uint64_t journal_read_position(const struct journal_reader *reader);
 const struct journal_partition *
 journal_read_partitions(const struct journal_reader *reader, size_t *n);
@@ -96,6 +98,10 @@ uint64_t journal_position(const struct journal *journal);
 uint64_t journal_durable(const struct journal *journal);
 /* Asks for everything written so far to become durable. */
 void journal_sync(struct journal *journal);
+/* Hands over what is written so far, without asking for more. */
+void journal_flush(struct journal *journal);
+/* Bytes on their way: more than a few MiB, and the disk does not keep up. */
+uint64_t journal_backlog(const struct journal *journal);
 /* Readable when journal_durable() or journal_error() has changed. */
 int journal_fd(const struct journal *journal);
 void journal_acknowledge(struct journal *journal); /* quietens the descriptor */

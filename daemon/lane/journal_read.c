@@ -354,6 +354,21 @@ int journal_read(struct journal_reader *reader, struct journal_entry *entry,
 	return -EBADMSG;
 }
 
+int journal_read_sync(const struct journal_reader *reader) {
+	/* A segment is synced when it is closed: only the last may not be. */
+	char *path = segment_path(reader->dir,
+				  reader->segments[reader->n_segments - 1]);
+	int fd = open(path, O_RDWR | O_CLOEXEC), r = 0;
+
+	free(path);
+	if (fd < 0)
+		return -errno;
+	if (fdatasync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 uint64_t journal_read_position(const struct journal_reader *reader) {
 	return reader->position;
 }

@@ -37,7 +37,7 @@ struct verb {
 };
 
 extern const struct verb check_verb, demo_verb, eval_verb, replay_verb,
-	tail_verb, test_verb;
+	state_verb, tail_verb, test_verb;
 
 /*
  * Takes the options out of argv (also behind arguments; `--` ends them) and

@@ -1,0 +1,545 @@
+#include "config.h"
+
+#include "rule/shape.h"
+#include "rule/yaml.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECRET_MAX 4096
+
+struct reading {
+	struct config *config;
+	struct diag *diag;
+	const char *folder; /* of the file; relative paths start there */
+};
+
+struct option {
+	const char *section; /* NULL: the top */
+	const char *name;
+	const char *value; /* what it looks like, for --help */
+	const char *help;
+	const char *initial; /* as if it stood in the file; NULL: none */
+	bool needed;
+	int (*read)(struct reading *reading, const struct option *option,
+		    const struct yaml_node *node);
+	size_t at; /* of the first member that it fills */
+	int64_t least, most;
+	const char *const *words; /* of a choice */
+	size_t n_words;
+};
+
+#define MEMBER(reading, option, type)                                          \
+	((type *)(void *)((char *)(reading)->config + (option)->at))
+
+static const char *name_of(struct reading *reading,
+			   const struct option *option) {
+	if (!option->section)
+		return option->name;
+	return arena_printf(&reading->config->arena, "%s.%s", option->section,
+			    option->name);
+}
+
+static int read_text(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	const char *text = NULL;
+	int r = shape_text(reading->diag, node, name_of(reading, option),
+			   &text);
+
+	if (r == 0 && !*text)
+		return diag_at(reading->diag, node->place, "E301",
+			       "`%s` is empty", name_of(reading, option));
+	if (r == 0)
+		*MEMBER(reading, option, const char *) =
+			arena_strdup(&reading->config->arena, text);
+	return r;
+}
+
+static const char *path_from(struct reading *reading, const char *path) {
+	if (*path == '/' || !*reading->folder)
+		return arena_strdup(&reading->config->arena, path);
+	return arena_printf(&reading->config->arena, "%s/%s", reading->folder,
+			    path);
+}
+
+static int read_path(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	const char **at = MEMBER(reading, option, const char *);
+	int r = read_text(reading, option, node);
+
+	if (r == 0)
+		*at = path_from(reading, *at);
+	return r;
+}
+
+static int read_number(struct reading *reading, const struct option *option,
+		       const struct yaml_node *node) {
+	return shape_number(reading->diag, node, name_of(reading, option),
+			    option->least, option->most,
+			    MEMBER(reading, option, int64_t));
+}
+
+static int read_span(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	return shape_fixed(reading->diag, node, name_of(reading, option),
+			   MEMBER(reading, option, usec_t));
+}
+
+static int read_choice(struct reading *reading, const struct option *option,
+		       const struct yaml_node *node) {
+	return shape_choice(reading->diag, node, name_of(reading, option),
+			    option->words, option->n_words,
+			    MEMBER(reading, option, unsigned));
+}
+
+/* "2GiB", "512MiB", "1000000". */
+static int read_size(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	static const struct {
+		const char *unit;
+		unsigned shift;
+	} units[] = { { "", 0 },     { "B", 0 },    { "KiB", 10 },
+		      { "MiB", 20 }, { "GiB", 30 }, { "TiB", 40 } };
+	const char *text = NULL;
+	char *end;
+	unsigned long long n;
+	int r = shape_text(reading->diag, node, name_of(reading, option),
+			   &text);
+
+	if (r < 0)
+		return r;
+	n = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+	for (size_t i = 0; n && n < (1ull << 20) << 10 && i < ARRAY_SIZE(units);
+	     i++)
+		if (strcmp(end, units[i].unit) == 0 &&
+		    n << units[i].shift <= (unsigned long long)option->most &&
+		    n << units[i].shift >= (unsigned long long)option->least) {
+			*MEMBER(reading, option, int64_t) =
+				(int64_t)(n << units[i].shift);
+			return 0;
+		}
+	return diag_at(reading->diag, node->place, "E302",
+		       "`%s` is a size such as 512MiB or 2GiB, not `%s`",
+		       name_of(reading, option), text);
+}
+
+static int secret_file(struct reading *reading, const struct yaml_node *node,
+		       const char **ret) {
+	const char *path = path_from(reading, node->text);
+	char text[SECRET_MAX + 1];
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		n = read(fd, text, SECRET_MAX);
+	if (n < 0) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return diag_at(reading->diag, node->place, "E103",
+			       "%s cannot be read: %s", path, strerror(error));
+	}
+	close(fd);
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	*ret = arena_strndup(&reading->config->arena, text, (size_t)n);
+	explicit_bzero(text, sizeof(text));
+	return 0;
+}
+
+/* {file: PATH} or {env: NAME}. */
+static int secret_from(struct reading *reading, const char *name,
+		       const struct yaml_node *node, const char **ret) {
+	const struct yaml_node *file = yaml_get(node, "file");
+	const struct yaml_node *env = yaml_get(node, "env");
+	const char *value;
+
+	if (node->kind != YAML_MAP || node->n != 1 ||
+	    (file && file->kind != YAML_SCALAR) ||
+	    (env && env->kind != YAML_SCALAR) || (!file && !env))
+		return diag_at(reading->diag, node->place, "E104",
+			       "`%s` must be {file: PATH} or {env: NAME}: a "
+			       "secret does not stand here",
+			       name);
+	if (file)
+		return secret_file(reading, file, ret);
+	value = getenv(env->text);
+	if (!value)
+		return diag_at(reading->diag, env->place, "E103",
+			       "there is no environment variable %s",
+			       env->text);
+	*ret = arena_strdup(&reading->config->arena, value);
+	return 0;
+}
+
+static int read_secret(struct reading *reading, const struct option *option,
+		       const struct yaml_node *node) {
+	return secret_from(reading, name_of(reading, option), node,
+			   MEMBER(reading, option, const char *));
+}
+
+static int read_paths(struct reading *reading, const struct option *option,
+		      const struct yaml_node *node) {
+	struct config *config = reading->config;
+	const char **paths;
+	int r = shape_is(reading->diag, node, YAML_LIST, option->name);
+
+	if (r < 0)
+		return r;
+	paths = arena_array(&config->arena, const char *, node->n + 1);
+	for (size_t i = 0; i < node->n; i++) {
+		const char *text = "";
+
+		r = shape_text(reading->diag, node->items[i], option->name,
+			       &text);
+		if (r < 0)
+			return r;
+		paths[i] = path_from(reading, text);
+	}
+	config->rules = paths;
+	config->n_rules = node->n;
+	return 0;
+}
+
+static int read_property(struct reading *reading, const struct yaml_pair *pair,
+			 struct kafka_property *property) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	const char *name = pair->key->text;
+	bool secret = strstr(name, "password") || strstr(name, "secret");
+	int r;
+
+	*property = (struct kafka_property){
+		.name = arena_strdup(&reading->config->arena, name)
+	};
+	if (pair->value->kind == YAML_MAP || secret) {
+		r = secret_from(reading, name, pair->value, &property->value);
+		if (r < 0)
+			return r;
+	} else {
+		const char *text = "";
+
+		r = shape_text(reading->diag, pair->value, name, &text);
+		if (r < 0)
+			return r;
+		property->value = arena_strdup(&reading->config->arena, text);
+	}
+	r = kafka_check_property(property->name, property->value, &why);
+	if (r < 0)
+		return diag_at(
+			reading->diag, pair->key->place, "E301", "kafka: %s",
+			secret ? "that property is refused" : buf_cstr(&why));
+	return 0;
+}
+
+static int read_properties(struct reading *reading, const struct option *option,
+			   const struct yaml_node *node) {
+	struct config *config = reading->config;
+	struct kafka_property *properties;
+	int r = shape_is(reading->diag, node, YAML_MAP,
+			 name_of(reading, option));
+
+	if (r < 0)
+		return r;
+	properties =
+		arena_array(&config->arena, struct kafka_property, node->n + 1);
+	for (size_t i = 0; i < node->n; i++)
+		if (read_property(reading, &node->pairs[i], &properties[i]) < 0)
+			r = -EINVAL;
+	config->properties = properties;
+	config->n_properties = node->n;
+	return r;
+}
+
+/* HOST:PORT, [HOST]:PORT; false: neither. */
+static bool split_address(struct reading *reading, const char *text,
+			  const char **host, int64_t *port) {
+	const char *colon = strrchr(text, ':');
+	size_t len;
+	char *end;
+
+	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
+		return false;
+	*port = strtol(colon + 1, &end, 10);
+	len = (size_t)(colon - text);
+	if (*text == '[' && colon[-1] == ']') {
+		text++;
+		len -= 2;
+	}
+	*host = arena_strndup(&reading->config->arena, text, len);
+	return !*end && *port <= 65535;
+}
+
+static int read_http(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	struct config *config = reading->config;
+	const char *text = "";
+	int r = shape_text(reading->diag, node, option->name, &text);
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "none") == 0) {
+		config->http_host = NULL;
+		return 0;
+	}
+	if (!split_address(reading, text, &config->http_host,
+			   &config->http_port))
+		return diag_at(reading->diag, node->place, "E301",
+			       "`http` is ADDRESS:PORT or none, not `%s`",
+			       text);
+	return 0;
+}
+
+static int read_redis_url(struct reading *reading, const struct option *option,
+			  const struct yaml_node *node) {
+	struct config *config = reading->config;
+	const char *text = "";
+	int r = shape_text(reading->diag, node, name_of(reading, option),
+			   &text);
+
+	if (r < 0)
+		return r;
+	if (strncmp(text, "unix://", 7) == 0 && text[7]) {
+		config->redis_socket = arena_strdup(&config->arena, text + 7);
+		return 0;
+	}
+	if (strncmp(text, "redis://", 8) == 0 && !strchr(text, '@') &&
+	    !strchr(text + 8, '/')) {
+		const char *host = text + 8;
+
+		config->redis_port = 6379;
+		if (!strchr(host, ':') && *host) {
+			config->redis_host = arena_strdup(&config->arena, host);
+			return 0;
+		}
+		if (split_address(reading, host, &config->redis_host,
+				  &config->redis_port))
+			return 0;
+	}
+	return diag_at(reading->diag, node->place, "E301",
+		       "`redis.url` is redis://HOST:PORT or unix:///PATH, "
+		       "without user, password and database, which have keys "
+		       "of their own");
+}
+
+static const char *const languages[] = { "zh", "en" };
+static const char *const clocks[] = { "wall", "events" };
+static const char *const losses[] = { "rebuild", "halt" };
+static const char *const logs[] = { "text", "json" };
+
+#define AT(member) .at = offsetof(struct config, member)
+#define CHOICE(list) .words = (list), .n_words = ARRAY_SIZE(list)
+
+static const struct option options[] = {
+	{ NULL, "lane", "NAME", "whose alerts these are; one daemon per lane",
+	  "0", .read = read_text, AT(lane) },
+	{ NULL, "instance", "NAME",
+	  "who this process is, for dashboards; else the host's name", NULL,
+	  .read = read_text, AT(instance) },
+	{ "kafka", "brokers", "HOST:PORT,…", "where to begin asking", NULL,
+	  .needed = true, .read = read_text, AT(brokers) },
+	{ "kafka", "properties", "{NAME: VALUE, …}",
+	  "properties of librdkafka; secrets as {file: …} or {env: …}", NULL,
+	  .read = read_properties },
+	{ "redis", "url", "URL", "redis://HOST:PORT or unix:///PATH", NULL,
+	  .needed = true, .read = read_redis_url },
+	{ "redis", "user", "NAME", "an ACL user", NULL, .read = read_text,
+	  AT(redis_user) },
+	{ "redis", "password", "SECRET", "{file: PATH} or {env: NAME}", NULL,
+	  .read = read_secret, AT(redis_password) },
+	{ "redis", "database", "NUMBER", "0 to 1000000", "0",
+	  .read = read_number, AT(redis_database), .most = 1000000 },
+	{ "redis", "prefix", "NAME", "what all keys begin with", "tocsin",
+	  .read = read_text, AT(redis_prefix) },
+	{ "redis", "keep", "DURATION",
+	  "how long an alert's hash outlives the alert", "400d",
+	  .read = read_span, AT(redis_keep) },
+	{ "redis", "history", "NUMBER",
+	  "transitions that the stream keeps, about", "1000000",
+	  .read = read_number, AT(redis_history), .least = 1000,
+	  .most = INT64_C(1) << 40 },
+	{ "redis", "dead", "NUMBER",
+	  "refused events that their stream keeps, about", "100000",
+	  .read = read_number, AT(redis_dead), .least = 1000,
+	  .most = INT64_C(1) << 40 },
+	{ "redis", "timeout", "DURATION", "how long an answer is waited for",
+	  "5s", .read = read_span, AT(redis_timeout) },
+	{ NULL, "redis_loss", "rebuild|halt",
+	  "when Redis has lost what it had acknowledged", "rebuild",
+	  .read = read_choice, AT(loss), CHOICE(losses) },
+	{ NULL, "state", "FOLDER", "journal and lock", NULL, .needed = true,
+	  .read = read_path, AT(state) },
+	{ NULL, "rules", "[PATH, …]", "files and folders of rules", NULL,
+	  .needed = true, .read = read_paths },
+	{ "limits", "memory", "SIZE", "of keyed state; beyond it, eviction",
+	  "2GiB", .read = read_size, AT(memory), .least = 1 << 20,
+	  .most = INT64_C(1) << 46 },
+	{ "limits", "keys_per_rule", "NUMBER", "beyond it, eviction", "1000000",
+	  .read = read_number, AT(keys_per_rule), .least = 1,
+	  .most = 1000000000 },
+	{ "limits", "outbox", "NUMBER",
+	  "alerts that wait for Redis before reading pauses", "4096",
+	  .read = read_number, AT(outbox), .least = 16, .most = 8192 },
+	{ NULL, "http", "ADDRESS:PORT|none",
+	  "/metrics, /health, /ready; port 0 takes any", "127.0.0.1:9180",
+	  .read = read_http },
+	{ NULL, "language", "zh|en", "the first language of operators", "zh",
+	  .read = read_choice, AT(language), CHOICE(languages) },
+	{ NULL, "stop_timeout", "DURATION", "how long SIGTERM waits for Redis",
+	  "10s", .read = read_span, AT(stop_timeout) },
+	{ NULL, "clock", "wall|events",
+	  "does time go on when nothing comes? events: no, for back-loading",
+	  "wall", .read = read_choice, AT(clock), CHOICE(clocks) },
+	{ NULL, "align_wait", "DURATION",
+	  "how long a catch-up waits for a partition that sends nothing", "30s",
+	  .read = read_span, AT(align_wait) },
+	{ NULL, "log", "text|json", "how the log is written", "text",
+	  .read = read_choice, AT(log), CHOICE(logs) },
+	{ NULL, "mask_key", "SECRET",
+	  "{file: PATH} or {env: NAME}: what masked keys are grouped by", NULL,
+	  .read = read_secret, AT(mask_key) },
+};
+
+static const char *const sections[] = { "kafka", "redis", "limits" };
+
+static bool in_section(const struct option *option, const char *section) {
+	if (!section || !option->section)
+		return section == option->section;
+	return strcmp(option->section, section) == 0;
+}
+
+static void check_keys(struct diag *diag, const struct yaml_node *map,
+		       const char *section) {
+	struct shape_key keys[ARRAY_SIZE(options) + ARRAY_SIZE(sections)];
+	char what[64] = "tocsin.yaml";
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (in_section(&options[i], section))
+			keys[n++] = (struct shape_key){ options[i].name,
+							SHAPE_NOW };
+	for (size_t i = 0; !section && i < ARRAY_SIZE(sections); i++)
+		keys[n++] = (struct shape_key){ sections[i], SHAPE_NOW };
+	if (section) {
+		strcpy(what, "`");
+		strncat(what, section, 40);
+		strcat(what, "`");
+	}
+	shape_keys(diag, map, what, keys, n);
+}
+
+/* A default is read as if it stood in the file. */
+static int read_initial(struct reading *reading, const struct option *option) {
+	struct yaml_node node = { .kind = YAML_SCALAR,
+				  .plain = true,
+				  .text = option->initial,
+				  .len = strlen(option->initial),
+				  .weight = 1 };
+
+	return option->read(reading, option, &node);
+}
+
+static int read_option(struct reading *reading, const struct yaml_node *root,
+		       const struct option *option) {
+	const struct yaml_node *map = root, *node;
+
+	if (option->section)
+		map = yaml_get(root, option->section);
+	node = yaml_get(map, option->name);
+	if (node)
+		return option->read(reading, option, node);
+	if (option->initial)
+		return read_initial(reading, option);
+	if (option->needed)
+		return diag_at(reading->diag, (map ? map : root)->place, "E104",
+			       "`%s` is missing: %s", name_of(reading, option),
+			       option->help);
+	return 0;
+}
+
+static int read_sections(struct reading *reading,
+			 const struct yaml_node *root) {
+	struct diag *diag = reading->diag;
+	int r = 0;
+
+	check_keys(diag, root, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		const struct yaml_node *map = yaml_get(root, sections[i]);
+
+		if (!map)
+			continue;
+		if (shape_is(diag, map, YAML_MAP, sections[i]) < 0)
+			r = -EINVAL;
+		else
+			check_keys(diag, map, sections[i]);
+	}
+	return r;
+}
+
+static void name_instance(struct config *config) {
+	char host[256] = "";
+
+	if (config->instance)
+		return;
+	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
+		strcpy(host, "tocsin");
+	config->instance = arena_strdup(&config->arena, host);
+}
+
+static const char *folder_of(struct arena *arena, const char *path) {
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return "";
+	return arena_strndup(arena, path,
+			     slash == path ? 1 : (size_t)(slash - path));
+}
+
+int config_load(struct config *ret, const char *path, struct diag *diag) {
+	CLEANUP(config_free) struct config config = { 0 };
+	struct reading reading = { &config, diag,
+				   folder_of(&config.arena, path) };
+	size_t before = diag->n_errors;
+	struct yaml_node *root = NULL;
+
+	yaml_read(&root, &config.arena, path, diag);
+	if (!root)
+		return -EINVAL;
+	if (shape_is(diag, root, YAML_MAP, "tocsin.yaml") < 0)
+		return -EINVAL;
+	if (read_sections(&reading, root) == 0)
+		for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+			read_option(&reading, root, &options[i]);
+	if (diag->n_errors > before)
+		return -EINVAL;
+	name_instance(&config);
+	*ret = config;
+	config.arena = (struct arena){ 0 };
+	return 0;
+}
+
+void config_free(struct config *config) {
+	arena_free(&config->arena);
+}
+
+void config_help(struct buf *out) {
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option *option = &options[i];
+		size_t at = out->len;
+
+		buf_printf(out, "  %s%s%s: %s",
+			   option->section ? option->section : "",
+			   option->section ? "." : "", option->name,
+			   option->value);
+		if (option->initial)
+			buf_printf(out, " (%s)", option->initial);
+		else if (option->needed)
+			buf_puts(out, " (needed)");
+		buf_repeat(out, ' ',
+			   out->len - at < 44 ? 44 - (out->len - at) : 1);
+		buf_printf(out, "%s\n", option->help);
+	}
+}

@@ -1,0 +1,51 @@
+/*
+ * Config: what tocsin.yaml says.
+ *
+ * Each option is described once, in a table: how it is read, its range, its
+ * default and what --help says of it. All complaints of a file come at once,
+ * with line and suggestion. Secrets are never in the file: a value that is one
+ * is {file: PATH} or {env: NAME}, read here and shown nowhere.
+ */
+#pragma once
+
+#include "base/diag.h"
+#include "base/util.h"
+#include "feed/kafka.h"
+
+#include <stdbool.h>
+
+enum config_clock { CLOCK_WALL, CLOCK_EVENTS };
+enum config_loss { LOSS_REBUILD, LOSS_HALT };
+enum config_log { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+
+struct config {
+	struct arena arena;
+	const char *lane, *instance;
+	const char *brokers;
+	const struct kafka_property *properties;
+	size_t n_properties;
+	const char *redis_socket; /* or NULL: */
+	const char *redis_host;
+	int64_t redis_port;
+	const char *redis_user, *redis_password;
+	int64_t redis_database;
+	const char *redis_prefix;
+	usec_t redis_keep, redis_timeout;
+	int64_t redis_history, redis_dead;
+	const char *state;
+	const char *const *rules;
+	size_t n_rules;
+	int64_t memory, keys_per_rule, outbox;
+	const char *http_host; /* NULL: none */
+	int64_t http_port;
+	unsigned language;
+	usec_t stop_timeout, align_wait;
+	unsigned clock, loss, log;
+	const char *mask_key; /* secret; NULL: none */
+};
+
+/* -EINVAL after complaints. */
+int config_load(struct config *ret, const char *path, struct diag *diag);
+void config_free(struct config *config);
+/* The options, for --help. */
+void config_help(struct buf *out);

@@ -1,0 +1,634 @@
+#include "feed/kafka.h"
+
+#include "base/util.h"
+#include "tocsin/log.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOKUP_TIMEOUT_MS 1000
+#define LOOK_SOON_MS 500     /* while something is missing */
+#define LOOK_SELDOM_MS 10000 /* for new partitions */
+#define COMMIT_EVERY (2 * USEC_PER_SEC)
+#define DESTROY_SECONDS 5
+#define READ_AT_ONCE 1024
+
+/*
+ * Ours, whatever the user says: the lane's promises rest on them. Offsets come
+ * from the journal; an offset that is gone must be an error, not a jump.
+ */
+static const struct kafka_property fixed[] = {
+	{ "enable.auto.commit", "false" },
+	{ "enable.auto.offset.store", "false" },
+	{ "auto.offset.reset", "error" },
+	{ "enable.partition.eof", "true" },
+	{ "allow.auto.create.topics", "false" },
+};
+
+/*
+ * The user may say otherwise. When a partition's queue is full its fetcher
+ * sleeps up to a second, so a queue holds more than a second of traffic; the
+ * price is memory, about twice the figure, and only while catching up.
+ */
+static const struct kafka_property usual[] = {
+	{ "client.id", "tocsin" },
+	{ "queued.min.messages", "1000000" },
+	{ "queued.max.messages.kbytes", "32768" },
+	{ "fetch.wait.max.ms", "100" },
+	{ "fetch.error.backoff.ms", "50" },
+	{ "socket.nagle.disable", "true" },
+	{ "socket.keepalive.enable", "true" },
+	{ "reconnect.backoff.ms", "50" },
+	{ "reconnect.backoff.max.ms", "2000" },
+	{ "log.connection.close", "false" },
+};
+
+struct topic {
+	const char *name;
+	rd_kafka_topic_t *handle;
+	/* The watcher's. */
+	int32_t known; /* partitions handed over */
+	bool missing, said;
+};
+
+struct partition {
+	struct feed_partition is; /* first: partition() hands it out */
+	struct topic *topic;
+	rd_kafka_queue_t *queue;
+	bool started;
+	int64_t committed, acknowledged;
+};
+
+/* A partition on its way from the watcher to the lane. */
+struct found {
+	struct found *next;
+	struct topic *topic;
+	int32_t partition;
+	int64_t low, high;
+};
+
+struct kafka {
+	rd_kafka_t *rk;
+	int event;
+	struct topic *topics;
+	size_t n_topics;
+	struct partition **partitions;
+	size_t n_partitions;
+	int64_t next_commit;
+	_Atomic bool all_down;
+	/* Between the lane and the watcher. */
+	pthread_t watcher;
+	bool watching;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop;
+	struct found *found, **found_tail;
+	_Atomic bool settled;
+	_Atomic bool unreachable;
+	_Atomic int missing; /* topics */
+};
+
+static int64_t now_usec(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static void ring(struct kafka *kafka) {
+	uint64_t one = 1;
+
+	if (write(kafka->event, &one, sizeof(one)) < 0)
+		(void)0; /* it rings already */
+}
+
+/* Called by threads of librdkafka. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility,
+		   const char *text) {
+	(void)rk;
+	if (level <= LOG_ERR)
+		log_debug("kafka: %s: %s", facility, text);
+}
+
+static void on_error(rd_kafka_t *rk, int error, const char *text,
+		     void *context) {
+	struct kafka *kafka = context;
+
+	(void)rk;
+	if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+		if (!atomic_exchange(&kafka->all_down, true))
+			log_warn("kafka: no broker answers: trying again");
+		return;
+	}
+	log_debug("kafka: %s: %s",
+		  rd_kafka_err2name((rd_kafka_resp_err_t)error), text);
+}
+
+/* The watcher: from here to watch(), its thread. */
+
+static void hand_over(struct kafka *kafka, struct topic *topic,
+		      int32_t partition, int64_t low, int64_t high) {
+	struct found *found = calloc(1, sizeof(*found));
+
+	if (!found)
+		abort();
+	*found = (struct found){ NULL, topic, partition, low, high };
+	pthread_mutex_lock(&kafka->lock);
+	*kafka->found_tail = found;
+	kafka->found_tail = &found->next;
+	pthread_mutex_unlock(&kafka->lock);
+	topic->known = partition + 1;
+}
+
+/* False: the topic is not there, or nobody could say. */
+static bool look_for(struct kafka *kafka, struct topic *topic, bool *answered) {
+	const struct rd_kafka_metadata *metadata;
+	const struct rd_kafka_metadata_topic *found;
+	rd_kafka_resp_err_t error;
+	int32_t n;
+
+	error = rd_kafka_metadata(kafka->rk, 0, topic->handle, &metadata,
+				  LOOKUP_TIMEOUT_MS);
+	*answered = !error;
+	if (error)
+		return false;
+	found = &metadata->topics[0];
+	n = metadata->topic_cnt == 1 && !found->err ? found->partition_cnt : 0;
+	rd_kafka_metadata_destroy(metadata);
+	topic->missing = n == 0;
+	if (topic->missing && !topic->said)
+		log_warn("kafka: there is no topic %s: waiting for it",
+			 topic->name);
+	else if (!topic->missing && topic->said)
+		log_info("kafka: topic %s is there", topic->name);
+	topic->said = topic->missing;
+	for (int32_t i = topic->known; i < n; i++) {
+		int64_t low, high;
+
+		error = rd_kafka_query_watermark_offsets(kafka->rk, topic->name,
+							 i, &low, &high,
+							 LOOKUP_TIMEOUT_MS);
+		if (error)
+			return false; /* the partition has no leader now */
+		hand_over(kafka, topic, i, low, high);
+	}
+	return !topic->missing;
+}
+
+static bool look(struct kafka *kafka) {
+	bool complete = true, all_answered = true;
+	int missing = 0;
+
+	for (size_t i = 0; i < kafka->n_topics; i++) {
+		bool answered;
+
+		complete &= look_for(kafka, &kafka->topics[i], &answered);
+		all_answered &= answered;
+		missing += kafka->topics[i].missing;
+		if (!answered)
+			break; /* the others would wait in vain as long */
+	}
+	atomic_store(&kafka->unreachable, !all_answered);
+	if (all_answered) {
+		if (atomic_exchange(&kafka->all_down, false))
+			log_info("kafka: connected");
+		atomic_store(&kafka->missing, missing);
+		/* A topic whose partitions lack a leader is waited for. */
+		for (size_t i = 0; i < kafka->n_topics; i++)
+			all_answered &= kafka->topics[i].missing ||
+					kafka->topics[i].known > 0;
+		if (all_answered)
+			atomic_store(&kafka->settled, true);
+	}
+	ring(kafka);
+	return complete;
+}
+
+static void *watch(void *context) {
+	struct kafka *kafka = context;
+
+	pthread_mutex_lock(&kafka->lock);
+	while (!kafka->stop) {
+		struct timespec until;
+		bool complete;
+		int64_t wait;
+
+		pthread_mutex_unlock(&kafka->lock);
+		complete = look(kafka);
+		wait = complete ? LOOK_SELDOM_MS : LOOK_SOON_MS;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += (wait % 1000) * 1000000;
+		until.tv_sec += wait / 1000 + until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_mutex_lock(&kafka->lock);
+		while (!kafka->stop &&
+		       pthread_cond_timedwait(&kafka->wake, &kafka->lock,
+					      &until) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&kafka->lock);
+	return NULL;
+}
+
+/* The lane's side. */
+
+static void adopt(struct kafka *kafka, const struct found *found) {
+	struct partition *partition = calloc(1, sizeof(*partition));
+	uint64_t one = 1;
+
+	if (!partition)
+		abort();
+	partition->is = (struct feed_partition){ .topic = found->topic->name,
+						 .partition = found->partition,
+						 .low = found->low,
+						 .high = found->high };
+	partition->topic = found->topic;
+	partition->queue = rd_kafka_queue_get_partition(
+		kafka->rk, found->topic->name, found->partition);
+	if (partition->queue)
+		rd_kafka_queue_io_event_enable(partition->queue, kafka->event,
+					       &one, sizeof(one));
+	kafka->partitions =
+		reallocarray(kafka->partitions, kafka->n_partitions + 1,
+			     sizeof(struct partition *));
+	if (!kafka->partitions)
+		abort();
+	kafka->partitions[kafka->n_partitions++] = partition;
+}
+
+static void commit(struct kafka *kafka) {
+	rd_kafka_topic_partition_list_t *offsets = NULL;
+
+	for (size_t i = 0; i < kafka->n_partitions; i++) {
+		struct partition *p = kafka->partitions[i];
+
+		if (p->acknowledged == p->committed)
+			continue;
+		if (!offsets)
+			offsets = rd_kafka_topic_partition_list_new(
+				(int)kafka->n_partitions);
+		rd_kafka_topic_partition_list_add(offsets, p->is.topic,
+						  p->is.partition)
+			->offset = p->acknowledged;
+		p->committed = p->acknowledged;
+	}
+	if (!offsets)
+		return;
+	rd_kafka_commit(kafka->rk, offsets, 1);
+	rd_kafka_topic_partition_list_destroy(offsets);
+}
+
+static void serve(void *self) {
+	struct kafka *kafka = self;
+	int64_t now = now_usec();
+	struct found *found;
+
+	rd_kafka_poll(kafka->rk, 0);
+	pthread_mutex_lock(&kafka->lock);
+	found = kafka->found;
+	kafka->found = NULL;
+	kafka->found_tail = &kafka->found;
+	pthread_mutex_unlock(&kafka->lock);
+	while (found) {
+		struct found *next = found->next;
+
+		adopt(kafka, found);
+		free(found);
+		found = next;
+	}
+	if (now >= kafka->next_commit) {
+		commit(kafka);
+		kafka->next_commit = now + COMMIT_EVERY;
+	}
+}
+
+static int feed_fd(const void *self) {
+	return ((const struct kafka *)self)->event;
+}
+
+static void quieten(void *self) {
+	struct kafka *kafka = self;
+	uint64_t count;
+
+	if (read(kafka->event, &count, sizeof(count)) < 0)
+		(void)0; /* nothing rang */
+}
+
+static bool settled(const void *self) {
+	return atomic_load(&((const struct kafka *)self)->settled);
+}
+
+static size_t n_partitions(const void *self) {
+	return ((const struct kafka *)self)->n_partitions;
+}
+
+static const struct feed_partition *partition_at(const void *self, size_t i) {
+	return &((const struct kafka *)self)->partitions[i]->is;
+}
+
+static int start(void *self, size_t i, int64_t offset) {
+	struct kafka *kafka = self;
+	struct partition *p = kafka->partitions[i];
+
+	if (p->started)
+		rd_kafka_consume_stop(p->topic->handle, p->is.partition);
+	p->started = p->is.at_end = p->is.gone = false;
+	if (rd_kafka_consume_start(p->topic->handle, p->is.partition, offset) <
+	    0)
+		return -EIO;
+	p->started = true;
+	return 0;
+}
+
+/* An error stands in the queue as a message would. */
+static void on_trouble(struct partition *p, const rd_kafka_message_t *message) {
+	switch ((int)message->err) {
+	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+		p->is.at_end = true;
+		break;
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+		p->is.gone = true;
+		break;
+	default:
+		log_warn("kafka: %s/%d: %s", p->is.topic, (int)p->is.partition,
+			 rd_kafka_message_errstr(message));
+	}
+}
+
+static size_t read_partition(void *self, size_t i, struct feed_record *records,
+			     size_t n) {
+	struct kafka *kafka = self;
+	struct partition *p = kafka->partitions[i];
+	rd_kafka_message_t *messages[READ_AT_ONCE];
+	int64_t low, high;
+	size_t taken = 0;
+	ssize_t got;
+
+	if (!p->started)
+		return 0;
+	got = rd_kafka_consume_batch(p->topic->handle, p->is.partition, 0,
+				     messages,
+				     n < READ_AT_ONCE ? n : READ_AT_ONCE);
+	for (ssize_t m = 0; m < got; m++) {
+		rd_kafka_message_t *message = messages[m];
+
+		if (message->err) {
+			on_trouble(p, message);
+			rd_kafka_message_destroy(message);
+			continue;
+		}
+		p->is.at_end = false;
+		records[taken++] = (struct feed_record){
+			.payload = message->payload,
+			.len = message->len,
+			.offset = message->offset,
+			.timestamp_ms =
+				rd_kafka_message_timestamp(message, NULL),
+			.handle = message,
+		};
+	}
+	if (got > 0 &&
+	    rd_kafka_get_watermark_offsets(kafka->rk, p->is.topic,
+					   p->is.partition, &low, &high) == 0 &&
+	    high > p->is.high)
+		p->is.high = high;
+	return taken;
+}
+
+static void release(void *self, struct feed_record *records, size_t n) {
+	(void)self;
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_message_destroy(records[i].handle);
+}
+
+static void acknowledge(void *self, size_t i, int64_t offset) {
+	struct kafka *kafka = self;
+
+	kafka->partitions[i]->acknowledged = offset;
+}
+
+static const char *trouble(const void *self) {
+	const struct kafka *kafka = self;
+
+	if (atomic_load(&kafka->unreachable))
+		return "kafka: no broker answers";
+	if (!atomic_load(&kafka->settled))
+		return "kafka: topics are being looked up";
+	if (atomic_load(&kafka->missing))
+		return "kafka: a topic is missing";
+	return NULL;
+}
+
+/* rd_kafka_destroy() may hang; then the process ends without it. */
+static void *destroy(void *rk) {
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+static void destroy_in_time(rd_kafka_t *rk) {
+	struct timespec until;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, destroy, rk) != 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DESTROY_SECONDS;
+	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+		log_warn("kafka: the client does not end: leaving it behind");
+		pthread_detach(thread);
+	}
+}
+
+static void feed_free(void *self) {
+	struct kafka *kafka = self;
+
+	if (kafka->watching) {
+		pthread_mutex_lock(&kafka->lock);
+		kafka->stop = true;
+		pthread_cond_signal(&kafka->wake);
+		pthread_mutex_unlock(&kafka->lock);
+		pthread_join(kafka->watcher, NULL);
+	}
+	if (kafka->rk)
+		serve(kafka); /* adopts what was found last */
+	for (size_t i = 0; i < kafka->n_partitions; i++) {
+		struct partition *p = kafka->partitions[i];
+
+		if (p->queue)
+			rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
+		if (p->started)
+			rd_kafka_consume_stop(p->topic->handle,
+					      p->is.partition);
+		if (p->queue)
+			rd_kafka_queue_destroy(p->queue);
+		free(p);
+	}
+	free(kafka->partitions);
+	for (size_t i = 0; i < kafka->n_topics; i++) {
+		if (kafka->topics[i].handle)
+			rd_kafka_topic_destroy(kafka->topics[i].handle);
+		free((char *)(uintptr_t)kafka->topics[i].name);
+	}
+	free(kafka->topics);
+	if (kafka->rk)
+		destroy_in_time(kafka->rk);
+	if (kafka->event >= 0)
+		close(kafka->event);
+	pthread_mutex_destroy(&kafka->lock);
+	pthread_cond_destroy(&kafka->wake);
+	free(kafka);
+}
+
+static const struct feed_class kafka_class = {
+	.name = "kafka",
+	.fd = feed_fd,
+	.quieten = quieten,
+	.serve = serve,
+	.settled = settled,
+	.n_partitions = n_partitions,
+	.partition = partition_at,
+	.start = start,
+	.read = read_partition,
+	.release = release,
+	.acknowledge = acknowledge,
+	.trouble = trouble,
+	.free = feed_free,
+};
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value,
+	       struct buf *why) {
+	char text[512];
+
+	if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) ==
+	    RD_KAFKA_CONF_OK)
+		return 0;
+	buf_puts(why, text);
+	return -EINVAL;
+}
+
+int kafka_check_property(const char *name, const char *value, struct buf *why) {
+	rd_kafka_conf_t *conf;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		if (strcmp(name, fixed[i].name) == 0) {
+			buf_printf(why, "%s is always %s here", name,
+				   fixed[i].value);
+			return -EINVAL;
+		}
+	conf = rd_kafka_conf_new();
+	r = set(conf, name, value, why);
+	rd_kafka_conf_destroy(conf);
+	return r;
+}
+
+static int configure(rd_kafka_conf_t *conf, const struct kafka_options *options,
+		     struct buf *why) {
+	struct buf group = { 0 };
+	int r;
+
+	buf_printf(&group, "tocsin-%s", options->lane);
+	r = set(conf, "group.id", buf_cstr(&group), why);
+	buf_free(&group);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(usual); i++)
+		r = set(conf, usual[i].name, usual[i].value, why);
+	if (r == 0)
+		r = set(conf, "bootstrap.servers", options->brokers, why);
+	for (size_t i = 0; r == 0 && i < options->n_properties; i++)
+		r = set(conf, options->properties[i].name,
+			options->properties[i].value, why);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = set(conf, fixed[i].name, fixed[i].value, why);
+	return r;
+}
+
+static int open_topics(struct kafka *kafka,
+		       const struct kafka_options *options) {
+	kafka->topics = calloc(options->n_topics + 1, sizeof(*kafka->topics));
+	if (!kafka->topics)
+		abort();
+	for (size_t i = 0; i < options->n_topics; i++) {
+		struct topic *topic = &kafka->topics[i];
+		rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
+		char text[256];
+
+		topic->name = strdup(options->topics[i]);
+		if (!topic->name)
+			abort();
+		kafka->n_topics++;
+		rd_kafka_topic_conf_set(conf, "auto.offset.reset", "error",
+					text, sizeof(text));
+		rd_kafka_topic_conf_set(conf, "auto.commit.enable", "false",
+					text, sizeof(text));
+		topic->handle =
+			rd_kafka_topic_new(kafka->rk, topic->name, conf);
+		if (!topic->handle) {
+			rd_kafka_topic_conf_destroy(conf);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static void kafka_freep(struct kafka **kafka) {
+	if (*kafka)
+		feed_free(*kafka);
+}
+
+int kafka_feed_new(struct feed *ret, const struct kafka_options *options,
+		   struct buf *why) {
+	CLEANUP(kafka_freep) struct kafka *kafka = NULL;
+	rd_kafka_queue_t *queue;
+	rd_kafka_conf_t *conf;
+	uint64_t one = 1;
+	char text[512];
+	int r;
+
+	kafka = calloc(1, sizeof(*kafka));
+	if (!kafka)
+		abort();
+	kafka->found_tail = &kafka->found;
+	pthread_mutex_init(&kafka->lock, NULL);
+	pthread_cond_init(&kafka->wake, NULL);
+	kafka->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (kafka->event < 0)
+		return -errno;
+	conf = rd_kafka_conf_new();
+	r = configure(conf, options, why);
+	if (r < 0) {
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
+	rd_kafka_conf_set_opaque(conf, kafka);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	kafka->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (!kafka->rk) {
+		rd_kafka_conf_destroy(conf);
+		buf_puts(why, text);
+		return -EINVAL;
+	}
+	r = open_topics(kafka, options);
+	if (r < 0) {
+		buf_puts(why, "a topic's name is not one");
+		return r;
+	}
+	queue = rd_kafka_queue_get_main(kafka->rk);
+	rd_kafka_queue_io_event_enable(queue, kafka->event, &one, sizeof(one));
+	rd_kafka_queue_destroy(queue);
+	r = pthread_create(&kafka->watcher, NULL, watch, kafka);
+	if (r)
+		return -r;
+	kafka->watching = true;
+	*ret = (struct feed){ &kafka_class, TAKE(kafka) };
+	return 0;
+}

@@ -1,0 +1,517 @@
+#include "lane/lane_internal.h"
+
+#include "tocsin/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LONGEST_SLEEP (100 * USEC_PER_MSEC)
+#define REPORT_EVERY USEC_PER_SEC
+#define STATUS_EVERY (5 * USEC_PER_SEC)
+#define BACKLOG_MAX (64u << 20)
+
+static int64_t clock_usec(clockid_t clock) {
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static int64_t wall_clock(void) {
+	return clock_usec(CLOCK_REALTIME);
+}
+
+void lane_halt(struct lane *lane, const char *format, ...) {
+	struct buf text = { 0 };
+	va_list ap;
+
+	va_start(ap, format);
+	buf_vprintf(&text, format, ap);
+	va_end(ap);
+	log_error("lane: halted: %s", buf_cstr(&text));
+	buf_free(&text);
+	lane->phase = PHASE_END;
+	lane->end = LANE_HALTED;
+}
+
+/*
+ * The engine cannot go back, but it can be made again: everything it knew is
+ * in Kafka and in the journal.
+ */
+void lane_restart(struct lane *lane, const char *why) {
+	const struct sink *sink = &lane->options.sink;
+
+	log_warn("lane: %s", why);
+	lane->restarts++;
+	start_forget_life(lane);
+	/* A fresh connection reads the fence as it is now. */
+	sink->class->drop(sink->self);
+	lane->connected = false;
+	lane->phase = PHASE_MEET;
+}
+
+bool lane_has_room(const struct lane *lane) {
+	if (!outbox_has_room(engine_outbox(lane->engine)))
+		return false;
+	return !lane->journal || (journal_error(lane->journal) == 0 &&
+				  journal_backlog(lane->journal) < BACKLOG_MAX);
+}
+
+bool lane_settle(struct lane *lane) {
+	if (lane->at_event < lane->n_events) {
+		lane->at_event += engine_run(
+			lane->engine, lane->events + lane->at_event,
+			lane->n_events - lane->at_event, lane->poll_time);
+		leave_note(lane);
+		if (lane->phase == PHASE_END || lane->at_event < lane->n_events)
+			return false;
+		lane->n_events = lane->at_event = 0;
+		for (size_t i = 0; i < lane->n_intakes; i++)
+			intake_release(lane->intakes[i]);
+	}
+	if (lane->decision_pending) {
+		lane->decision_pending =
+			!engine_decide(lane->engine, &lane->decision);
+		leave_note(lane);
+	}
+	return lane->phase != PHASE_END && !lane->decision_pending;
+}
+
+void lane_decide(struct lane *lane, const struct decision *decision,
+		 int64_t first_offset) {
+	if (lane->journal)
+		journal_decide(lane->journal, decision, first_offset);
+	lane->decision = *decision;
+	lane->decision_pending = true;
+	lane_settle(lane);
+}
+
+void lane_take(struct lane *lane, struct intake *intake) {
+	struct event *event = intake_head(intake);
+	struct journal_run *run =
+		lane->n_runs ? &lane->runs[lane->n_runs - 1] : NULL;
+
+	lane->events[lane->n_events++] = event;
+	intake_take(intake);
+	if (!run || run->partition != intake->number) {
+		if (lane->n_runs == lane->runs_cap) {
+			lane->runs_cap = TURN_EVENTS;
+			lane->runs = reallocarray(lane->runs, TURN_EVENTS,
+						  sizeof(*lane->runs));
+			if (!lane->runs)
+				abort();
+		}
+		run = &lane->runs[lane->n_runs++];
+		*run = (struct journal_run){ .partition = intake->number,
+					     .first = event->at.offset };
+	}
+	run->count++;
+	run->next = event->at.offset + 1;
+}
+
+void lane_commit_turn(struct lane *lane) {
+	if (lane->phase != PHASE_REPLAY)
+		lane->poll_time = lane->wall;
+	if (lane->journal)
+		journal_turn(lane->journal, lane->poll_time, lane->runs,
+			     lane->n_runs);
+	lane->n_runs = 0;
+}
+
+const struct stream *lane_stream(const struct lane *lane, const char *topic) {
+	const struct ruleset *rules = lane->options.rules;
+
+	for (size_t i = 0; i < rules->n_streams; i++)
+		if (strcmp(rules->streams[i]->topic, topic) == 0)
+			return rules->streams[i];
+	return NULL;
+}
+
+void lane_enter(struct lane *lane, const char *topic, int32_t partition,
+		int64_t first) {
+	const struct feed *feed = &lane->options.feed;
+	const struct stream *stream = lane_stream(lane, topic);
+	struct intake *intake;
+	size_t i = 0;
+
+	while (feed->class->partition(feed->self, i)->topic != topic ||
+	       feed->class->partition(feed->self, i)->partition != partition)
+		i++;
+	intake = intake_new(*feed, i, (uint32_t)lane->n_intakes, stream,
+			    lane->header.seed);
+	intake->next = intake->acknowledged = first;
+	intake->last_taken = lane->now;
+	lane->intakes = reallocarray(lane->intakes, lane->n_intakes + 1,
+				     sizeof(*lane->intakes));
+	if (!lane->intakes)
+		abort();
+	lane->intakes[lane->n_intakes++] = intake;
+	if (feed->class->start(feed->self, i, first) < 0)
+		lane_halt(lane, "%s/%d cannot be read", topic, (int)partition);
+}
+
+/* The journal before was kept until this one could stand for itself. */
+static void remove_older_journals(struct lane *lane) {
+	uint32_t *numbers = NULL;
+	size_t n = 0;
+
+	if (!lane->older_journals || !lane->sealed || !lane->journal ||
+	    journal_durable(lane->journal) < lane->sealed_position)
+		return;
+	lane->older_journals = false;
+	if (statedir_journals(lane->dir.path, &numbers, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] < lane->journal_number)
+			statedir_remove_journal(lane->dir.path, numbers[i]);
+	free(numbers);
+}
+
+static bool phase_turn(struct lane *lane) {
+	switch (lane->phase) {
+	case PHASE_MEET:
+	case PHASE_CLAIM:
+		start_life(lane);
+		return lane->phase != PHASE_MEET;
+	case PHASE_REPLAY:
+		return lane_replay(lane);
+	case PHASE_SILENT:
+	case PHASE_LIVE:
+		if (lane->begun)
+			return lane_live(lane);
+		live_begin(lane);
+		return true;
+	case PHASE_ASK:
+		return start_seal(lane);
+	case PHASE_END:
+		break;
+	}
+	return false;
+}
+
+/* What is taken from the outside is bounded by what can leave. */
+static bool step(struct lane *lane) {
+	bool more;
+
+	if (lane->engine) {
+		if (!lane_settle(lane))
+			return false;
+		if (lane->stopping || !lane_has_room(lane))
+			return false;
+	} else if (lane->stopping) {
+		return false;
+	}
+	more = phase_turn(lane);
+	if (lane->engine && lane->phase != PHASE_END)
+		lane_settle(lane);
+	return more;
+}
+
+static bool check_journal(struct lane *lane) {
+	int error;
+
+	if (!lane->journal)
+		return true;
+	journal_acknowledge(lane->journal);
+	error = journal_error(lane->journal);
+	if (error && error != -ENOSPC) {
+		lane_halt(lane, "the journal cannot be written: %s",
+			  strerror(-error));
+		return false;
+	}
+	return true;
+}
+
+static bool delivered(const struct lane *lane) {
+	const struct outbox *outbox;
+
+	if (!lane->engine)
+		return true;
+	outbox = engine_outbox(lane->engine);
+	return lane->phase == PHASE_LIVE && !outbox->n && !outbox->dead_n &&
+	       !lane->decision_pending && lane->at_event == lane->n_events;
+}
+
+static void check_stop(struct lane *lane) {
+	bool done;
+
+	if (!lane->stopping || lane->phase == PHASE_END)
+		return;
+	done = delivered(lane);
+	if (!done && lane->now < lane->stop_by && lane->phase == PHASE_LIVE)
+		return;
+	lane->phase = PHASE_END;
+	lane->end = done ? LANE_STOPPED : LANE_INCOMPLETE;
+	if (!done)
+		log_warn("lane: ending with alerts undelivered; the next start "
+			 "delivers them");
+}
+
+static void say_status(struct lane *lane) {
+	const struct sink *sink = &lane->options.sink;
+	char lag_text[24], mark_text[24], watermark_text[24], rules[65];
+	struct lane_view view;
+	int64_t lag = 0;
+
+	if (lane->now < lane->next_status || !lane->connected)
+		return;
+	lane->next_status = lane->now + STATUS_EVERY;
+	lane_view(lane, &view);
+	for (size_t i = 0; i < lane->n_intakes; i++) {
+		struct lane_partition_view p;
+
+		lane_partition(lane, i, &p);
+		lag += p.high > p.next ? p.high - p.next : 0;
+	}
+	for (size_t i = 0; i < 32; i++)
+		snprintf(rules + 2 * i, 3, "%02x", lane->options.rules_hash[i]);
+	snprintf(lag_text, sizeof(lag_text), "%lld", (long long)lag);
+	snprintf(mark_text, sizeof(mark_text), "%llu",
+		 (unsigned long long)view.mark);
+	snprintf(watermark_text, sizeof(watermark_text), "%lld",
+		 lane->engine && engine_watermark(lane->engine) != INT64_MIN
+			 ? (long long)(engine_watermark(lane->engine) /
+				       USEC_PER_MSEC)
+			 : 0LL);
+	sink->class->status(
+		sink->self,
+		(const char *const[]){
+			"version", TOCSIN_VERSION, "lane", lane->options.lane,
+			"rules", rules, "phase", lane_phase_name(view.phase),
+			"ready", view.not_ready ? "0" : "1", "lag", lag_text,
+			"watermark_ms", watermark_text, "mark", mark_text },
+		8);
+}
+
+static void report(struct lane *lane) {
+	if (lane->now < lane->next_report)
+		return;
+	lane->next_report = lane->now + REPORT_EVERY;
+	if (lane->journal)
+		journal_flush(lane->journal);
+	if (lane->options.report)
+		lane->options.report(lane->options.report_context, lane);
+}
+
+/* True: there is more to do at once. */
+static bool turn(struct lane *lane) {
+	const struct feed *feed = &lane->options.feed;
+	const struct sink *sink = &lane->options.sink;
+	bool more = false;
+
+	lane->now = clock_usec(CLOCK_MONOTONIC);
+	lane->wall_usec = lane->options.wall();
+	lane->wall = lane->wall_usec / USEC_PER_SEC;
+	feed->class->quieten(feed->self);
+	feed->class->serve(feed->self);
+	sink->class->serve(sink->self, lane->now);
+	leave_acknowledged(lane);
+	if (check_journal(lane) && start_meet_sink(lane) &&
+	    lane->phase != PHASE_END)
+		more = step(lane);
+	if (lane->phase != PHASE_END) {
+		leave_send(lane);
+		remove_older_journals(lane);
+		check_stop(lane);
+	}
+	report(lane);
+	if (lane->phase != PHASE_END)
+		say_status(lane);
+	return more && lane->phase != PHASE_END;
+}
+
+bool lane_turn(struct lane *lane) {
+	turn(lane);
+	return lane->phase != PHASE_END;
+}
+
+/* The descriptors of a turn; Redis's and the journal's come and go. */
+static void watch(int epoll, int *watched, int fd, unsigned events) {
+	struct epoll_event event = { .events = events, .data = { .fd = fd } };
+
+	if (*watched >= 0 && *watched != fd)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, *watched, NULL);
+	*watched = fd;
+	if (fd < 0)
+		return;
+	if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0 && errno == ENOENT)
+		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void sleep_until_something(struct lane *lane, int epoll, int fds[4]) {
+	const struct feed *feed = &lane->options.feed;
+	const struct sink *sink = &lane->options.sink;
+	struct epoll_event events[4];
+	int64_t wait = LONGEST_SLEEP, wake;
+
+	watch(epoll, &fds[0], feed->class->fd(feed->self), EPOLLIN);
+	watch(epoll, &fds[1], sink->class->fd(sink->self),
+	      sink->class->events(sink->self));
+	watch(epoll, &fds[2], lane->journal ? journal_fd(lane->journal) : -1,
+	      EPOLLIN);
+	watch(epoll, &fds[3], lane->stopping ? -1 : lane->options.stop_fd,
+	      EPOLLIN);
+	wake = sink->class->wake(sink->self);
+	if (wake < lane->now + wait)
+		wait = wake > lane->now ? wake - lane->now : 0;
+	epoll_wait(epoll, events, 4, (int)((wait + 999) / 1000));
+}
+
+static void look_for_stop(struct lane *lane) {
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll;
+
+	if (lane->stopping || lane->options.stop_fd < 0)
+		return;
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0)
+		return;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, lane->options.stop_fd, &event);
+	if (epoll_wait(epoll, &event, 1, 0) == 1) {
+		log_info("lane: stopping");
+		lane->stopping = true;
+		lane->stop_by = clock_usec(CLOCK_MONOTONIC) +
+				lane->options.stop_timeout;
+		if (lane->journal)
+			journal_sync(lane->journal);
+	}
+	close(epoll);
+}
+
+enum lane_end lane_run(struct lane *lane) {
+	int fds[4] = { -1, -1, -1, -1 };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0) {
+		lane_halt(lane, "epoll: %s", strerror(errno));
+		return lane->end;
+	}
+	while (lane->phase != PHASE_END) {
+		if (!turn(lane) && lane->phase != PHASE_END)
+			sleep_until_something(lane, epoll, fds);
+		look_for_stop(lane);
+	}
+	close(epoll);
+	return lane->end;
+}
+
+int lane_new(struct lane **ret, const struct lane_options *options,
+	     struct buf *why) {
+	struct lane *lane = calloc(1, sizeof(*lane));
+	int r;
+
+	if (!lane)
+		abort();
+	lane->options = *options;
+	if (!lane->options.wall)
+		lane->options.wall = wall_clock;
+	lane->end = LANE_STOPPED;
+	r = statedir_open(&lane->dir, options->state, why);
+	if (r < 0) {
+		free(lane);
+		return r;
+	}
+	*ret = lane;
+	return 0;
+}
+
+void lane_free(struct lane *lane) {
+	if (!lane)
+		return;
+	start_forget_life(lane);
+	statedir_close(&lane->dir);
+	free(lane->seam_reason);
+	free(lane->runs);
+	free(lane);
+}
+
+static const char *const phase_names[] = {
+	[PHASE_MEET] = "meet",     [PHASE_CLAIM] = "claim",
+	[PHASE_REPLAY] = "replay", [PHASE_SILENT] = "seam",
+	[PHASE_ASK] = "seam",      [PHASE_LIVE] = "live",
+	[PHASE_END] = "end",
+};
+
+const char *lane_phase_name(enum lane_phase phase) {
+	return phase_names[phase];
+}
+
+static const char *not_ready(const struct lane *lane) {
+	const struct feed *feed = &lane->options.feed;
+	const char *trouble = feed->class->trouble(feed->self);
+
+	if (!lane->connected)
+		return "redis: not connected";
+	if (trouble)
+		return trouble;
+	if (lane->phase == PHASE_REPLAY)
+		return "lane: replaying its journal";
+	if (lane->phase != PHASE_LIVE)
+		return "lane: starting";
+	if (lane->catching_up)
+		return "lane: catching up";
+	if (lane->journal && journal_error(lane->journal))
+		return "journal: the disk is full";
+	return NULL;
+}
+
+void lane_view(const struct lane *lane, struct lane_view *view) {
+	const struct feed *feed = &lane->options.feed;
+	const struct sink *sink = &lane->options.sink;
+
+	*view = (struct lane_view){
+		.phase = lane->phase,
+		.catching_up = lane->catching_up,
+		.not_ready = not_ready(lane),
+		.engine = lane->engine,
+		.rules = lane->options.rules,
+		.mark = lane->fence.mark,
+		.epoch = lane->epoch,
+		.sink_state = sink->class->state(sink->self),
+		.sink = sink->class->counters(sink->self),
+		.feed_trouble = feed->class->trouble(feed->self),
+		.n_partitions = lane->n_intakes,
+		.seams = lane->seams,
+		.restarts = lane->restarts,
+		.alerts = lane->alerts,
+		.dead_letters = lane->dead_letters,
+	};
+	if (lane->engine) {
+		const struct outbox *outbox = engine_outbox(lane->engine);
+
+		view->waiting = outbox->n;
+		view->waiting_dead = outbox->dead_n;
+	}
+	if (lane->journal) {
+		view->journal_bytes = journal_position(lane->journal);
+		view->sync_usec = journal_sync_usec(lane->journal);
+		view->journal_error = journal_error(lane->journal);
+	}
+}
+
+void lane_partition(const struct lane *lane, size_t i,
+		    struct lane_partition_view *view) {
+	const struct intake *intake = lane->intakes[i];
+	const struct feed_partition *is = lane->options.feed.class->partition(
+		lane->options.feed.self, intake->index);
+
+	*view = (struct lane_partition_view){
+		.topic = intake->topic,
+		.partition = intake->partition,
+		.next = intake->next,
+		.high = is->high > intake->next ? is->high : intake->next,
+		.read = (uint64_t)intake->read,
+		.at_end = is->at_end,
+		.idle = intake->idle,
+		.watermark =
+			intake->greatest == INT64_MIN
+				? INT64_MIN
+				: intake->greatest - intake->stream->max_delay,
+	};
+}

@@ -1,0 +1,135 @@
+/*
+ * The lane, inside. lane.c turns; start.c decides how a life begins, replay.c
+ * takes what a journal says, live.c what comes, leave.c lets alerts out.
+ */
+#pragma once
+
+#include "lane/intake.h"
+#include "lane/journal.h"
+#include "lane/lane.h"
+#include "lane/statedir.h"
+
+#define TURN_EVENTS 4096u
+#define GATES 16384u
+
+/* So much of the outbox may leave once the journal is durable up to there. */
+struct gate {
+	uint64_t items, dead; /* counted from the lane's beginning */
+	uint64_t position;
+};
+
+struct lane {
+	struct lane_options options;
+	struct statedir dir;
+	enum lane_phase phase;
+	enum lane_end end;
+	int64_t now;  /* monotonic, microseconds */
+	int64_t wall; /* seconds since 1970, of this turn */
+	int64_t wall_usec;
+	bool stopping;
+	int64_t stop_by;
+
+	/* Claimed once per process. */
+	uint64_t epoch;
+	bool claimed;
+	/* What the sink held at the claim, and what it has acknowledged. */
+	struct sink_fence fence;
+	bool connected; /* the fence of this connection was compared */
+
+	/* Why the next life begins with a seam whatever the journal says; and
+	 * whether it may go by the order of the journal before. */
+	const char *force_seam;
+	bool force_by_journal;
+
+	/* One life: thrown away and begun again when the sink lost data. */
+	struct engine *engine;
+	struct journal_header header;
+	char *seam_reason;
+	uint32_t journal_number;
+	struct journal *journal; /* NULL while its own past is replayed */
+	struct intake **intakes;
+	size_t n_intakes;
+	bool begun; /* the silent or live phase */
+	bool catching_up;
+	bool sealed; /* the seam's decision is made (or none is needed) */
+	bool older_journals; /* to be removed once the new one is complete */
+	uint64_t sealed_position; /* of the seam's decision */
+
+	/* Replay: of this journal or, for a seam, of the one before. */
+	struct journal_reader *reader;
+	bool own; /* it is this journal that is read */
+	struct journal_entry entry;
+	bool entry_valid;
+	size_t run;         /* of entry.runs */
+	uint64_t run_taken; /* records of that run */
+	uint64_t old_dead;  /* refused ordinals the old journal had delivered */
+	int64_t shift;      /* old ordinal minus new one */
+	bool then_silent;   /* after the old journal, catch up silently */
+
+	/* Input that the engine has not yet taken, already in the journal. */
+	struct event *events[TURN_EVENTS];
+	size_t n_events, at_event;
+	int64_t poll_time;
+	struct decision decision;
+	bool decision_pending;
+	struct journal_run *runs;
+	size_t n_runs, runs_cap;
+
+	/* Live. */
+	int64_t round_began, behind_since, next_tick, last_advance;
+
+	/* On the way out. */
+	uint64_t gone_items, gone_dead; /* acknowledged or known, ever */
+	uint64_t made_items, made_dead; /* known to the last gate */
+	struct gate gates[GATES];
+	size_t gate_head, n_gates;
+	uint64_t open_items, open_dead; /* allowed to leave */
+	uint64_t snapshot_items, snapshot_dead;
+	bool snapshot;
+
+	int64_t next_report, next_status;
+	uint64_t seams, restarts, alerts, dead_letters;
+};
+
+/* lane.c */
+__attribute__((format(printf, 2, 3))) void lane_halt(struct lane *lane,
+						     const char *format, ...);
+void lane_restart(struct lane *lane, const char *why);
+/* The engine takes what is pending; false: the outbox is full. */
+bool lane_settle(struct lane *lane);
+/* Journals a decision and hands it to the engine, or keeps it pending. */
+void lane_decide(struct lane *lane, const struct decision *decision,
+		 int64_t first_offset);
+/* Adds the head of @intake to this turn's events. */
+void lane_take(struct lane *lane, struct intake *intake);
+/* Journals this turn's events; they are pending then. */
+void lane_commit_turn(struct lane *lane);
+void lane_enter(struct lane *lane, const char *topic, int32_t partition,
+		int64_t first);
+/* NULL: no rule reads it. */
+const struct stream *lane_stream(const struct lane *lane, const char *topic);
+bool lane_has_room(const struct lane *lane);
+
+/* start.c */
+/* Does what the sink's state asks for; false: nothing else may happen now. */
+bool start_meet_sink(struct lane *lane);
+/* Sink and feed are there: replay, seam or a fresh journal. */
+void start_life(struct lane *lane);
+/* Makes the seam's decision once the sink has said what is open. */
+bool start_seal(struct lane *lane);
+void start_forget_life(struct lane *lane);
+
+/* replay.c: true if there may be more to do at once. */
+bool lane_replay(struct lane *lane);
+
+/* live.c */
+void live_begin(struct lane *lane);
+bool lane_live(struct lane *lane);
+
+/* leave.c */
+/* After the engine has taken something: what it made waits for the journal. */
+void leave_note(struct lane *lane);
+/* Drops what the sink already has; false: the chains differ. */
+bool leave_drop_known(struct lane *lane);
+void leave_acknowledged(struct lane *lane);
+void leave_send(struct lane *lane);

@@ -1,0 +1,190 @@
+#include "lane/lane_internal.h"
+
+#include "tocsin/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * The log no longer holds what the journal says was taken. That past cannot be
+ * computed again, so the lane begins anew with what is there, and a seam.
+ */
+static bool give_up(struct lane *lane, const char *why) {
+	lane->force_seam = "log changed";
+	lane->force_by_journal = false;
+	lane_restart(lane, why);
+	return true;
+}
+
+static bool enter(struct lane *lane) {
+	const struct decision *decision = &lane->entry.decision;
+	const struct feed *feed = &lane->options.feed;
+
+	for (size_t i = 0; i < feed->class->n_partitions(feed->self); i++) {
+		const struct feed_partition *is =
+			feed->class->partition(feed->self, i);
+
+		if (is->partition != decision->partition ||
+		    strcmp(is->topic, decision->topic) != 0)
+			continue;
+		if (is->low > lane->entry.first_offset)
+			return false;
+		lane_enter(lane, is->topic, is->partition,
+			   lane->entry.first_offset);
+		return true;
+	}
+	return false;
+}
+
+static struct intake *intake_of(struct lane *lane,
+				const struct decision *decision) {
+	for (size_t i = 0; i < lane->n_intakes; i++)
+		if (lane->intakes[i]->partition == decision->partition &&
+		    !strcmp(lane->intakes[i]->topic, decision->topic))
+			return lane->intakes[i];
+	return NULL;
+}
+
+static bool replay_decision(struct lane *lane) {
+	const struct decision *decision = &lane->entry.decision;
+	struct intake *intake;
+
+	lane->entry_valid = false;
+	if (decision->kind == DECISION_SEAM) {
+		if (!lane->own) { /* the new journal has its own seam */
+			lane->shift++;
+			return true;
+		}
+		lane->sealed = true;
+	}
+	if (decision->kind == DECISION_PARTITION && !enter(lane))
+		return give_up(lane, "a partition of the journal is gone, or "
+				     "its first records are");
+	if (decision->kind == DECISION_CATCH_UP)
+		lane->catching_up = true;
+	if (decision->kind == DECISION_LIVE)
+		lane->catching_up = false;
+	if (decision->kind == DECISION_IDLE &&
+	    (intake = intake_of(lane, decision)))
+		intake->idle = true;
+	lane_decide(lane, decision, lane->entry.first_offset);
+	return true;
+}
+
+/* 1: taken; 0: not there yet; -ENODATA: not there any more. */
+static int replay_record(struct lane *lane, const struct journal_run *run) {
+	struct intake *intake = lane->intakes[run->partition];
+	const struct feed *feed = &lane->options.feed;
+	const struct event *head = intake_head(intake);
+
+	if (!head) {
+		intake_fill(intake);
+		head = intake_head(intake);
+	}
+	if (!head) {
+		if (intake_is_pinned(intake))
+			return 0;
+		if (intake_at_end(intake) ||
+		    feed->class->partition(feed->self, intake->index)->gone)
+			return -ENODATA;
+		return 0;
+	}
+	if (head->at.offset < run->first || head->at.offset >= run->next)
+		return -ENODATA;
+	intake->idle = false;
+	lane_take(lane, intake);
+	return 1;
+}
+
+/* Takes of the entry's runs what is there and fits into a turn. */
+static int replay_runs(struct lane *lane) {
+	while (lane->run < lane->entry.n_runs) {
+		const struct journal_run *run = &lane->entry.runs[lane->run];
+		int r;
+
+		if (lane->n_events == TURN_EVENTS)
+			return 0;
+		if (lane->run_taken == run->count) {
+			lane->run++;
+			lane->run_taken = 0;
+			continue;
+		}
+		r = replay_record(lane, run);
+		if (r <= 0)
+			return r;
+		lane->run_taken++;
+	}
+	return 1;
+}
+
+static bool replay_turn(struct lane *lane) {
+	int r;
+
+	lane->poll_time = lane->entry.poll_time;
+	r = replay_runs(lane);
+	if (r < 0) {
+		lane->n_events = 0;
+		return give_up(lane, "records of the journal are gone");
+	}
+	if (r > 0)
+		lane->entry_valid = false;
+	if (lane->n_events) {
+		lane_commit_turn(lane);
+		return true;
+	}
+	return r > 0;
+}
+
+/* The end of this journal: from here on it is written again. */
+static bool own_end(struct lane *lane) {
+	int r;
+
+	if (lane->fence.mark > engine_seq(lane->engine)) {
+		lane->force_seam = "journal ended early";
+		lane->force_by_journal = true;
+		lane_restart(lane, "the sink holds alerts that the journal "
+				   "does not lead to");
+		return true;
+	}
+	r = journal_append(&lane->journal, lane->reader);
+	if (r < 0) {
+		lane_halt(lane, "journal: %s", strerror(-r));
+		return false;
+	}
+	journal_read_close(TAKE(lane->reader));
+	log_info("lane: replayed up to ordinal %llu, seq %llu",
+		 (unsigned long long)engine_ordinal(lane->engine),
+		 (unsigned long long)engine_seq(lane->engine));
+	lane->phase = PHASE_LIVE;
+	return true;
+}
+
+static bool old_end(struct lane *lane) {
+	journal_read_close(TAKE(lane->reader));
+	lane->phase = lane->then_silent ? PHASE_SILENT : PHASE_ASK;
+	return true;
+}
+
+bool lane_replay(struct lane *lane) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	int r;
+
+	/* The others fetch meanwhile, so that their queues do not stall. */
+	for (size_t i = 0; i < lane->n_intakes; i++)
+		intake_fill(lane->intakes[i]);
+	if (!lane->entry_valid) {
+		r = journal_read(lane->reader, &lane->entry, &why);
+		if (r < 0) {
+			lane_halt(lane, "%s", buf_cstr(&why));
+			return false;
+		}
+		if (r == 0)
+			return lane->own ? own_end(lane) : old_end(lane);
+		lane->entry_valid = true;
+		lane->run = 0;
+		lane->run_taken = 0;
+	}
+	if (lane->entry.kind == JOURNAL_DECISION)
+		return replay_decision(lane);
+	return replay_turn(lane);
+}

@@ -1,0 +1,396 @@
+#include "lane/lane_internal.h"
+
+#include "tocsin/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* An epoch of our own: greater than the sink's and than any we ever had. */
+static bool choose_epoch(struct lane *lane, const struct sink_fence *fence) {
+	uint64_t mine = 0;
+	int r;
+
+	r = statedir_epoch(&lane->dir, &mine);
+	if (r == 0) {
+		lane->epoch = (mine > fence->epoch ? mine : fence->epoch) + 1;
+		r = statedir_set_epoch(&lane->dir, lane->epoch);
+	}
+	if (r < 0) {
+		lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
+		return false;
+	}
+	lane->claimed = true;
+	return true;
+}
+
+/* The sink holds less than it once acknowledged. */
+static bool on_loss(struct lane *lane) {
+	if (lane->options.loss_halts) {
+		lane_halt(lane, "the sink has lost alerts that it had "
+				"acknowledged; redis_loss is halt");
+		return false;
+	}
+	lane_restart(lane, "the sink has lost alerts that it had "
+			   "acknowledged: sending them again");
+	return false;
+}
+
+/* A new connection: does the sink still hold what we left there? */
+static bool compare_fence(struct lane *lane) {
+	const struct sink *sink = &lane->options.sink;
+	struct sink_fence fence = *sink->class->fence(sink->self);
+
+	lane->connected = true;
+	if (lane->phase == PHASE_MEET) {
+		lane->fence = fence;
+		return true;
+	}
+	if (fence.mark < lane->fence.mark || fence.dead < lane->fence.dead) {
+		lane->fence = fence;
+		return on_loss(lane);
+	}
+	if (lane->phase == PHASE_LIVE &&
+	    fence.mark > engine_seq(lane->engine)) {
+		lane_halt(lane,
+			  "the sink holds alerts up to %llu, this lane "
+			  "has made %llu",
+			  (unsigned long long)fence.mark,
+			  (unsigned long long)engine_seq(lane->engine));
+		return false;
+	}
+	lane->fence = fence;
+	return leave_drop_known(lane);
+}
+
+bool start_meet_sink(struct lane *lane) {
+	const struct sink *sink = &lane->options.sink;
+
+	switch (sink->class->state(sink->self)) {
+	case SINK_AWAY:
+		lane->connected = false;
+		return true;
+	case SINK_MET:
+		lane->connected = false;
+		if (!lane->claimed &&
+		    !choose_epoch(lane, sink->class->fence(sink->self)))
+			return false;
+		sink->class->claim(sink->self, lane->epoch,
+				   lane->options.rules_hash);
+		return true;
+	case SINK_OPEN:
+		return lane->connected || compare_fence(lane);
+	case SINK_FENCED:
+		log_error("lane: another daemon has taken lane %s",
+			  lane->options.lane);
+		lane->phase = PHASE_END;
+		lane->end = LANE_FENCED;
+		return false;
+	}
+	return false;
+}
+
+/* What lies in the state directory. */
+struct found {
+	struct journal_reader *reader; /* NULL: no journal; at its beginning */
+	uint32_t number;               /* of it */
+	uint32_t greatest;             /* of any */
+	bool any;
+	const char *unfinished; /* the newest began with this seam and has
+				   none */
+	bool has_seam;
+	uint64_t seam_seq;
+	bool has_entries;
+	bool same_topics;
+};
+
+static bool has_topic(const struct journal_reader *reader, const char *topic) {
+	const struct journal_partition *partitions;
+	size_t n;
+
+	partitions = journal_read_partitions(reader, &n);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(partitions[i].topic, topic) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The old order serves if the journal and the rules speak of the same topics.
+ * One that nobody has made yet makes no difference.
+ */
+static bool same_topics(const struct lane *lane,
+			const struct journal_reader *reader) {
+	const struct feed *feed = &lane->options.feed;
+	const struct journal_partition *partitions;
+	size_t n;
+
+	for (size_t i = 0; i < feed->class->n_partitions(feed->self); i++)
+		if (!has_topic(reader,
+			       feed->class->partition(feed->self, i)->topic))
+			return false;
+	partitions = journal_read_partitions(reader, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!lane_stream(lane, partitions[i].topic))
+			return false;
+	return true;
+}
+
+/* Reads a journal through: does it hold together, has it its seam? */
+static int survey(const struct lane *lane, struct found *found, const char *dir,
+		  struct buf *why) {
+	struct journal_reader *reader;
+	struct journal_entry entry;
+	int r;
+
+	r = journal_read_open(&reader, dir, why);
+	if (r < 0)
+		return r;
+	found->has_seam = found->has_entries = false;
+	while ((r = journal_read(reader, &entry, why)) > 0) {
+		found->has_entries = true;
+		if (entry.kind == JOURNAL_DECISION &&
+		    entry.decision.kind == DECISION_SEAM) {
+			found->has_seam = true;
+			found->seam_seq = entry.decision.seq;
+		}
+	}
+	found->same_topics = same_topics(lane, reader);
+	journal_read_close(reader);
+	return r;
+}
+
+static const char *keep_text(struct lane *lane, const char *text) {
+	free(lane->seam_reason);
+	lane->seam_reason = strdup(text);
+	if (!lane->seam_reason)
+		abort();
+	return lane->seam_reason;
+}
+
+/* False: it cannot be judged, and the lane has been halted. */
+static bool find_journal(struct lane *lane, struct found *found) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	uint32_t *numbers = NULL;
+	size_t n = 0;
+	int r;
+
+	*found = (struct found){ 0 };
+	r = statedir_journals(lane->dir.path, &numbers, &n);
+	if (n) {
+		found->any = true;
+		found->greatest = numbers[0];
+	}
+	for (size_t i = 0; r == 0 && i < n && !found->reader; i++) {
+		char *dir = statedir_journal(lane->dir.path, numbers[i]);
+
+		buf_reset(&why);
+		r = survey(lane, found, dir, &why);
+		if (r == -ENOENT) {
+			r = 0; /* its header was never written */
+		} else if (r == 0) {
+			r = journal_read_open(&found->reader, dir, &why);
+			found->number = numbers[i];
+		}
+		free(dir);
+		if (!found->reader || r < 0)
+			continue;
+		const char *seam = journal_read_header(found->reader)->seam;
+		if (seam && !found->has_seam) {
+			found->unfinished = keep_text(lane, seam);
+			journal_read_close(TAKE(found->reader));
+		}
+	}
+	free(numbers);
+	if (r < 0)
+		lane_halt(lane, "%s", why.len ? buf_cstr(&why) : strerror(-r));
+	return r == 0;
+}
+
+static int new_engine(struct lane *lane) {
+	struct engine_options options = lane->options.engine;
+
+	options.lane = lane->options.lane;
+	options.seed = lane->header.seed;
+	options.first_ordinal = lane->header.first_ordinal;
+	options.silent = lane->header.seam != NULL;
+	options.check_skew = true;
+	return engine_new(&lane->engine, lane->options.rules, &options);
+}
+
+static int new_journal(struct lane *lane, const struct found *found,
+		       const char *seam) {
+	char *dir;
+	int r;
+
+	lane->header = (struct journal_header){
+		.lane = lane->options.lane,
+		.first_ordinal = lane->fence.dead + 1,
+		.seam = seam,
+	};
+	memcpy(lane->header.rules, lane->options.rules_hash, 32);
+	if (getrandom(&lane->header.seed, sizeof(lane->header.seed), 0) !=
+	    sizeof(lane->header.seed))
+		return -EIO;
+	lane->journal_number = found->any ? found->greatest + 1 : 1;
+	lane->older_journals = found->any;
+	dir = statedir_journal(lane->dir.path, lane->journal_number);
+	r = journal_create(&lane->journal, dir, &lane->header);
+	free(dir);
+	return r;
+}
+
+static void begin_replay(struct lane *lane, struct found *found) {
+	lane->header = *journal_read_header(found->reader);
+	lane->journal_number = found->number;
+	lane->older_journals = true; /* if a crash left any behind */
+	lane->reader = TAKE(found->reader);
+	lane->own = true;
+	lane->sealed = !lane->header.seam;
+	lane->phase = PHASE_REPLAY;
+	log_info("lane: replaying the journal");
+}
+
+static int begin_seam(struct lane *lane, struct found *found,
+		      const char *reason, bool by_journal) {
+	int r;
+
+	lane->seams++;
+	log_warn("lane: %s: beginning a new journal with a seam", reason);
+	r = new_journal(lane, found, reason);
+	if (r < 0)
+		return r;
+	lane->sealed = false;
+	lane->own = false;
+	if (by_journal) {
+		const struct journal_header *old =
+			journal_read_header(found->reader);
+
+		lane->old_dead = lane->fence.dead;
+		lane->shift = (int64_t)(old->first_ordinal -
+					lane->header.first_ordinal);
+		lane->reader = TAKE(found->reader);
+		lane->phase = PHASE_REPLAY;
+	} else {
+		lane->phase = PHASE_SILENT;
+	}
+	return 0;
+}
+
+/* Why the past cannot be computed again; NULL: it can. */
+static const char *need_of_seam(struct lane *lane, const struct found *found) {
+	const struct journal_header *header;
+
+	if (lane->force_seam)
+		return lane->force_seam;
+	if (found->unfinished)
+		return found->unfinished;
+	if (!found->reader)
+		return lane->fence.mark || lane->fence.dead
+			       ? "state directory lost"
+			       : NULL;
+	header = journal_read_header(found->reader);
+	if (memcmp(header->rules, lane->options.rules_hash, 32) != 0)
+		return "rules changed";
+	if (found->has_seam && lane->fence.mark < found->seam_seq)
+		return "redis lost alerts";
+	return NULL;
+}
+
+static int begin(struct lane *lane, struct found *found) {
+	const char *reason = need_of_seam(lane, found);
+	bool by_journal;
+
+	if (!reason && found->reader) {
+		begin_replay(lane, found);
+		return journal_read_sync(lane->reader);
+	}
+	if (!reason) {
+		lane->sealed = true;
+		lane->phase = PHASE_LIVE;
+		log_info("lane: beginning a new journal");
+		return new_journal(lane, found, NULL);
+	}
+	/* Which topics the old journal has is known when it was read. */
+	by_journal =
+		found->reader && (!lane->force_seam || lane->force_by_journal);
+	lane->then_silent = lane->force_seam && lane->force_by_journal;
+	return begin_seam(lane, found, reason, by_journal);
+}
+
+void start_life(struct lane *lane) {
+	const struct feed *feed = &lane->options.feed;
+	struct found found;
+	int r;
+
+	if (!lane->connected || !feed->class->settled(feed->self) ||
+	    !find_journal(lane, &found))
+		return;
+	if (found.reader && strcmp(journal_read_header(found.reader)->lane,
+				   lane->options.lane) != 0) {
+		lane_halt(lane, "%s holds lane %s, this is lane %s",
+			  lane->dir.path,
+			  journal_read_header(found.reader)->lane,
+			  lane->options.lane);
+	} else if (found.has_entries && !lane->fence.exists &&
+		   lane->options.loss_halts) {
+		lane_halt(lane, "the sink's fence is missing, but this lane "
+				"has a past; redis_loss is halt");
+	} else {
+		r = begin(lane, &found);
+		if (r == 0)
+			r = new_engine(lane);
+		if (r < 0)
+			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
+		lane->force_seam = NULL;
+		lane->force_by_journal = false;
+	}
+	journal_read_close(found.reader);
+}
+
+bool start_seal(struct lane *lane) {
+	const struct sink *sink = &lane->options.sink;
+	struct decision seam = { .kind = DECISION_SEAM,
+				 .reason = lane->header.seam,
+				 .seq = lane->fence.mark };
+
+	if (!lane->connected)
+		return false;
+	sink->class->ask_records(sink->self);
+	if (!sink->class->records(sink->self, &seam.open, &seam.open_len,
+				  &seam.n_open))
+		return false;
+	memcpy(seam.hash, lane->fence.hash, 32);
+	log_info("lane: seam at seq %llu with %zu open alerts",
+		 (unsigned long long)seam.seq, seam.n_open);
+	lane->phase = PHASE_LIVE;
+	lane->begun = false;
+	lane->sealed = true;
+	lane_decide(lane, &seam, 0);
+	lane->sealed_position = journal_position(lane->journal);
+	journal_sync(lane->journal);
+	return true;
+}
+
+void start_forget_life(struct lane *lane) {
+	for (size_t i = 0; i < lane->n_intakes; i++)
+		intake_free(lane->intakes[i]);
+	free(lane->intakes);
+	lane->intakes = NULL;
+	lane->n_intakes = 0;
+	journal_close(TAKE(lane->journal));
+	journal_read_close(TAKE(lane->reader));
+	engine_free(TAKE(lane->engine));
+	lane->n_events = lane->at_event = lane->n_runs = 0;
+	lane->decision_pending = lane->entry_valid = lane->snapshot = false;
+	lane->options.sink.class->forget_records(lane->options.sink.self);
+	lane->begun = lane->catching_up = lane->sealed = lane->then_silent =
+		false;
+	lane->gone_items = lane->gone_dead = 0;
+	lane->made_items = lane->made_dead = 0;
+	lane->open_items = lane->open_dead = 0;
+	lane->gate_head = lane->n_gates = 0;
+	lane->sealed_position = 0;
+	lane->next_tick = 0;
+}

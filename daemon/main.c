@@ -1,0 +1,334 @@
+/*
+ * tocsind: reads budget, payment and procurement events from Kafka, holds them
+ * against rules, and puts early warnings into Redis.
+ *
+ * Here it is put together and taken apart again; what runs is a lane.
+ */
+#include "base/hash.h"
+#include "config.h"
+#include "feed/kafka.h"
+#include "lane/lane.h"
+#include "ops/http.h"
+#include "ops/log.h"
+#include "ops/notify.h"
+#include "ops/signals.h"
+#include "report.h"
+#include "sink/redis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* sysexits.h has 65, 69, 75 and 78; a supervisor must not restart 65. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_HALTED = 1, /* see the log; a person must judge */
+	EXIT_USAGE_ERROR = 64,
+	EXIT_FENCED = 65,     /* another daemon has taken the lane */
+	EXIT_LOCKED = 69,     /* the state directory is in use */
+	EXIT_INCOMPLETE = 75, /* the next start delivers what is left */
+	EXIT_CONFIG = 78      /* configuration or rules are refused */
+};
+
+struct arguments {
+	const char *config;
+	bool check, verbose;
+};
+
+struct daemon {
+	struct config config;
+	struct ruleset *rules;
+	struct http *http;
+	struct feed feed;
+	struct sink sink;
+	struct lane *lane;
+	int stop_fd;
+	bool was_ready;
+};
+
+static void print_help(void) {
+	struct buf options = { 0 };
+
+	config_help(&options);
+	printf("usage: tocsind -c FILE [-n] [-v]\n\n"
+	       "Watches the events of Kafka topics by rules and puts alerts "
+	       "into Redis.\n\n"
+	       "  -c FILE    the configuration\n"
+	       "  -n         check configuration and rules, and exit\n"
+	       "  -v         say more\n"
+	       "  --help, --version\n\n"
+	       "Runs in the foreground, logs to standard error; SIGTERM or "
+	       "SIGINT ends it.\n\n"
+	       "Options of FILE (YAML; kafka.brokers is `brokers` below "
+	       "`kafka`):\n%s\n"
+	       "Exit codes: 0 ended as asked; 1 halted, see the log; 64 wrong "
+	       "usage; 65 another\ndaemon has taken the lane (do not restart); "
+	       "69 the state folder is in use;\n75 ended before everything was "
+	       "delivered (the next start does); 78 configuration\nor rules "
+	       "are refused.\n\n"
+	       "Example: tocsind -c /etc/tocsin/tocsin.yaml\n",
+	       buf_cstr(&options));
+	buf_free(&options);
+}
+
+static int usage(void) {
+	fprintf(stderr, "usage: tocsind -c FILE [-n] [-v]; see --help\n");
+	return EXIT_USAGE_ERROR;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_arguments(struct arguments *ret, int argc, char **argv) {
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0) {
+			print_help();
+			return EXIT_DONE;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			printf("tocsind %s\n", TOCSIN_VERSION);
+			return EXIT_DONE;
+		} else if (strcmp(argv[i], "-n") == 0) {
+			ret->check = true;
+		} else if (strcmp(argv[i], "-v") == 0) {
+			ret->verbose = true;
+		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			ret->config = argv[++i];
+		} else {
+			return usage();
+		}
+	}
+	return ret->config ? -1 : usage();
+}
+
+/* Configuration and rules, with all complaints of both at once. */
+static int load(struct daemon *daemon, const char *path) {
+	struct diag diag = { 0 };
+	struct buf out = { 0 };
+	int r;
+
+	r = config_load(&daemon->config, path, &diag);
+	if (r == 0)
+		r = ruleset_load(&daemon->rules, daemon->config.rules,
+				 daemon->config.n_rules,
+				 &(struct ruleset_options){ 0 }, &diag);
+	diag_sort(&diag);
+	if (diag.n_errors || r < 0) {
+		diag_print(&diag, &out, isatty(STDERR_FILENO) == 1);
+		fputs(buf_cstr(&out), stderr);
+	}
+	buf_free(&out);
+	diag_free(&diag);
+	return r;
+}
+
+static void mask_key(const struct config *config, uint8_t key[32]) {
+	if (config->mask_key)
+		sha256(config->mask_key, strlen(config->mask_key), key);
+}
+
+/*
+ * What output depends on besides the journal: the rules, and what of this
+ * configuration reaches a record or an eviction.
+ */
+static void hash_all(const struct daemon *daemon, uint8_t hash[32]) {
+	const struct config *config = &daemon->config;
+	struct sha256_stream stream;
+	uint8_t key[32] = { 0 };
+	struct buf text = { 0 };
+
+	mask_key(config, key);
+	sha256(key, sizeof(key), key);
+	buf_printf(&text, "lane %s memory %lld keys %lld", config->lane,
+		   (long long)config->memory, (long long)config->keys_per_rule);
+	sha256_begin(&stream);
+	sha256_add(&stream, daemon->rules->hash, 32);
+	sha256_add(&stream, key, sizeof(key));
+	sha256_add(&stream, text.data, text.len);
+	sha256_end(&stream, hash);
+	buf_free(&text);
+}
+
+static int open_http(struct daemon *daemon) {
+	const struct config *config = &daemon->config;
+	int r;
+
+	if (!config->http_host)
+		return 0;
+	r = http_new(&daemon->http, config->http_host, (int)config->http_port);
+	if (r < 0) {
+		log_error("http: %s:%lld: %s", config->http_host,
+			  (long long)config->http_port, strerror(-r));
+		return r;
+	}
+	log_info("http: listening on %s:%d", config->http_host,
+		 http_port(daemon->http));
+	return 0;
+}
+
+static int open_sink(struct daemon *daemon) {
+	const struct config *config = &daemon->config;
+	struct redis_options options = {
+		.socket = config->redis_socket,
+		.host = config->redis_host,
+		.port = (int)config->redis_port,
+		.user = config->redis_user,
+		.password = config->redis_password,
+		.database = (int)config->redis_database,
+		.prefix = config->redis_prefix,
+		.lane = config->lane,
+		.instance = config->instance,
+		.keep_s = config->redis_keep / USEC_PER_SEC,
+		.history = (uint64_t)config->redis_history,
+		.dead_history = (uint64_t)config->redis_dead,
+		.timeout = config->redis_timeout,
+	};
+
+	return redis_sink_new(&daemon->sink, &options);
+}
+
+static int open_feed(struct daemon *daemon) {
+	const struct config *config = &daemon->config;
+	const struct ruleset *rules = daemon->rules;
+	const char **topics = calloc(rules->n_streams + 1, sizeof(*topics));
+	struct kafka_options options = {
+		.brokers = config->brokers,
+		.lane = config->lane,
+		.properties = config->properties,
+		.n_properties = config->n_properties,
+		.topics = topics,
+	};
+	struct buf why = { 0 };
+	int r;
+
+	if (!topics)
+		abort();
+	for (size_t i = 0; i < rules->n_streams; i++)
+		topics[options.n_topics++] = rules->streams[i]->topic;
+	r = kafka_feed_new(&daemon->feed, &options, &why);
+	if (r < 0)
+		log_error("kafka: %s", why.len ? buf_cstr(&why) : strerror(-r));
+	buf_free(&why);
+	free(topics);
+	return r;
+}
+
+static void publish(void *context, const struct lane *lane) {
+	struct daemon *daemon = context;
+	struct buf metrics = { 0 };
+	struct lane_view view;
+
+	lane_view(lane, &view);
+	if (!view.not_ready && !daemon->was_ready)
+		notify("READY=1");
+	daemon->was_ready |= !view.not_ready;
+	if (!daemon->http)
+		return;
+	report_metrics(&metrics, lane);
+	http_publish(daemon->http,
+		     &(struct http_page){
+			     .metrics = metrics.data,
+			     .metrics_len = metrics.len,
+			     .not_ready = view.not_ready
+						  ? strdup(view.not_ready)
+						  : NULL });
+}
+
+static int open_lane(struct daemon *daemon) {
+	const struct config *config = &daemon->config;
+	struct lane_options options = {
+		.rules = daemon->rules,
+		.lane = config->lane,
+		.state = config->state,
+		.feed = daemon->feed,
+		.sink = daemon->sink,
+		.engine = { .max_state_bytes = (size_t)config->memory,
+			    .max_keys_per_rule = (size_t)config->keys_per_rule,
+			    .outbox = (size_t)config->outbox },
+		.align_wait = config->align_wait,
+		.stop_timeout = config->stop_timeout,
+		.wall_clock = config->clock == CLOCK_WALL,
+		.loss_halts = config->loss == LOSS_HALT,
+		.instance = config->instance,
+		.stop_fd = daemon->stop_fd,
+		.report = publish,
+		.report_context = daemon,
+	};
+	struct buf why = { 0 };
+	int r;
+
+	mask_key(config, options.engine.mask_key);
+	hash_all(daemon, options.rules_hash);
+	r = lane_new(&daemon->lane, &options, &why);
+	if (r < 0)
+		log_error("%s", buf_cstr(&why));
+	buf_free(&why);
+	return r;
+}
+
+static void close_all(struct daemon *daemon) {
+	notify("STOPPING=1");
+	http_free(daemon->http);
+	lane_free(daemon->lane);
+	if (daemon->sink.class)
+		daemon->sink.class->free(daemon->sink.self);
+	if (daemon->feed.class)
+		daemon->feed.class->free(daemon->feed.self);
+	if (daemon->stop_fd >= 0)
+		close(daemon->stop_fd);
+}
+
+static int run(struct daemon *daemon) {
+	static const int codes[] = {
+		[LANE_STOPPED] = EXIT_DONE,
+		[LANE_INCOMPLETE] = EXIT_INCOMPLETE,
+		[LANE_FENCED] = EXIT_FENCED,
+		[LANE_HALTED] = EXIT_HALTED,
+	};
+	int code = EXIT_HALTED;
+	int r;
+
+	daemon->stop_fd = signals_open();
+	r = daemon->stop_fd < 0 ? daemon->stop_fd : open_sink(daemon);
+	if (r == 0)
+		r = open_feed(daemon);
+	if (r == -EINVAL)
+		code = EXIT_CONFIG;
+	if (r == 0) {
+		r = open_lane(daemon);
+		if (r == -EWOULDBLOCK)
+			code = EXIT_LOCKED;
+	}
+	if (r == 0)
+		r = open_http(daemon);
+	if (r == 0) {
+		log_info("tocsind %s: lane %s, %zu rules over %zu streams",
+			 TOCSIN_VERSION, daemon->config.lane,
+			 daemon->rules->n_rules, daemon->rules->n_streams);
+		code = codes[lane_run(daemon->lane)];
+	}
+	close_all(daemon);
+	return code;
+}
+
+int main(int argc, char **argv) {
+	struct arguments arguments = { 0 };
+	struct daemon daemon = { .stop_fd = -1 };
+	int code;
+
+	code = parse_arguments(&arguments, argc, argv);
+	if (code >= 0)
+		return code;
+	code = EXIT_CONFIG;
+	if (load(&daemon, arguments.config) == 0) {
+		log_setup(arguments.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+			  daemon.config.log == CONFIG_LOG_JSON ? LOG_JSON
+							       : LOG_TEXT);
+		if (arguments.check)
+			code = EXIT_DONE;
+		else
+			code = run(&daemon);
+	}
+	ruleset_free(daemon.rules);
+	config_free(&daemon.config);
+	return code;
+}

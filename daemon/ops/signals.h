@@ -1,0 +1,7 @@
+/*
+ * Signals: SIGTERM and SIGINT become a readable descriptor, SIGPIPE nothing.
+ */
+#pragma once
+
+/* The descriptor, or negative errno. Before any thread is started. */
+int signals_open(void);

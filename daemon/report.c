@@ -1,0 +1,325 @@
+#include "report.h"
+
+#include "base/type.h"
+#include "ops/metrics.h"
+
+#include <stdio.h>
+
+struct report {
+	struct buf *out;
+	const struct lane *lane;
+	struct lane_view view;
+};
+
+static void one(struct report *report, enum metric_kind kind, const char *name,
+		const char *help, double value) {
+	metric_family(report->out, kind, name, help);
+	metric_sample(report->out, name, NULL, 0, value);
+}
+
+/* A counter that each stream has. */
+static void by_stream(struct report *report, const char *name, const char *help,
+		      size_t at) {
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_COUNTER, name, help);
+	for (size_t i = 0; i < rules->n_streams; i++) {
+		const struct stream_counters *counters =
+			engine_stream_counters(report->view.engine, i);
+		struct metric_label label = { "stream",
+					      rules->streams[i]->name };
+
+		metric_count(
+			report->out, name, &label, 1,
+			*(const uint64_t *)(const void *)((const char *)
+								  counters +
+							  at));
+	}
+}
+
+static void refused(struct report *report) {
+	static const char name[] = "tocsin_events_refused_total";
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_COUNTER, name,
+		      "Events refused, by reason; they are in the dead-letter "
+		      "stream.");
+	for (size_t i = 0; i < rules->n_streams; i++) {
+		const struct stream_counters *counters =
+			engine_stream_counters(report->view.engine, i);
+
+		for (unsigned reason = 1; reason < REFUSED_MAX; reason++) {
+			struct metric_label labels[] = {
+				{ "stream", rules->streams[i]->name },
+				{ "reason", refusal_name(reason) },
+			};
+
+			if (counters->refused_by[reason])
+				metric_count(report->out, name, labels, 2,
+					     counters->refused_by[reason]);
+		}
+	}
+}
+
+static void streams(struct report *report) {
+#define STREAM(member) offsetof(struct stream_counters, member)
+	by_stream(report, "tocsin_events_read_total",
+		  "Events taken: kept, refused or duplicate.", STREAM(read));
+	by_stream(report, "tocsin_events_kept_total", "Events that were kept.",
+		  STREAM(kept));
+	by_stream(report, "tocsin_events_duplicate_total",
+		  "Events whose id and content had been seen.",
+		  STREAM(duplicate));
+	by_stream(report, "tocsin_events_late_total",
+		  "Events older than the watermark when they were taken.",
+		  STREAM(late));
+	refused(report);
+}
+
+/* A counter that each rule has. */
+static void by_rule(struct report *report, enum metric_kind kind,
+		    const char *name, const char *help, size_t at) {
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, kind, name, help);
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule_counters *counters =
+			engine_rule_counters(report->view.engine, i);
+		struct metric_label label = { "rule", rules->rules[i]->full };
+
+		metric_count(
+			report->out, name, &label, 1,
+			*(const uint64_t *)(const void *)((const char *)
+								  counters +
+							  at));
+	}
+}
+
+static void withheld(struct report *report) {
+	static const char name[] = "tocsin_rule_withheld_total";
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_COUNTER, name,
+		      "Transitions withheld, by reason.");
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule_counters *c =
+			engine_rule_counters(report->view.engine, i);
+		const struct {
+			const char *reason;
+			uint64_t n;
+		} all[] = { { "cooldown", c->withheld_cooldown },
+			    { "exception", c->withheld_exception },
+			    { "open_max", c->withheld_open_max } };
+
+		for (size_t k = 0; k < ARRAY_SIZE(all); k++) {
+			struct metric_label labels[] = {
+				{ "rule", rules->rules[i]->full },
+				{ "reason", all[k].reason },
+			};
+
+			metric_count(report->out, name, labels, 2, all[k].n);
+		}
+	}
+}
+
+static void missing(struct report *report) {
+	static const char name[] = "tocsin_rule_missing_total";
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_COUNTER, name,
+		      "Verdicts that a missing value kept from being given, by "
+		      "reason.");
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule_counters *c =
+			engine_rule_counters(report->view.engine, i);
+
+		for (unsigned reason = 1; reason < MISSING_MAX; reason++) {
+			struct metric_label labels[] = {
+				{ "rule", rules->rules[i]->full },
+				{ "reason", missing_name(reason) },
+			};
+
+			if (c->missing[reason])
+				metric_count(report->out, name, labels, 2,
+					     c->missing[reason]);
+		}
+	}
+}
+
+static void state(struct report *report, const char *name, const char *help,
+		  size_t at) {
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_GAUGE, name, help);
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct plan_counters *counters = engine_plan_counters(
+			report->view.engine, rules->rules[i]->plan->index);
+		struct metric_label label = { "rule", rules->rules[i]->full };
+
+		metric_count(
+			report->out, name, &label, 1,
+			*(const uint64_t *)(const void *)((const char *)
+								  counters +
+							  at));
+	}
+}
+
+static void rules(struct report *report) {
+#define RULE(member) offsetof(struct rule_counters, member)
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_judged_total",
+		"Judgings of the rule.", RULE(judged));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_fired_total",
+		"Alerts that fired.", RULE(fired));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_published_total",
+		"Transitions that went out.", RULE(published));
+	by_rule(report, METRIC_GAUGE, "tocsin_rule_open", "Open alerts.",
+		RULE(open));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_out_of_window_total",
+		"Events too old for the key's window.", RULE(out_of_window));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_total",
+		"Late events, folded into their place.", RULE(late));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",
+		"Late events that `late: drop` left out.", RULE(late_dropped));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_evicted_total",
+		"Keys evicted at a limit.", RULE(evicted));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_entries_lost_total",
+		"Window entries dropped at max_entries.", RULE(lost));
+	withheld(report);
+	missing(report);
+	state(report, "tocsin_rule_keys", "Keys of the rule's plan.",
+	      offsetof(struct plan_counters, keys));
+	state(report, "tocsin_rule_state_bytes",
+	      "State of the rule's plan; rules may share one.",
+	      offsetof(struct plan_counters, bytes));
+}
+
+static void
+partition_family(struct report *report, const char *name, const char *help,
+		 double (*value)(const struct lane_partition_view *view)) {
+	metric_family(report->out, METRIC_GAUGE, name, help);
+	for (size_t i = 0; i < report->view.n_partitions; i++) {
+		struct lane_partition_view view;
+		char number[16];
+
+		lane_partition(report->lane, i, &view);
+		snprintf(number, sizeof(number), "%d", (int)view.partition);
+		metric_sample(
+			report->out, name,
+			(struct metric_label[]){ { "topic", view.topic },
+						 { "partition", number } },
+			2, value(&view));
+	}
+}
+
+static double lag_of(const struct lane_partition_view *view) {
+	return (double)(view->high - view->next);
+}
+
+static double next_of(const struct lane_partition_view *view) {
+	return (double)view->next;
+}
+
+static double idle_of(const struct lane_partition_view *view) {
+	return view->idle;
+}
+
+static double watermark_of(const struct lane_partition_view *view) {
+	return view->watermark == INT64_MIN
+		       ? 0
+		       : (double)view->watermark / (double)USEC_PER_SEC;
+}
+
+static void partitions(struct report *report) {
+	partition_family(report, "tocsin_partition_lag",
+			 "Records that are there and not yet taken.", lag_of);
+	partition_family(report, "tocsin_partition_offset",
+			 "The next offset to be taken.", next_of);
+	partition_family(report, "tocsin_partition_idle",
+			 "1: silent for idle_after, holds no watermark.",
+			 idle_of);
+	partition_family(report, "tocsin_partition_watermark_seconds",
+			 "Greatest event time taken less max_delay; 0: none.",
+			 watermark_of);
+}
+
+static void lane(struct report *report) {
+	const struct lane_view *view = &report->view;
+
+	one(report, METRIC_GAUGE, "tocsin_ready",
+	    "1: caught up, Kafka and Redis answer.", !view->not_ready);
+	one(report, METRIC_GAUGE, "tocsin_catching_up",
+	    "1: records come merged by event time.", view->catching_up);
+	one(report, METRIC_GAUGE, "tocsin_epoch", "The epoch of this process.",
+	    (double)view->epoch);
+	one(report, METRIC_GAUGE, "tocsin_alerts_mark",
+	    "The last seq that Redis holds.", (double)view->mark);
+	one(report, METRIC_COUNTER, "tocsin_alerts_total",
+	    "Transitions made since the start, without known ones.",
+	    (double)view->alerts);
+	one(report, METRIC_COUNTER, "tocsin_alerts_delivered_total",
+	    "Transitions that Redis has acknowledged.",
+	    (double)view->sink->alerts);
+	one(report, METRIC_COUNTER, "tocsin_dead_letters_total",
+	    "Refused events that Redis has acknowledged.",
+	    (double)view->sink->dead_letters);
+	one(report, METRIC_GAUGE, "tocsin_outbox", "Transitions that wait.",
+	    (double)view->waiting);
+	one(report, METRIC_GAUGE, "tocsin_outbox_dead_letters",
+	    "Refused events that wait.", (double)view->waiting_dead);
+	one(report, METRIC_GAUGE, "tocsin_journal_bytes",
+	    "Length of the run journal.", (double)view->journal_bytes);
+	one(report, METRIC_GAUGE, "tocsin_journal_sync_seconds",
+	    "How long the last sync took.", (double)view->sync_usec / 1e6);
+	one(report, METRIC_GAUGE, "tocsin_journal_failed",
+	    "1: the disk is full or has failed.", view->journal_error != 0);
+	one(report, METRIC_COUNTER, "tocsin_seams_total",
+	    "Seams begun since the start.", (double)view->seams);
+	one(report, METRIC_COUNTER, "tocsin_restarts_total",
+	    "How often the lane began again because Redis lost data.",
+	    (double)view->restarts);
+}
+
+static void neighbours(struct report *report) {
+	const struct lane_view *view = &report->view;
+
+	one(report, METRIC_GAUGE, "tocsin_redis_up",
+	    "1: connected and taking alerts.", view->sink_state == SINK_OPEN);
+	one(report, METRIC_COUNTER, "tocsin_redis_connections_total",
+	    "Connections that came about.", (double)view->sink->connections);
+	one(report, METRIC_COUNTER, "tocsin_redis_failures_total",
+	    "Connections that failed or were given up.",
+	    (double)view->sink->failures);
+	one(report, METRIC_COUNTER, "tocsin_redis_partial_total",
+	    "Publications or indexes of alerts that Redis refused.",
+	    (double)view->sink->partial);
+	one(report, METRIC_COUNTER, "tocsin_redis_batches_total",
+	    "Batches that Redis has acknowledged.",
+	    (double)view->sink->batches);
+	one(report, METRIC_GAUGE, "tocsin_redis_batch_seconds",
+	    "From send to acknowledgement, the last batch.",
+	    (double)view->sink->last_usec / 1e6);
+	one(report, METRIC_GAUGE, "tocsin_kafka_up",
+	    "1: brokers answer and no topic is missing.", !view->feed_trouble);
+}
+
+void report_metrics(struct buf *out, const struct lane *of) {
+	struct report report = { .out = out, .lane = of };
+	static const char info[] = "tocsin_info";
+	struct metric_label version = { "version", TOCSIN_VERSION };
+
+	lane_view(of, &report.view);
+	metric_family(out, METRIC_GAUGE, info, "What runs here.");
+	metric_sample(out, info, &version, 1, 1);
+	lane(&report);
+	neighbours(&report);
+	partitions(&report);
+	if (!report.view.engine)
+		return;
+	one(&report, METRIC_GAUGE, "tocsin_watermark_seconds",
+	    "The lane's watermark, seconds since 1970; 0: none yet.",
+	    engine_watermark(report.view.engine) == INT64_MIN
+		    ? 0
+		    : (double)engine_watermark(report.view.engine) / 1e6);
+	streams(&report);
+	rules(&report);
+}

@@ -321,7 +321,7 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 
 	if (life->key_bytes)
 		key_decode(pages_read(&engine->pages, life->key_bytes),
-			   plan->by_types, plan->n_by, key);
+			   life->key_len, plan->by_types, plan->n_by, key);
 	for (i = 0; i < rs->rule->n_slots; i++) {
 		const struct bind *bind = &rs->rule->binds[i];
 

@@ -138,9 +138,18 @@ static uint64_t first_hash(const struct engine *engine,
 
 	if (!ps->plan->n_by)
 		return 0;
-	if (ps->plan->by_types[0].kind == KIND_STRING)
+	if (ps->plan->n_by == 1)
+		len = key_read(engine, key)->len;
+	else if (ps->plan->by_types[0].kind == KIND_STRING)
 		len = 2u + bytes[0] + ((size_t)bytes[1] << 8);
 	return hash64(bytes, len, 0);
+}
+
+static uint32_t index_hash(const struct engine *engine,
+			   const struct plan_state *ps, handle_t key) {
+	const uint8_t *bytes = pages_read(&engine->pages, key);
+
+	return key_hash(engine, bytes + ps->at.key, key_read(engine, key)->len);
 }
 
 static struct group *group_of(struct evictor *evictor, uint64_t hash) {
@@ -171,7 +180,7 @@ void evict_note(const struct engine *engine, struct plan_state *ps,
 		return;
 	group = group_of(ps->evictor, first_hash(engine, ps, handle));
 	group_push(group, (struct candidate){ key->clock, key->created, handle,
-					      key->hash });
+					      index_hash(engine, ps, handle) });
 	group->n_keys++;
 	settle(ps->evictor, group);
 }

@@ -474,31 +474,29 @@ static void bag_fold(struct folding *f, handle_t cell, uint16_t bag) {
 
 /* --- windows --- */
 
-static int64_t *pane_newest(struct engine *engine, const struct plan_state *ps,
-			    handle_t key) {
-	return bytes_at(engine, key, ps->at.panes);
+static int64_t pane_newest(const struct engine *engine,
+			   const struct plan_state *ps, handle_t key) {
+	return plan_period(ps, key_read(engine, key)->clock);
 }
 
 static uint16_t pane_bag(const struct plan_state *ps, int64_t pane) {
 	int64_t k = (int64_t)ps->plan->window.panes;
 	int64_t i = (pane % k + k) % k;
 
-	return (uint16_t)(ps->at.panes + 8 + i * ps->at.in.size);
+	return (uint16_t)(ps->at.panes + i * ps->at.in.size);
 }
 
+/* Empties the panes between the old clock's and the new one's. */
 static void panes_advance(struct engine *engine, struct plan_state *ps,
 			  handle_t key, usec_t now) {
-	int64_t *newest = pane_newest(engine, ps, key);
-	int64_t pane = plan_period(ps, now), from = *newest + 1;
+	int64_t pane = plan_period(ps, now);
+	int64_t from = pane_newest(engine, ps, key) + 1;
 
-	if (pane <= *newest)
-		return;
 	if (pane - from >= (int64_t)ps->plan->window.panes)
 		from = pane - (int64_t)ps->plan->window.panes + 1;
 	for (; from <= pane; from++)
 		memset(bytes_at(engine, key, pane_bag(ps, from)), 0,
 		       ps->at.in.size);
-	*newest = pane;
 }
 
 void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
@@ -506,11 +504,11 @@ void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 	const struct window *window = &ps->plan->window;
 	struct key *record = key_write(engine, key);
 
+	if (now > record->clock && window->kind == WINDOW_PANES)
+		panes_advance(engine, ps, key, now);
 	if (now > record->clock)
 		record->clock = now;
 	now = record->clock;
-	if (window->kind == WINDOW_PANES)
-		panes_advance(engine, ps, key, now);
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
 	    !window->width)
 		return;
@@ -536,7 +534,7 @@ static bool oldest_pane(const struct engine *engine,
 	const uint8_t *bag;
 	uint16_t i;
 
-	memcpy(&newest, bytes_of(engine, key, ps->at.panes), sizeof(newest));
+	newest = pane_newest(engine, ps, key);
 	pane = newest - (int64_t)ps->plan->window.panes + 1;
 	for (; pane <= newest; pane++) {
 		bag = bytes_of(engine, key, pane_bag(ps, pane));
@@ -772,7 +770,7 @@ static bool is_out_of_window(struct folding *f, handle_t key) {
 		return f->event->time <= clock - window->width;
 	case WINDOW_PANES:
 		return plan_period(f->ps, f->event->time) <=
-		       *pane_newest(f->engine, f->ps, key) -
+		       pane_newest(f->engine, f->ps, key) -
 			       (int64_t)window->panes;
 	case WINDOW_LAST:
 		if (window->width && f->event->time <= clock - window->width)
@@ -844,12 +842,8 @@ static handle_t find_or_make(struct folding *f) {
 	}
 	if (key)
 		return key;
-	key = key_make(f->engine, f->ps, touch->hash, touch->bytes, touch->len,
-		       f->event->time);
-	if (key && f->ps->at.panes != NOWHERE)
-		*pane_newest(f->engine, f->ps, key) =
-			plan_period(f->ps, f->event->time);
-	return key;
+	return key_make(f->engine, f->ps, touch->hash, touch->bytes, touch->len,
+			f->event->time);
 }
 
 void fold(struct engine *engine, const struct event *event, struct touch *touch,
@@ -969,8 +963,7 @@ void bag_evidence(struct engine *engine, const struct plan_state *ps,
 
 	draft->evidence_complete = true;
 	if (ps->at.panes != NOWHERE) {
-		memcpy(&newest, bytes_of(engine, key, ps->at.panes),
-		       sizeof(newest));
+		newest = pane_newest(engine, ps, key);
 		pane = newest - (int64_t)ps->plan->window.panes + 1;
 		for (; pane <= newest; pane++)
 			evidence_digest(

@@ -97,13 +97,13 @@ static struct value panes_value(struct engine *engine,
 	uint64_t at;
 	uint64_t state[32] = { 0 };
 
-	memcpy(&newest, panes, sizeof(newest));
+	newest = plan_period(ps, key_read(engine, key)->clock);
 	at = (uint64_t)(((newest + 1) % k + k) % k);
 	if (m->aggregate->state_size > sizeof(state))
 		return value_missing(MISSING_ERROR);
 	for (i = 0; i < k; i++, at = at + 1 == k ? 0 : at + 1)
 		if (!m->aggregate->merge(state,
-					 panes + 8 + at * ps->at.in.size +
+					 panes + at * ps->at.in.size +
 						 ps->at.in.acc[measure],
 					 like_of(m)))
 			return value_missing(MISSING_OVERFLOW);

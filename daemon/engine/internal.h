@@ -29,13 +29,12 @@
  */
 struct key {
 	usec_t clock;
-	uint64_t created;    /* creation ordinal */
-	handle_t lives;      /* alerts of the plan's own rules */
-	handle_t next, prev; /* in the wheel */
-	uint32_t hash;
-	uint16_t len;    /* of the key's bytes */
-	uint16_t timers; /* that point here */
-	bool gone;       /* no longer in the index; waits for its timers */
+	uint64_t created : 48; /* creation ordinal */
+	uint64_t len : 16;     /* of the key's bytes */
+	handle_t lives;        /* alerts of the plan's own rules */
+	handle_t next, prev;   /* in the wheel */
+	uint32_t timers : 31;  /* that point here */
+	uint32_t gone : 1;     /* not in the index; waits for its timers */
 };
 
 /* How good the numbers are: counts of what did not go by the book. */
@@ -96,7 +95,7 @@ struct curve {
 
 struct layout {
 	uint16_t bag;         /* forever, sliding, last: struct bag */
-	uint16_t panes;       /* int64_t newest, then k bags */
+	uint16_t panes;       /* k bags; the newest is that of the clock */
 	uint16_t periods;     /* handle_t of the newest */
 	uint16_t last;        /* struct last */
 	uint16_t latest;      /* struct latest per latest measure */
@@ -314,8 +313,8 @@ void coordinates_unpack(const struct engine *engine, uint64_t packed,
 /* Appends the key's bytes to @out; false: a value is missing or it is long. */
 bool key_encode(const struct value *values, const struct type *types, size_t n,
 		uint8_t *out, uint32_t *len);
-void key_decode(const uint8_t *bytes, const struct type *types, size_t n,
-		struct value *values);
+void key_decode(const uint8_t *bytes, uint32_t len, const struct type *types,
+		size_t n, struct value *values);
 uint32_t key_hash(const struct engine *engine, const uint8_t *bytes,
 		  uint32_t len);
 handle_t key_find(const struct engine *engine, const struct plan_state *ps,

@@ -449,8 +449,8 @@ static void prepare(struct engine *engine, struct judging *j) {
 	if (j->key)
 		key_values(engine, ps, j->key, values);
 	else
-		key_decode(j->touch->bytes, ps->plan->by_types, ps->plan->n_by,
-			   values);
+		key_decode(j->touch->bytes, j->touch->len, ps->plan->by_types,
+			   ps->plan->n_by, values);
 	j->key_values = values;
 	find_coarse(engine, j);
 	if (j->event || !j->key || ps->at.last == NOWHERE)

@@ -32,6 +32,7 @@ void coordinates_unpack(const struct engine *engine, uint64_t packed,
 	ret->offset = (int64_t)(packed & 0xfffffffffff);
 }
 
+/* A string has its length before it, but for the last one. */
 bool key_encode(const struct value *values, const struct type *types, size_t n,
 		uint8_t *out, uint32_t *len) {
 	uint32_t at = 0;
@@ -49,11 +50,12 @@ bool key_encode(const struct value *values, const struct type *types, size_t n,
 			at += 8;
 			continue;
 		}
-		/* A length of two bytes, because a key has 4 KiB at most. */
 		if (v.len > KEY_MAX || at + 2 + v.len > KEY_MAX)
 			return false;
-		out[at++] = (uint8_t)(v.len & 0xff);
-		out[at++] = (uint8_t)(v.len >> 8);
+		if (i + 1 < n) {
+			out[at++] = (uint8_t)(v.len & 0xff);
+			out[at++] = (uint8_t)(v.len >> 8);
+		}
 		if (v.len)
 			memcpy(out + at, v.s, v.len);
 		at += v.len;
@@ -62,9 +64,10 @@ bool key_encode(const struct value *values, const struct type *types, size_t n,
 	return true;
 }
 
-void key_decode(const uint8_t *bytes, const struct type *types, size_t n,
-		struct value *values) {
-	uint32_t len;
+void key_decode(const uint8_t *bytes, uint32_t len, const struct type *types,
+		size_t n, struct value *values) {
+	const uint8_t *end = bytes + len;
+	uint32_t some;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -75,9 +78,13 @@ void key_decode(const uint8_t *bytes, const struct type *types, size_t n,
 			bytes += 8;
 			continue;
 		}
-		len = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
-		values[i] = value_string((const char *)bytes + 2, len);
-		bytes += 2 + len;
+		some = (uint32_t)(end - bytes);
+		if (i + 1 < n) {
+			some = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
+			bytes += 2;
+		}
+		values[i] = value_string((const char *)bytes, some);
+		bytes += some;
 	}
 }
 
@@ -109,7 +116,9 @@ handle_t key_find(const struct engine *engine, const struct plan_state *ps,
 
 void key_values(const struct engine *engine, const struct plan_state *ps,
 		handle_t key, struct value *values) {
-	key_decode(key_bytes(ps, key_read(engine, key)), ps->plan->by_types,
+	const struct key *record = key_read(engine, key);
+
+	key_decode(key_bytes(ps, record), record->len, ps->plan->by_types,
 		   ps->plan->n_by, values);
 }
 
@@ -203,9 +212,8 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 		return 0;
 	key = key_write(engine, handle);
 	key->clock = clock;
-	key->created = ++engine->created;
-	key->hash = hash;
-	key->len = (uint16_t)len;
+	key->created = ++engine->created & 0xffffffffffff;
+	key->len = len & 0xffff;
 	memcpy((uint8_t *)key + ps->at.key, bytes, len);
 	index_add(&ps->index, hash, handle);
 	ps->counters.keys++;
@@ -274,7 +282,8 @@ static void key_drop(struct engine *engine, struct plan_state *ps,
 	struct key *key = key_write(engine, handle);
 
 	evict_forget(engine, ps, handle);
-	index_remove(&ps->index, key->hash, handle);
+	index_remove(&ps->index, key_hash(engine, key_bytes(ps, key), key->len),
+		     handle);
 	ps->counters.keys--;
 	key->gone = true;
 	if (!key->timers)

@@ -175,8 +175,7 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	case WINDOW_EVENT:
 		break;
 	case WINDOW_PANES:
-		at->panes =
-			place(&size, 8 + plan->window.panes * at->in.size, 8);
+		at->panes = place(&size, plan->window.panes * at->in.size, 8);
 		break;
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:

@@ -586,6 +586,16 @@ static void exit_rearm(struct engine *engine, const struct timer *timer,
 	life_arm_exit(engine, timer->target, j);
 }
 
+/*
+ * Whether something leaves a key's window at a timer. It may have left already
+ * at another alert's timer of the same time: rules share plans.
+ */
+static bool leaves_at(const struct engine *engine, const struct plan_state *ps,
+		      handle_t key, usec_t due) {
+	return window_exit(engine, ps, key) <= due ||
+	       key_read(engine, key)->clock == due;
+}
+
 static void exit_timer(struct engine *engine, const struct timer *timer) {
 	struct life *life = life_write(engine, timer->target);
 	struct rule_state *rs = &engine->rules[timer->rule];
@@ -600,7 +610,7 @@ static void exit_timer(struct engine *engine, const struct timer *timer) {
 		return;
 	j = again(engine, life, timer->due, WHY_WINDOW);
 	j.now = timer->due;
-	leaves = window_exit(engine, rs->plan, life->key) <= timer->due;
+	leaves = leaves_at(engine, rs->plan, life->key, timer->due);
 	if (!leaves)
 		now = key_read(engine, life->key)->clock;
 	for (c = 0; c < rs->rule->n_coarse; c++) {
@@ -608,7 +618,7 @@ static void exit_timer(struct engine *engine, const struct timer *timer) {
 
 		if (!key)
 			continue;
-		if (window_exit(engine, rs->coarse[c], key) <= timer->due) {
+		if (leaves_at(engine, rs->coarse[c], key, timer->due)) {
 			window_advance(engine, rs->coarse[c], key, timer->due);
 			leaves = true;
 		}

@@ -474,8 +474,6 @@ static void judge_all(struct engine *engine, const struct event *event,
 					   (struct due_rule){
 						   plan->rules[k]->rank, false,
 						   &touches[i] });
-		if (!has_beneath(engine, &touches[i]))
-			continue;
 		for (k = 0; k < plan->n_watchers; k++)
 			due_insert(due, &n,
 				   (struct due_rule){ plan->watchers[k]->rank,
@@ -484,6 +482,10 @@ static void judge_all(struct engine *engine, const struct event *event,
 	for (i = 0; i < n; i++) {
 		struct rule_state *rs = &engine->rules[due[i].rank];
 
+		/* Asked only now: this event may have made an alert fire that
+		 * is beneath, too. */
+		if (due[i].beneath && !has_beneath(engine, due[i].touch))
+			continue;
 		if (due[i].beneath)
 			judge_beneath(engine, rs, event, due[i].touch, late);
 		else

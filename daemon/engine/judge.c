@@ -661,6 +661,9 @@ static void cooldown_timer(struct engine *engine, const struct timer *timer) {
 	if (life->gone || life->cooldown_due != timer->due)
 		return;
 	life->cooldown_due = NEVER;
+	/* The cooldown runs on the key's clock, so its end is where that
+	 * stands when it is forgotten. */
+	window_advance(engine, probe.rs->plan, life->key, timer->due);
 	if (life->state == STATE_FIRING || life->withheld)
 		judge_at(engine, timer, life->key, life->has_period,
 			 life->period);

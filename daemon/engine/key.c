@@ -411,6 +411,22 @@ handle_t period_find(const struct engine *engine, const struct plan_state *ps,
 	return 0;
 }
 
+/*
+ * The oldest period that a baseline can reach: counted from the first period
+ * that is still open, for the newest may be days ahead of the watermark and
+ * the ones before it are judged once more when they end.
+ */
+static int64_t oldest_reach(const struct engine *engine,
+			    const struct plan_state *ps, int64_t newest) {
+	int64_t open = newest;
+
+	if (engine->watermark != INT64_MIN)
+		open = plan_period(ps, engine->watermark);
+	if (open > newest)
+		open = newest;
+	return open - (int64_t)ps->plan->n_periods;
+}
+
 /* Periods that no baseline can reach any more. */
 static void periods_trim(struct engine *engine, struct plan_state *ps,
 			 handle_t key) {
@@ -421,7 +437,7 @@ static void periods_trim(struct engine *engine, struct plan_state *ps,
 	if (!newest)
 		return;
 	period = pages_read(&engine->pages, newest);
-	oldest = period->number - (int64_t)ps->plan->n_periods;
+	oldest = oldest_reach(engine, ps, period->number);
 	while (at) {
 		period = pages_read(&engine->pages, at);
 		if (period->number < oldest &&
@@ -453,7 +469,7 @@ static bool period_is_beyond(struct engine *engine, const struct plan_state *ps,
 	if (!newest || plan_period_start(ps, number + 1) > engine->watermark)
 		return false;
 	period = pages_read(&engine->pages, newest);
-	return number < period->number - (int64_t)ps->plan->n_periods;
+	return number < oldest_reach(engine, ps, period->number);
 }
 
 static void period_arm(struct engine *engine, struct plan_state *ps,

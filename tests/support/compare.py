@@ -5,7 +5,7 @@ import json
 import re
 
 from support.oracle.events import parse_time
-from support.oracle.expr import Money
+from support.oracle.expr import Money, Time
 
 _TAIL = re.compile(rb',"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"}$')
 
@@ -41,7 +41,9 @@ def _value(value):
     return value
 
 
-def _same(wanted, got):
+def _same(wanted, got, calendar):
+    if isinstance(wanted, Time):
+        return isinstance(got, str) and parse_time(got, calendar) == wanted
     wanted = _value(wanted)
     if isinstance(wanted, float) and isinstance(got, (int, float)):
         return abs(wanted - got) <= 1e-9 * max(abs(wanted), abs(got), 1e-9)
@@ -85,7 +87,7 @@ def differences(transition, record, rule):
         return out
     for name, value in transition["values"].items():
         got = record["values"]["now"].get(name)
-        if not _same(value, got):
+        if not _same(value, got, rule.calendar):
             out.append(f"{name}: oracle {value!r}, record {got!r}")
     if rule.evidence:  # else neither counted nor shown
         check("evidence", transition["evidence"],

@@ -592,12 +592,13 @@ class Oracle:
                         stream.used |= words & set(stream.fields)
 
     def _ids_for(self):
+        """The longest window of a stream, at most 90 days; those where no
+        width bounds it."""
         for stream in self.package.streams.values():
             if stream.id and stream.id_for is None:
-                widths = [rule.width or (400 * DAY if rule.unit else 0)
-                          for rule in self.rules
+                widths = [rule.width or 90 * DAY for rule in self.rules
                           if stream in rule.aliases.values()]
-                stream.id_for = min(max(widths, default=0), 90 * DAY)
+                stream.id_for = min(max(widths, default=90 * DAY), 90 * DAY)
 
     # -- input ---------------------------------------------------------
 
@@ -911,6 +912,7 @@ class Oracle:
         rank = LEVELS.index(level)
         if life.changed is not None and rank <= LEVELS.index(life.level) \
                 and key.clock < life.changed + rule.cooldown:
+            life.withheld = True
             self._set_timer(life.changed + rule.cooldown, rule, key,
                             "cooldown", period)
             return
@@ -968,6 +970,8 @@ class Oracle:
                     LEVELS.index(level) <= LEVELS.index(key.memory[0]):
                 return
             key.memory = level, key.clock
+            self._set_timer(key.clock + rule.cooldown, rule, key, "cooldown",
+                            None)
         self._fire_event(rule, key, scope, level, why, now, event)
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
@@ -994,6 +998,11 @@ class Oracle:
         life.values = transition_values(rule, scope)
         if change in ("fired", "raised", "lowered"):
             life.changed = key.clock
+        life.withheld = False
+        if change == "resolved" and why != "period" and \
+                key.clock < life.changed + rule.cooldown:
+            self._set_timer(life.changed + rule.cooldown, rule, key,
+                            "cooldown", period)
         if firing:
             self._schedule_exits(rule, key)
 
@@ -1081,14 +1090,21 @@ class Oracle:
                             due, may_raise=False)
 
     def _on_cooldown(self, due, rule, key, period, _what):
-        life = key.alerts[period]
-        if life.changed is None or due != life.changed + rule.cooldown:
+        if rule.per_event:
+            if key.memory and due == key.memory[1] + rule.cooldown:
+                key.clock = max(key.clock, due)
+                self._prune(rule, key)
+                key.memory = None
             return
-        if period is not None and period in key.closed:
+        life = key.alerts[period]
+        if life.changed is None or due != life.changed + rule.cooldown or \
+                period in key.closed:
             return
         key.clock = max(key.clock, due)
         self._prune(rule, key)
-        self._judge(rule, key, period, due, key.last, "condition", None, due)
+        if life.firing or life.withheld:
+            self._judge(rule, key, period, due, key.last, "condition", None,
+                        due)
 
     def _on_every(self, due, rule, key, _period, _what):
         if rule.unit:

@@ -8,6 +8,7 @@ class Life:
         self.firing = False
         self.level = "none"
         self.changed = None  # clock of the last fired, raised or lowered
+        self.withheld = False  # a firing waits for the cooldown's end
         self.published = None
         self.values = None
         self.fired_by = None

@@ -63,6 +63,7 @@ static int rule_init(struct engine *engine, size_t r) {
 			       rule->plan->n_kept + 1);
 	rs->prev = arena_array(&engine->arena, struct value,
 			       rule->plan->n_kept + 1);
+	frame_plan_early(rs);
 	if (engine->options.coverage) {
 		rs->n_coverage = count_clauses(rule);
 		rs->coverage = arena_array(&engine->arena, uint8_t,

@@ -495,3 +495,83 @@ void frame_bind(struct engine *engine, struct judging *j) {
 	for (i = 0; i < rule->n_slots; i++)
 		j->rs->frame[i] = bind_one(&b, &rule->binds[i]);
 }
+
+/* --- the early clause --- */
+
+static bool is_at_hand(const struct rule *rule, const struct bind *bind) {
+	switch (bind->from) {
+	case BIND_NOW:
+	case BIND_FIELD:
+		return true;
+	case BIND_MEASURE:
+		return !bind->plan && !rule->plan->measures[bind->index].scans;
+	case BIND_KEY:
+	case BIND_PREV:
+	case BIND_BASELINE:
+	case BIND_LET:
+		break;
+	}
+	return false;
+}
+
+void frame_plan_early(struct rule_state *rs) {
+	const struct rule *rule = rs->rule;
+	const struct expr_clause *clause;
+	const uint16_t *slots;
+	struct value ignored;
+	size_t i, k, n;
+
+	for (i = 0; i < rule->alert_if.n_clauses && !rs->early; i++) {
+		clause = &rule->alert_if.clauses[i];
+		if (!clause->conjunct || expr_is_dynamic(clause->test) ||
+		    expr_constant(clause->test, &ignored))
+			continue;
+		slots = expr_slots(clause->test, &n);
+		for (k = 0; k < n; k++)
+			if (!is_at_hand(rule, &rule->binds[slots[k]]))
+				break;
+		if (k == n)
+			rs->early = clause->test;
+	}
+}
+
+static struct value early_value(struct engine *engine, const struct judging *j,
+				const struct bind *bind) {
+	int32_t slot;
+
+	switch (bind->from) {
+	case BIND_NOW:
+		return value_time(j->now);
+	case BIND_FIELD:
+		slot = j->rs->plan->plan->kept[bind->index]
+			       .slot[j->touch->i_input];
+		return slot < 0 ? value_missing(MISSING_ALIAS)
+				: j->event->slots[slot];
+	case BIND_MEASURE:
+		return measure_value(engine, j->rs->plan, j->key,
+				     j->period_record, bind->index);
+	case BIND_KEY:
+	case BIND_PREV:
+	case BIND_BASELINE:
+	case BIND_LET:
+		break;
+	}
+	return value_missing(MISSING_ERROR);
+}
+
+/* Fills only the slots that the clause reads. */
+bool frame_is_early_false(struct engine *engine, const struct judging *j) {
+	const struct rule_state *rs = j->rs;
+	struct expr_context context = { j->now, j->event_time,
+					&engine->scratch };
+	const uint16_t *slots;
+	struct value v;
+	size_t i, n;
+
+	slots = expr_slots(rs->early, &n);
+	for (i = 0; i < n; i++)
+		rs->frame[slots[i]] =
+			early_value(engine, j, &rs->rule->binds[slots[i]]);
+	v = expr_eval(rs->early, rs->frame, &context);
+	return v.kind == KIND_BOOL && !v.i;
+}

@@ -140,6 +140,11 @@ struct rule_state {
 	struct rule_counters counters;
 	struct value *frame;
 	struct value *kept, *prev; /* of the plan, while judging */
+	/*
+	 * A clause without which alert_if is false, and which looks only at
+	 * what is at hand: for most events it decides alone. NULL: none.
+	 */
+	const struct expr *early;
 	uint8_t *coverage;
 	size_t n_coverage;
 };
@@ -428,6 +433,10 @@ struct baseline_used baseline_value(struct engine *engine,
 				    int64_t period, usec_t now,
 				    uint16_t baseline, bool with_past);
 void frame_bind(struct engine *engine, struct judging *j);
+/* Chooses rs->early. */
+void frame_plan_early(struct rule_state *rs);
+/* True: rs->early is false at this event, so the whole condition is. */
+bool frame_is_early_false(struct engine *engine, const struct judging *j);
 
 /* judge.c */
 /* Judges @rs for an event that was folded into its own plan. */

@@ -461,6 +461,20 @@ static void prepare(struct engine *engine, struct judging *j) {
 	j->event_time = last->is_set ? last->time : j->now;
 }
 
+/*
+ * Nothing stands for the key, and one clause says that nothing will. A false
+ * clause makes the whole false, whatever is missing in the others.
+ */
+static bool is_quiet(struct engine *engine, const struct judging *j) {
+	const struct rule_state *rs = j->rs;
+
+	if (!rs->early || rs->coverage)
+		return false;
+	if (!rs->rule->per_event && life_find(engine, j))
+		return false;
+	return frame_is_early_false(engine, j);
+}
+
 void judge_event(struct engine *engine, struct rule_state *rs,
 		 const struct event *event, const struct touch *touch,
 		 bool late) {
@@ -480,6 +494,10 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 		j.has_period = true;
 		j.period = touch->period_number;
 		j.period_record = touch->period;
+	}
+	if (is_quiet(engine, &j)) {
+		rs->counters.judged++;
+		return;
 	}
 	prepare(engine, &j);
 	judge(engine, &j);

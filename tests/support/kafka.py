@@ -139,7 +139,8 @@ class Broker:
             file.write(_PROPERTIES.format(
                 port=self.port, controller=self._controller,
                 folder=self.folder))
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes)
+        # One in 64 would begin with a hyphen and be taken for an option.
+        cluster = b"A" + base64.urlsafe_b64encode(uuid.uuid4().bytes)[1:]
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", "format", "-t",
                        cluster.decode().rstrip("="), "-c", self._config),

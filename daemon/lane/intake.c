@@ -66,6 +66,8 @@ static void decode(struct intake *intake, struct intake_batch *batch) {
 }
 
 void intake_fill(struct intake *intake) {
+	/* So that what is read now comes behind what lies ready. */
+	intake_head(intake);
 	for (unsigned i = 0; i < 2; i++) {
 		struct intake_batch *batch =
 			intake->batches[(intake->current + i) % 2];

@@ -13,7 +13,7 @@
 
 #define LONGEST_SLEEP (100 * USEC_PER_MSEC)
 #define REPORT_EVERY USEC_PER_SEC
-#define STATUS_EVERY (5 * USEC_PER_SEC)
+#define STATUS_EVERY (2 * USEC_PER_SEC)
 #define BACKLOG_MAX (64u << 20)
 
 static int64_t clock_usec(clockid_t clock) {

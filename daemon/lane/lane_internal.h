@@ -62,9 +62,11 @@ struct lane {
 	bool entry_valid;
 	size_t run;         /* of entry.runs */
 	uint64_t run_taken; /* records of that run */
+	bool by_journal;    /* this seam goes by the journal before */
 	uint64_t old_dead;  /* refused ordinals the old journal had delivered */
-	int64_t shift;      /* old ordinal minus new one */
-	bool then_silent;   /* after the old journal, catch up silently */
+	uint64_t known_dead; /* the last new ordinal that stands for one */
+	int64_t shift;       /* old ordinal minus new one */
+	bool then_silent;    /* after the old journal, catch up silently */
 
 	/* Input that the engine has not yet taken, already in the journal. */
 	struct event *events[TURN_EVENTS];
@@ -131,5 +133,7 @@ bool lane_live(struct lane *lane);
 void leave_note(struct lane *lane);
 /* Drops what the sink already has; false: the chains differ. */
 bool leave_drop_known(struct lane *lane);
+/* After a seam: moves the sink's `dead` to what it stands for now. */
+void leave_mark_known(struct lane *lane);
 void leave_acknowledged(struct lane *lane);
 void leave_send(struct lane *lane);

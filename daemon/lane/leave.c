@@ -49,11 +49,31 @@ static bool is_known(const struct lane *lane, const struct dead_letter *dead) {
 	       (int64_t)dead->ordinal + lane->shift <= (int64_t)lane->old_dead;
 }
 
+/*
+ * A new journal counts its inputs anew, so what the sink knows of the old one
+ * is told it under the new number: a dead letter that says nothing else. Not
+ * before the seam: until then the old journal and its numbers count.
+ */
+void leave_mark_known(struct lane *lane) {
+	struct dead_letter dead = { .ordinal = lane->known_dead,
+				    .at = { .topic = "" } };
+
+	/* One that waits moves it further than that. */
+	if (lane->known_dead <= lane->fence.dead ||
+	    engine_outbox(lane->engine)->dead_n)
+		return;
+	outbox_add_dead(engine_outbox(lane->engine), &dead);
+	leave_note(lane);
+}
+
 bool leave_drop_known(struct lane *lane) {
 	struct outbox *outbox = engine_outbox(lane->engine);
 
-	while (outbox->dead_n && is_known(lane, outbox_dead_at(outbox, 0)))
+	while (outbox->dead_n && is_known(lane, outbox_dead_at(outbox, 0))) {
+		if (lane->by_journal && !lane->sealed)
+			lane->known_dead = outbox_dead_at(outbox, 0)->ordinal;
 		drop_dead(lane, 1);
+	}
 	return drop_known_items(lane);
 }
 
@@ -112,13 +132,19 @@ static size_t allowed(uint64_t open, uint64_t gone) {
 
 void leave_send(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
+	size_t dead;
 
 	if (!lane->engine || !lane->connected)
 		return;
 	open_gates(lane);
+	dead = allowed(lane->open_dead, lane->gone_dead);
+	/* See leave_mark_known(); but never so that all comes to a halt. */
+	if (lane->by_journal && !lane->sealed &&
+	    outbox_has_room(engine_outbox(lane->engine)))
+		dead = 0;
 	sink->class->send(sink->self, engine_outbox(lane->engine),
-			  allowed(lane->open_items, lane->gone_items),
-			  allowed(lane->open_dead, lane->gone_dead), lane->now);
+			  allowed(lane->open_items, lane->gone_items), dead,
+			  lane->now);
 }
 
 /*
@@ -165,9 +191,11 @@ void leave_acknowledged(struct lane *lane) {
 		drop_items(lane, items);
 	}
 	if (dead) {
-		lane->fence.dead =
-			outbox_dead_at(engine_outbox(lane->engine), dead - 1)
-				->ordinal;
+		const struct dead_letter *last =
+			outbox_dead_at(engine_outbox(lane->engine), dead - 1);
+
+		if (last->ordinal > lane->fence.dead)
+			lane->fence.dead = last->ordinal;
 		drop_dead(lane, dead);
 	}
 	if (lane->phase == PHASE_LIVE)

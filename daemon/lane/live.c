@@ -32,6 +32,13 @@ static void begin_catch_up(struct lane *lane) {
 	begin_round(lane);
 }
 
+static bool is_behind(const struct lane *lane) {
+	for (size_t i = 0; i < lane->n_intakes; i++)
+		if (high_of(lane, lane->intakes[i]) > lane->intakes[i]->next)
+			return true;
+	return false;
+}
+
 void live_begin(struct lane *lane) {
 	/* The seam, if there was one, has been made. */
 	lane->options.sink.class->forget_records(lane->options.sink.self);
@@ -42,7 +49,9 @@ void live_begin(struct lane *lane) {
 		lane->intakes[i]->waited_since = 0;
 	}
 	lane->last_advance = lane->now;
-	begin_catch_up(lane);
+	/* A restart that has missed nothing changes nothing. */
+	if (!lane->n_intakes || lane->catching_up || is_behind(lane))
+		begin_catch_up(lane);
 }
 
 /* Partitions that the feed has found and the lane does not read yet. */

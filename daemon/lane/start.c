@@ -267,6 +267,7 @@ static int begin_seam(struct lane *lane, struct found *found,
 		const struct journal_header *old =
 			journal_read_header(found->reader);
 
+		lane->by_journal = true;
 		lane->old_dead = lane->fence.dead;
 		lane->shift = (int64_t)(old->first_ordinal -
 					lane->header.first_ordinal);
@@ -370,6 +371,7 @@ bool start_seal(struct lane *lane) {
 	lane_decide(lane, &seam, 0);
 	lane->sealed_position = journal_position(lane->journal);
 	journal_sync(lane->journal);
+	leave_mark_known(lane);
 	return true;
 }
 
@@ -385,8 +387,9 @@ void start_forget_life(struct lane *lane) {
 	lane->n_events = lane->at_event = lane->n_runs = 0;
 	lane->decision_pending = lane->entry_valid = lane->snapshot = false;
 	lane->options.sink.class->forget_records(lane->options.sink.self);
-	lane->begun = lane->catching_up = lane->sealed = lane->then_silent =
-		false;
+	lane->known_dead = 0;
+	lane->by_journal = lane->begun = lane->catching_up = lane->sealed =
+		lane->then_silent = false;
 	lane->gone_items = lane->gone_dead = 0;
 	lane->made_items = lane->made_dead = 0;
 	lane->open_items = lane->open_dead = 0;

@@ -40,6 +40,7 @@ enum question {
 	ASKED_LAST_DEAD,
 	ASKED_CLAIM,
 	ASKED_BATCH,
+	ASKED_CHECK, /* a batch of nothing: is the fence still ours? */
 	ASKED_OPEN,
 	ASKED_RECORD,
 	ASKED_ASIDE /* an error is logged and changes nothing */
@@ -476,6 +477,7 @@ static void on_answer(struct redis *redis, const struct pending *pending,
 	switch (pending->question) {
 	case ASKED_SETUP:
 	case ASKED_ASIDE:
+	case ASKED_CHECK:
 		break;
 	case ASKED_LOAD_FENCE:
 		remember_sha(redis->fence_sha, reply);
@@ -763,12 +765,12 @@ static void arg_dead(struct redis *redis, const struct dead_letter *dead) {
 	args(redis, dead->at.topic);
 	arg_int(redis, dead->at.partition);
 	arg_int(redis, dead->at.offset);
-	args(redis, refusal_name(dead->refusal));
+	args(redis, dead->refusal ? refusal_name(dead->refusal) : "");
 	args(redis, dead->detail ? dead->detail : "");
 }
 
-static void send_batch(struct redis *redis, const struct outbox *outbox,
-		       size_t items, size_t dead) {
+static void arg_batch(struct redis *redis, const struct outbox *outbox,
+		      size_t items, size_t dead) {
 	args(redis, "EVALSHA");
 	args(redis, redis->fence_sha);
 	arg_int(redis, (int64_t)(4 + items));
@@ -796,6 +798,11 @@ static void send_batch(struct redis *redis, const struct outbox *outbox,
 		arg_alert(redis, outbox_at(outbox, redis->sent_items + i));
 	for (size_t i = 0; i < dead; i++)
 		arg_dead(redis, outbox_dead_at(outbox, redis->sent_dead + i));
+}
+
+static void send_batch(struct redis *redis, const struct outbox *outbox,
+		       size_t items, size_t dead) {
+	arg_batch(redis, outbox, items, dead);
 	ask(redis, ASKED_BATCH, items, dead);
 	redis->sent_items += items;
 	redis->sent_dead += dead;
@@ -851,8 +858,11 @@ static void status(void *self, const char *const *pairs, size_t n) {
 	struct redis *redis = self;
 	size_t from;
 
-	if (redis->state != SINK_OPEN || redis->pending_n + 2 > PENDING)
+	if (redis->state != SINK_OPEN || redis->pending_n + 3 > PENDING)
 		return;
+	/* Nobody else would notice that it was emptied under a silent lane. */
+	arg_batch(redis, NULL, 0, 0);
+	ask(redis, ASKED_CHECK, 0, 0);
 	from = redis->text.len;
 	args(redis, "HSET");
 	buf_printf(&redis->text, "%s:status:%s", redis->options.prefix,

@@ -73,7 +73,8 @@ struct sink_class {
 	void (*acknowledged)(void *self, size_t *items, size_t *dead);
 	/* Forgets the connection and all that is under way. */
 	void (*drop)(void *self);
-	/* Says how the instance fares: n pairs of name and value. */
+	/* Says how the instance fares (n pairs of name and value), and looks
+	 * whether the fence is still ours. */
 	void (*status)(void *self, const char *const *pairs, size_t n);
 	const struct sink_counters *(*counters)(const void *self);
 	void (*free)(void *self);

@@ -173,7 +173,8 @@ class Tests(Folder):
   - name: wrong
     like: three
     expect: [{{rule: three, {wrong}}}]
-""", 1, 1, "expected, did not come: ", "came, not expected")
+""", 1, 1, "expected, did not come: {rule: three, " + wrong + "}\n",
+                        "came, not expected")
 
     def test_a_change_by_id_and_time_that_passes(self):
         self.expect(GIVEN + """\

@@ -71,9 +71,10 @@ const struct diag_code diag_codes[] = {
 	{ "W620",
 	  "A condition, or a part of one, is always true or always false." },
 	{ "W621", "A level is never reached." },
-	{ "W622", "A macro, list or table is used by no rule." },
+	{ "W622", "A macro, list, table or param is used by nothing." },
 	{ "W623", "An exception has expired." },
 	{ "W624", "A live rule lacks what its readers will ask for." },
+	{ "W625", "One key of a rule can take much memory." },
 };
 
 const size_t diag_n_codes = ARRAY_SIZE(diag_codes);

@@ -153,6 +153,14 @@ static bool is_number(const struct term *term) {
 	return is_kind(term, KIND_INT) || is_kind(term, KIND_DOUBLE);
 }
 
+static void count_part(struct checker *c, const struct node *node) {
+	if (++c->n_terms == CHECK_MAX_TERMS)
+		complain_at(c, place_of(c, node), "E202",
+			    "the expression has more than %d parts once its "
+			    "names are put in place",
+			    CHECK_MAX_TERMS);
+}
+
 static struct term *make(struct checker *c, const struct node *node,
 			 enum term_op op, struct type type,
 			 struct term *const *args, uint32_t n) {
@@ -176,11 +184,7 @@ static struct term *make(struct checker *c, const struct node *node,
 		term->type.optional =
 			term->type.optional || args[i]->type.optional;
 	}
-	if (++c->n_terms == CHECK_MAX_TERMS)
-		complain_at(c, place_of(c, node), "E202",
-			    "the expression has more than %d parts once its "
-			    "names are put in place",
-			    CHECK_MAX_TERMS);
+	count_part(c, node);
 	return term;
 }
 
@@ -423,6 +427,8 @@ static struct term *expand(struct checker *c, const struct node *node,
 	const struct guard *guards = c->guards;
 	struct term *term;
 
+	/* Counted even if nothing comes of it, so that it comes to an end. */
+	count_part(c, node);
 	if (c->expansions == CHECK_MAX_EXPANSIONS) {
 		complain_at(c, place_whole(c, node), "E210",
 			    "`%s` stands for itself, or names are nested more "

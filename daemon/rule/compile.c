@@ -579,6 +579,16 @@ static void read_tests(struct rule_build *b) {
 	}
 }
 
+static void lint_params(struct rule_build *b) {
+	for (size_t i = 0; i < b->params.n; i++) {
+		const struct param *param = b->params.values[i];
+
+		if (!param->used && !b->l->diag->n_errors)
+			diag_at(b->l->diag, param->place, "W622",
+				"nothing uses the param `%s`", param->name);
+	}
+}
+
 void rule_compile(struct loader *l, struct package *p,
 		  struct rule_source *source) {
 	struct rule_build *b = arena_new(l->arena, struct rule_build);
@@ -621,6 +631,7 @@ void rule_compile(struct loader *l, struct package *p,
 	read_texts(b);
 	read_evidence(b);
 	read_tests(b);
+	lint_params(b);
 	rule_expand(b);
 	finish(b);
 	lint_rule(l, rule, b->node);

@@ -5,6 +5,9 @@
 
 #include "rule/load.h"
 
+/* A thousand such keys are a gigabyte. */
+#define COSTLY_KEY ((size_t)1 << 20)
+
 static bool constant(const struct expr *test, bool *ret) {
 	struct value value;
 
@@ -100,7 +103,22 @@ void lint_rule(struct loader *l, const struct rule *rule,
 	lint_completeness(l, rule, node);
 }
 
+void lint_cost(struct loader *l, const struct rule *rule) {
+	struct rule_cost cost = rule_cost(rule);
+
+	if (cost.most_bytes > COSTLY_KEY)
+		diag_at(l->diag, rule->place, "W625",
+			"one key of rule `%s` can take %zu KiB: %u entries of "
+			"%zu bytes, %u periods of %zu; lower `max_entries` or "
+			"`over`, or take panes",
+			rule->name, cost.most_bytes >> 10, cost.entries,
+			cost.entry_bytes, cost.periods, cost.period_bytes);
+}
+
+/* Only if all is right otherwise: who would use it may be what is wrong. */
 void lint_package(struct loader *l, const struct package *p) {
+	if (l->diag->n_errors)
+		return;
 	for (size_t i = 0; i < p->macros.n; i++) {
 		const struct macro *macro = p->macros.values[i];
 

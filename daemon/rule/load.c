@@ -479,6 +479,8 @@ static void finish_rules(struct loader *l) {
 		plan_finish(l, build, (uint16_t)i);
 		set->plans[i] = build->plan;
 	}
+	for (size_t i = 0; i < set->n_rules; i++)
+		lint_cost(l, set->rules[i]);
 }
 
 static void finish_rest(struct loader *l) {

@@ -119,5 +119,7 @@ void plan_finish(struct loader *l, struct plan_build *build, uint16_t index);
 
 /* lint.c */
 void lint_package(struct loader *l, const struct package *p);
+/* Once the plans are finished. */
+void lint_cost(struct loader *l, const struct rule *rule);
 void lint_rule(struct loader *l, const struct rule *rule,
 	       const struct yaml_node *node);

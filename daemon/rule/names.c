@@ -834,7 +834,8 @@ static bool is_key(const struct rule_build *b, const char *name) {
 	return false;
 }
 
-/* Every measure stands in an alert's values, whether a condition asks or not. */
+/* Every measure stands in an alert's values, whether a condition asks or not.
+ */
 void bind_measures(struct rule_build *b) {
 	struct expr_name ignored;
 

@@ -69,6 +69,9 @@ int read_inputs(struct rule_build *b) {
 	size_t n;
 	int r = 0;
 
+	if (!from && (yaml_get(b->node, "steps") ||
+		      yaml_get(b->node, "expect") || yaml_get(b->node, "use")))
+		return -EINVAL; /* complained about as of a later release */
 	if (!from)
 		return diag_at(b->l->diag, b->source->place, "E112",
 			       "rule `%s` lacks `from`", b->rule->name);

@@ -299,6 +299,19 @@ int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
 		 const struct ruleset_options *options, struct diag *diag);
 void ruleset_free(struct ruleset *set);
 void ruleset_freep(struct ruleset **set);
+/*
+ * What one key of a rule costs, its coarser ones left out: an estimate of the
+ * engine's layout, for whoever chooses windows and caps.
+ */
+struct rule_cost {
+	size_t key_bytes;    /* without entries and past periods */
+	size_t entry_bytes;  /* of one event in the window; 0: none is kept */
+	uint32_t entries;    /* at most */
+	size_t period_bytes; /* of one past period */
+	uint32_t periods;
+	size_t most_bytes; /* all of it together */
+};
+struct rule_cost rule_cost(const struct rule *rule);
 /* YAML of all rules with macros, params and overrides applied. */
 void ruleset_expand(const struct ruleset *set, struct buf *out);
 const struct stream *ruleset_stream(const struct ruleset *set,

@@ -20,6 +20,21 @@ static const char *status_name(enum status status) {
 	return names[status];
 }
 
+static void print_cost(struct buf *out, const struct rule_cost *cost) {
+	if (!cost->key_bytes) {
+		buf_puts(out, "  no state but its alerts\n");
+		return;
+	}
+	buf_printf(out, "  about %zu bytes a key", cost->key_bytes);
+	if (cost->entries)
+		buf_printf(out, ", %zu an event (at most %u)",
+			   cost->entry_bytes, cost->entries);
+	if (cost->periods)
+		buf_printf(out, ", %zu a period (at most %u)",
+			   cost->period_bytes, cost->periods);
+	buf_putc(out, '\n');
+}
+
 /* What runs on timers comes that much late: an operator wants to know. */
 static void print_rules(const struct ruleset *set) {
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -32,13 +47,15 @@ static void print_rules(const struct ruleset *set) {
 	}
 	for (size_t i = 0; i < set->n_rules; i++) {
 		const struct rule *rule = set->rules[i];
+		struct rule_cost cost = rule_cost(rule);
 
 		show_cell(&out, rule->full, widest);
 		show_cell(&out, status_name(rule->status), 10);
 		buf_puts(&out, "timers come ");
 		span_format(&out, (struct span){ .unit = SPAN_FIXED,
 						 .n = rule->max_delay });
-		buf_puts(&out, " late\n");
+		buf_puts(&out, " late");
+		print_cost(&out, &cost);
 	}
 	fputs(buf_cstr(&out), stdout);
 }

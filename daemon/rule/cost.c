@@ -1,0 +1,91 @@
+/*
+ * Cost: what one key of a rule takes, near enough to choose by.
+ */
+#include "rule/rule.h"
+
+#define KEY_BYTES 40    /* clock, links, hash */
+#define PART_BYTES 12   /* of the key's text, each */
+#define LAST_BYTES 32   /* the key's last event, without its fields */
+#define FIELD_BYTES 16  /* each of those */
+#define LATEST_BYTES 32 /* value, time, coordinates */
+#define ENTRY_BYTES 24  /* time, coordinates, payload hash */
+#define PERIOD_BYTES 24 /* number, links */
+#define CURVE_BYTES 184 /* to date at each workday of a month */
+
+/* What a window or a period sums up. */
+static size_t state_bytes(const struct plan *plan) {
+	size_t bytes = 0;
+
+	if (plan->keeps_entries)
+		bytes += 16;
+	else if (plan->evidence)
+		bytes += 24;
+	if (plan->window.kind != WINDOW_PANES)
+		bytes += 24; /* how good the numbers are */
+	for (size_t i = 0; i < plan->n_measures; i++) {
+		const struct measure *measure = &plan->measures[i];
+
+		if (!measure->scans && !measure->latest)
+			bytes += measure->aggregate->state_size;
+	}
+	return bytes;
+}
+
+static size_t latest_bytes(const struct plan *plan) {
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < plan->n_measures; i++)
+		bytes += plan->measures[i].latest ? LATEST_BYTES : 0;
+	return bytes;
+}
+
+static size_t entry_bytes(const struct plan *plan) {
+	size_t bytes = ENTRY_BYTES + (plan->n_measures + 31) / 32 * 8;
+
+	for (size_t i = 0; i < plan->n_measures; i++)
+		bytes += plan->measures[i].aggregate->takes_x ? 8 : 0;
+	return bytes;
+}
+
+static bool has_periods(const struct plan *plan) {
+	return plan->window.kind == WINDOW_TUMBLE ||
+	       plan->window.kind == WINDOW_CALENDAR;
+}
+
+static size_t period_bytes(const struct plan *plan) {
+	size_t bytes = PERIOD_BYTES + state_bytes(plan);
+
+	for (size_t i = 0; i < plan->n_baselines; i++)
+		bytes += plan->baselines[i].workday ? CURVE_BYTES : 0;
+	return bytes;
+}
+
+struct rule_cost rule_cost(const struct rule *rule) {
+	const struct plan *plan = rule->plan;
+	struct rule_cost cost = { 0 };
+	size_t panes =
+		plan->window.kind == WINDOW_PANES ? plan->window.panes : 1;
+
+	if (plan->window.kind == WINDOW_EVENT && rule->per_event)
+		return cost;
+	cost.key_bytes =
+		KEY_BYTES + plan->n_by * PART_BYTES + latest_bytes(plan);
+	if (plan->n_kept)
+		cost.key_bytes += LAST_BYTES + plan->n_kept * FIELD_BYTES;
+	if (plan->keeps_entries) {
+		cost.entry_bytes = entry_bytes(plan);
+		cost.entries = plan->max_entries;
+		if (plan->window.kind == WINDOW_LAST &&
+		    plan->window.last < cost.entries)
+			cost.entries = plan->window.last;
+	}
+	if (has_periods(plan)) {
+		cost.period_bytes = period_bytes(plan);
+		cost.periods = plan->n_periods + 1;
+	} else {
+		cost.key_bytes += panes * state_bytes(plan);
+	}
+	cost.most_bytes = cost.key_bytes + cost.entry_bytes * cost.entries +
+			  cost.period_bytes * cost.periods;
+	return cost;
+}

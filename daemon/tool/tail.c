@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "config.h"
 #include "tool/show.h"
 #include "tool/verb.h"
 
@@ -23,7 +24,11 @@ struct lane {
 };
 
 struct tail {
-	const char *url, *user, *prefix, *language, *count;
+	const char *config_path, *url, *user, *prefix, *language, *count;
+	const char *password;
+	int64_t database;
+	struct config config;
+	struct diag diag;
 	bool from_start, json;
 	redisContext *redis;
 	struct lane lanes[MAX_LANES];
@@ -62,7 +67,16 @@ static redisContext *connect_tcp(const char *address) {
 }
 
 /* "unix:///run/redis.sock", "redis://host:6379" or "host:6379". */
-static redisContext *connect_url(const char *url) {
+static redisContext *connect_url(const struct tail *tail) {
+	const char *url = tail->url;
+
+	if (!url && tail->config.redis_socket)
+		return redisConnectUnixWithTimeout(tail->config.redis_socket,
+						   patience);
+	if (!url)
+		return redisConnectWithTimeout(tail->config.redis_host,
+					       (int)tail->config.redis_port,
+					       patience);
 	if (!strncmp(url, "unix://", 7))
 		return redisConnectUnixWithTimeout(url + 7, patience);
 	if (!strncmp(url, "redis://", 8))
@@ -77,34 +91,44 @@ static redisReply *call(struct tail *tail, const char *const *argv, int n) {
 	return reply;
 }
 
-/* The password comes from the environment: arguments can be seen by all. */
-static bool authenticate(struct tail *tail) {
-	CLEANUP(reply_freep) redisReply *reply = NULL;
-	const char *password = getenv("REDIS_PASSWORD");
-	const char *with_user[] = { "AUTH", tail->user, password };
-	const char *without[] = { "AUTH", password };
+static bool agree(struct tail *tail, const char *const *argv, int n) {
+	CLEANUP(reply_freep) redisReply *reply = call(tail, argv, n);
 
-	if (!password)
-		return true;
-	reply = tail->user ? call(tail, with_user, 3) : call(tail, without, 2);
 	if (reply && reply->type == REDIS_REPLY_ERROR)
 		fprintf(stderr, "tocsin tail: %s\n", reply->str);
 	return reply && reply->type != REDIS_REPLY_ERROR;
 }
 
+static bool authenticate(struct tail *tail) {
+	const char *with_user[] = { "AUTH", tail->user, tail->password };
+	const char *without[] = { "AUTH", tail->password };
+
+	if (!tail->password)
+		return true;
+	return tail->user ? agree(tail, with_user, 3) : agree(tail, without, 2);
+}
+
+static bool select_database(struct tail *tail) {
+	char number[24];
+	const char *argv[] = { "SELECT", number };
+
+	snprintf(number, sizeof(number), "%lld", (long long)tail->database);
+	return !tail->database || agree(tail, argv, 2);
+}
+
 static bool connect_redis(struct tail *tail) {
-	tail->redis = connect_url(tail->url);
+	tail->redis = connect_url(tail);
 	if (!tail->redis) {
 		fprintf(stderr, "tocsin tail: what kind of address is %s?\n",
 			tail->url);
 		return false;
 	}
 	if (tail->redis->err) {
-		fprintf(stderr, "tocsin tail: %s: %s\n", tail->url,
+		fprintf(stderr, "tocsin tail: Redis: %s\n",
 			tail->redis->errstr);
 		return false;
 	}
-	return authenticate(tail);
+	return authenticate(tail) && select_database(tail);
 }
 
 static void add_lane(struct tail *tail, const char *name) {
@@ -235,8 +259,9 @@ static bool reconnect(struct tail *tail) {
 	while (!stop) {
 		if (tail->redis)
 			redisFree(tail->redis);
-		tail->redis = connect_url(tail->url);
-		if (tail->redis && !tail->redis->err && authenticate(tail))
+		tail->redis = connect_url(tail);
+		if (tail->redis && !tail->redis->err && authenticate(tail) &&
+		    select_database(tail))
 			return true;
 		sleep(1);
 	}
@@ -265,6 +290,36 @@ static int follow(struct tail *tail) {
 	return CLEAN;
 }
 
+/* What the daemon's configuration says, unless an option says otherwise. */
+static bool take_config(struct tail *tail) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	const struct config *config = &tail->config;
+
+	if (config_load(&tail->config, tail->config_path, &tail->diag) < 0) {
+		diag_sort(&tail->diag);
+		diag_print(&tail->diag, &out, isatty(STDERR_FILENO) == 1);
+		fputs(buf_cstr(&out), stderr);
+		return false;
+	}
+	tail->database = config->redis_database;
+	tail->password = config->redis_password;
+	if (!tail->user)
+		tail->user = config->redis_user;
+	if (!tail->prefix)
+		tail->prefix = config->redis_prefix;
+	return true;
+}
+
+/* A password comes from there or the environment: all can see arguments. */
+static void take_defaults(struct tail *tail) {
+	if (!tail->url && !tail->config_path)
+		tail->url = "redis://127.0.0.1:6379";
+	if (!tail->prefix)
+		tail->prefix = "tocsin";
+	if (!tail->password)
+		tail->password = getenv("REDIS_PASSWORD");
+}
+
 static int run(const struct verb *verb, struct tail *tail, int argc,
 	       char **argv) {
 	const struct flag flags[] = {
@@ -275,6 +330,9 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 		  &tail->json, NULL, NULL },
 		{ 'n', "count", "N", "end after N alerts", NULL, &tail->count,
 		  NULL },
+		{ 'c', "config", "FILE",
+		  "take Redis, user, password and prefix from tocsin.yaml",
+		  NULL, &tail->config_path, NULL },
 		{ 'r', "redis", "URL",
 		  "unix:///path or redis://host:port (default 127.0.0.1:6379)",
 		  NULL, &tail->url, NULL },
@@ -299,14 +357,15 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 		tail->left = strtol(tail->count, &end, 10);
 	if (tail->count && (*end || tail->left <= 0))
 		return usage_error(verb, "--count is a number from 1");
+	if (tail->config_path && !take_config(tail))
+		return FINDINGS;
+	take_defaults(tail);
 	return follow(tail);
 }
 
 static int tail(const struct verb *verb, int argc, char **argv) {
 	struct sigaction action = { .sa_handler = on_signal };
 	struct tail tail = {
-		.url = "redis://127.0.0.1:6379",
-		.prefix = "tocsin",
 		.language = "zh",
 		.left = -1,
 		.columns = { .rule = 28,
@@ -322,6 +381,8 @@ static int tail(const struct verb *verb, int argc, char **argv) {
 		free(tail.lanes[i].stream);
 	if (tail.redis)
 		redisFree(tail.redis);
+	config_free(&tail.config);
+	diag_free(&tail.diag);
 	arena_free(&tail.arena);
 	buf_free(&tail.line);
 	return r;
@@ -331,6 +392,6 @@ const struct verb tail_verb = {
 	.name = "tail",
 	.summary = "Shows alerts as they arrive in Redis, coloured by level.",
 	.arguments = "",
-	.example = "tocsin tail --redis unix:///run/redis.sock --from-start",
+	.example = "tocsin tail -c /etc/tocsin/tocsin.yaml --from-start",
 	.run = tail,
 };

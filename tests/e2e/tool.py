@@ -366,6 +366,14 @@ class Tail(unittest.TestCase):
             self.assertRegex(done.stdout, "2026-03-05 09:00  red .*三笔\n")
             done = run("tail", "-r", url, "-s", "-n", "1", "-l", "en")
             self.assertIn("Three", done.stdout)
+            config = os.path.join(folder, "tocsin.yaml")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write("kafka: {brokers: 127.0.0.1:1}\n"
+                           f"redis: {{url: {url}, database: 0}}\n"
+                           f"state: {folder}/state\nrules: [{RULES}]\n")
+            done = run("tail", "-c", config, "-s", "-n", "1", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["seq"], 1)
             live = subprocess.Popen([TOCSIN, "tail", "-r", url, "--json",
                                      "-n", "2"], stdout=subprocess.PIPE)
             try:

@@ -20,11 +20,18 @@
 
 static void plan_init(struct engine *engine, size_t p) {
 	struct plan_state *ps = &engine->plans[p];
-	size_t n;
+	size_t n, i;
 
 	ps->plan = engine->set->plans[p];
 	layout_init(ps, &engine->arena);
 	n = ps->plan->n_measures + 1;
+	ps->n_by = (uint16_t)ps->plan->n_by;
+	ps->n_rules = (uint16_t)ps->plan->n_rules;
+	ps->n_watchers = (uint16_t)ps->plan->n_watchers;
+	ps->rules = arena_array(&engine->arena, struct rule_state *,
+				ps->plan->n_rules + 1);
+	for (i = 0; i < ps->plan->n_rules; i++)
+		ps->rules[i] = &engine->rules[ps->plan->rules[i]->rank];
 	ps->contributions = arena_array(&engine->arena, struct contribution, n);
 	ps->entered = arena_array(&engine->arena, bool, n);
 	ps->columns = arena_array(&engine->arena, struct value, n);
@@ -53,6 +60,8 @@ static int rule_init(struct engine *engine, size_t r) {
 		return -E2BIG;
 	rs->rule = rule;
 	rs->plan = &engine->plans[rule->plan->index];
+	rs->rank = rule->rank;
+	rs->per_event = rule->per_event;
 	rs->coarse = arena_array(&engine->arena, struct plan_state *,
 				 rule->n_coarse + 1);
 	for (c = 0; c < rule->n_coarse; c++)
@@ -434,10 +443,9 @@ static void due_insert(struct due_rule *due, size_t *n, struct due_rule new) {
 	++*n;
 }
 
-static bool is_due(const struct due_rule *due, size_t n,
-		   const struct rule *rule) {
+static bool is_due(const struct due_rule *due, size_t n, uint16_t rank) {
 	while (n--)
-		if (due[n].rank == rule->rank && !due[n].beneath)
+		if (due[n].rank == rank && !due[n].beneath)
 			return true;
 	return false;
 }
@@ -461,24 +469,26 @@ static void judge_all(struct engine *engine, const struct event *event,
 	size_t n = 0, most = 0, i, k;
 
 	for (i = 0; i < n_touches; i++)
-		most += touches[i].plan->plan->n_rules +
-			touches[i].plan->plan->n_watchers;
+		most += (size_t)touches[i].plan->n_rules +
+			touches[i].plan->n_watchers;
 	due = arena_alloc_raw(&engine->batch, (most + 1) * sizeof(*due), 16);
 	for (i = 0; i < n_touches; i++) {
-		const struct plan *plan = touches[i].plan->plan;
+		const struct plan_state *ps = touches[i].plan;
 
 		if (!touches[i].judges)
 			continue;
-		for (k = 0; k < plan->n_rules; k++)
-			if (n_touches == 1 || !is_due(due, n, plan->rules[k]))
+		for (k = 0; k < ps->n_rules; k++)
+			if (n_touches == 1 ||
+			    !is_due(due, n, ps->rules[k]->rank))
 				due_insert(due, &n,
 					   (struct due_rule){
-						   plan->rules[k]->rank, false,
+						   ps->rules[k]->rank, false,
 						   &touches[i] });
-		for (k = 0; k < plan->n_watchers; k++)
-			due_insert(due, &n,
-				   (struct due_rule){ plan->watchers[k]->rank,
-						      true, &touches[i] });
+		for (k = 0; k < ps->n_watchers; k++)
+			due_insert(
+				due, &n,
+				(struct due_rule){ ps->plan->watchers[k]->rank,
+						   true, &touches[i] });
 	}
 	for (i = 0; i < n; i++) {
 		struct rule_state *rs = &engine->rules[due[i].rank];
@@ -535,11 +545,25 @@ static bool take(struct engine *engine, struct event *event,
 	return true;
 }
 
+/* What folding and judging will read first, fetched while others are routed. */
+static void prefetch_touch(const struct engine *engine,
+			   const struct touch *touch) {
+	const struct plan_state *ps = touch->plan;
+	struct index_cursor cursor;
+	handle_t likely;
+
+	if (ps->n_rules && ps->rules[0]->early)
+		expr_prefetch(ps->rules[0]->early);
+	if (!ps->keyed || !touch->bytes)
+		return;
+	likely = index_first(&ps->index, touch->hash, &cursor);
+	if (likely)
+		__builtin_prefetch(pages_read(&engine->pages, likely));
+}
+
 /* Phase 1: nothing is changed. */
 static void route(struct engine *engine, struct event *const *events, size_t n,
 		  struct touch **touches, uint32_t *n_touches) {
-	struct index_cursor cursor;
-	handle_t likely;
 	size_t i, k;
 
 	for (i = 0; i < n; i++) {
@@ -549,15 +573,8 @@ static void route(struct engine *engine, struct event *const *events, size_t n,
 				route_event(engine, events[i], &n_touches[i]);
 	}
 	for (i = 0; i < n; i++)
-		for (k = 0; k < n_touches[i]; k++) {
-			if (!touches[i][k].bytes)
-				continue;
-			likely = index_first(&touches[i][k].plan->index,
-					     touches[i][k].hash, &cursor);
-			if (likely)
-				__builtin_prefetch(
-					pages_read(&engine->pages, likely));
-		}
+		for (k = 0; k < n_touches[i]; k++)
+			prefetch_touch(engine, &touches[i][k]);
 }
 
 size_t engine_run(struct engine *engine, struct event *const *events, size_t n,

@@ -498,13 +498,24 @@ void frame_bind(struct engine *engine, struct judging *j) {
 
 /* --- the early clause --- */
 
-static bool is_at_hand(const struct rule *rule, const struct bind *bind) {
+static bool early_slot(const struct rule *rule, uint16_t slot,
+		       struct early_slot *ret) {
+	const struct bind *bind = &rule->binds[slot];
+	const struct plan *plan = rule->plan;
+
+	*ret = (struct early_slot){ .slot = slot,
+				    .index = bind->index,
+				    .from = (uint8_t)bind->from };
 	switch (bind->from) {
 	case BIND_NOW:
+		return true;
 	case BIND_FIELD:
+		if (plan->n_inputs > 1 || plan->kept[bind->index].slot[0] < 0)
+			return false;
+		ret->index = (uint16_t)plan->kept[bind->index].slot[0];
 		return true;
 	case BIND_MEASURE:
-		return !bind->plan && !rule->plan->measures[bind->index].scans;
+		return !bind->plan && !plan->measures[bind->index].scans;
 	case BIND_KEY:
 	case BIND_PREV:
 	case BIND_BASELINE:
@@ -514,49 +525,43 @@ static bool is_at_hand(const struct rule *rule, const struct bind *bind) {
 	return false;
 }
 
+static bool early_slots(struct rule_state *rs, const struct expr *test) {
+	const uint16_t *slots;
+	size_t i, n;
+
+	slots = expr_slots(test, &n);
+	if (n > EARLY_MOST)
+		return false;
+	for (i = 0; i < n; i++)
+		if (!early_slot(rs->rule, slots[i], &rs->early_slots[i]))
+			return false;
+	rs->n_early = (uint8_t)n;
+	return true;
+}
+
 void frame_plan_early(struct rule_state *rs) {
 	const struct rule *rule = rs->rule;
 	const struct expr_clause *clause;
-	const uint16_t *slots;
 	struct value ignored;
-	size_t i, k, n;
+	size_t i;
 
 	for (i = 0; i < rule->alert_if.n_clauses && !rs->early; i++) {
 		clause = &rule->alert_if.clauses[i];
-		if (!clause->conjunct || expr_is_dynamic(clause->test) ||
-		    expr_constant(clause->test, &ignored))
-			continue;
-		slots = expr_slots(clause->test, &n);
-		for (k = 0; k < n; k++)
-			if (!is_at_hand(rule, &rule->binds[slots[k]]))
-				break;
-		if (k == n)
+		if (clause->conjunct && !expr_is_dynamic(clause->test) &&
+		    !expr_constant(clause->test, &ignored) &&
+		    early_slots(rs, clause->test))
 			rs->early = clause->test;
 	}
 }
 
 static struct value early_value(struct engine *engine, const struct judging *j,
-				const struct bind *bind) {
-	int32_t slot;
-
-	switch (bind->from) {
-	case BIND_NOW:
-		return value_time(j->now);
-	case BIND_FIELD:
-		slot = j->rs->plan->plan->kept[bind->index]
-			       .slot[j->touch->i_input];
-		return slot < 0 ? value_missing(MISSING_ALIAS)
-				: j->event->slots[slot];
-	case BIND_MEASURE:
+				const struct early_slot *slot) {
+	if (slot->from == BIND_MEASURE)
 		return measure_value(engine, j->rs->plan, j->key,
-				     j->period_record, bind->index);
-	case BIND_KEY:
-	case BIND_PREV:
-	case BIND_BASELINE:
-	case BIND_LET:
-		break;
-	}
-	return value_missing(MISSING_ERROR);
+				     j->period_record, slot->index);
+	if (slot->from == BIND_FIELD)
+		return j->event->slots[slot->index];
+	return value_time(j->now);
 }
 
 /* Fills only the slots that the clause reads. */
@@ -564,14 +569,12 @@ bool frame_is_early_false(struct engine *engine, const struct judging *j) {
 	const struct rule_state *rs = j->rs;
 	struct expr_context context = { j->now, j->event_time,
 					&engine->scratch };
-	const uint16_t *slots;
 	struct value v;
-	size_t i, n;
+	size_t i;
 
-	slots = expr_slots(rs->early, &n);
-	for (i = 0; i < n; i++)
-		rs->frame[slots[i]] =
-			early_value(engine, j, &rs->rule->binds[slots[i]]);
+	for (i = 0; i < rs->n_early; i++)
+		rs->frame[rs->early_slots[i].slot] =
+			early_value(engine, j, &rs->early_slots[i]);
 	v = expr_eval(rs->early, rs->frame, &context);
 	return v.kind == KIND_BOOL && !v.i;
 }

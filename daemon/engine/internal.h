@@ -117,8 +117,14 @@ struct layout {
 	usec_t origin;
 };
 
+/*
+ * What every event reads of a plan or a rule stands first in its struct, so
+ * that a thousand rules cost an event only what the few it concerns cost.
+ */
 struct plan_state {
 	const struct plan *plan;
+	struct rule_state **rules; /* whose own plan it is, by rank */
+	uint16_t n_rules, n_watchers, n_by;
 	struct layout at;
 	bool keyed; /* keeps a record per key */
 	struct index index;
@@ -133,18 +139,30 @@ struct plan_state {
 	struct value *key_values;
 };
 
+/* A slot of the judging frame that the early clause reads. */
+struct early_slot {
+	uint16_t slot;
+	uint16_t index; /* measure of the plan, or slot of the event */
+	uint8_t from;   /* BIND_NOW, BIND_FIELD or BIND_MEASURE */
+};
+#define EARLY_MOST 4u
+
 struct rule_state {
-	const struct rule *rule;
-	struct plan_state *plan;
-	struct plan_state **coarse;
-	struct rule_counters counters;
-	struct value *frame;
-	struct value *kept, *prev; /* of the plan, while judging */
 	/*
 	 * A clause without which alert_if is false, and which looks only at
 	 * what is at hand: for most events it decides alone. NULL: none.
 	 */
 	const struct expr *early;
+	struct value *frame;
+	struct plan_state *plan;
+	uint16_t rank;
+	bool per_event;
+	uint8_t n_early;
+	struct early_slot early_slots[EARLY_MOST];
+	struct rule_counters counters;
+	const struct rule *rule;
+	struct plan_state **coarse;
+	struct value *kept, *prev; /* of the plan, while judging */
 	uint8_t *coverage;
 	size_t n_coverage;
 };
@@ -199,6 +217,7 @@ struct route {
 	struct plan_state *plan;
 	const struct plan_input *input;
 	uint16_t i_input;
+	bool is_where; /* the constant that leads here is all of `where` */
 };
 struct routes {
 	struct route *items;

@@ -470,7 +470,7 @@ static bool is_quiet(struct engine *engine, const struct judging *j) {
 
 	if (!rs->early || rs->coverage)
 		return false;
-	if (!rs->rule->per_event && life_find(engine, j))
+	if (!rs->per_event && life_find(engine, j))
 		return false;
 	return frame_is_early_false(engine, j);
 }

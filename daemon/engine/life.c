@@ -19,7 +19,7 @@ handle_t life_find(const struct engine *engine, const struct judging *j) {
 		return 0;
 	for (at = key_read(engine, j->key)->lives; at; at = life->next) {
 		life = life_read(engine, at);
-		if (life->rule == j->rs->rule->rank &&
+		if (life->rule == j->rs->rank &&
 		    life->has_period == j->has_period &&
 		    life->period == j->period)
 			return at;

@@ -108,6 +108,7 @@ void routes_init(struct engine *engine) {
 		for (i = 0; i < route.plan->plan->n_inputs; i++) {
 			route.input = &route.plan->plan->inputs[i];
 			route.i_input = (uint16_t)i;
+			route.is_where = route.input->index_is_where;
 			route_input(engine, &route);
 		}
 	}
@@ -123,22 +124,26 @@ struct walk {
 
 /* The key's bytes in the batch's arena; false: counted, not grouped. */
 static bool touch_key(struct walk *walk, struct touch *touch) {
-	const struct plan *plan = touch->plan->plan;
-	struct value *values = touch->plan->key_values;
+	struct plan_state *ps = touch->plan;
+	struct value *values = ps->key_values;
 	uint8_t bytes[KEY_MAX];
 	uint8_t *copy;
 	size_t i;
 
-	for (i = 0; i < plan->n_by; i++)
+	touch->bytes = (const uint8_t *)"";
+	if (!ps->n_by && !ps->keyed)
+		return true;
+	for (i = 0; i < ps->n_by; i++)
 		values[i] = expr_eval(touch->input->by[i], walk->event->slots,
 				      &walk->context);
-	if (!key_encode(values, plan->by_types, plan->n_by, bytes, &touch->len))
+	if (!key_encode(values, ps->plan->by_types, ps->n_by, bytes,
+			&touch->len))
 		return false;
 	copy = arena_alloc_raw(&walk->engine->batch, touch->len, 8);
 	memcpy(copy, bytes, touch->len);
 	touch->bytes = copy;
 	touch->hash = key_hash(walk->engine, copy, touch->len);
-	index_prefetch(&touch->plan->index, touch->hash);
+	index_prefetch(&ps->index, touch->hash);
 	return true;
 }
 
@@ -159,11 +164,13 @@ static struct touch *touch_new(struct walk *walk) {
 static void try_route(struct walk *walk, const struct route *route) {
 	struct touch *touch;
 
-	if (route->input->where &&
+	if (!route->is_where && route->input->where &&
 	    !value_is_true(expr_eval(route->input->where, walk->event->slots,
 				     &walk->context)))
 		return;
 	touch = touch_new(walk);
+	if (route->plan->n_rules)
+		__builtin_prefetch(route->plan->rules[0]);
 	touch->plan = route->plan;
 	touch->input = route->input;
 	touch->i_input = route->i_input;

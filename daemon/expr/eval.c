@@ -110,3 +110,8 @@ int expr_eval_text(const char *text, size_t len, const char *given_json,
 	type_format(out, value_type(value));
 	return 0;
 }
+
+void expr_prefetch(const struct expr *expr) {
+	__builtin_prefetch(expr->code);
+	__builtin_prefetch(expr->constants);
+}

@@ -114,6 +114,8 @@ const uint16_t *expr_slots(const struct expr *expr, size_t *n);
 const char *expr_text(const struct expr *expr);
 
 /* @context may be NULL for a scalar program whose calls do not ask for it. */
+/* Asks the cache for what expr_eval() will read. */
+void expr_prefetch(const struct expr *expr);
 struct value expr_eval(const struct expr *expr, const struct value *frame,
 		       const struct expr_context *context);
 

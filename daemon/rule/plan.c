@@ -529,6 +529,7 @@ static void find_index(const struct rule_build *b, size_t i,
 		    (input->n_index && input->n_index <= clause->n_constants))
 			continue;
 		input->index_slot = clause->slot;
+		input->index_is_where = b->n_where_clauses[i] == 1;
 		input->n_index = clause->n_constants;
 		input->index = clause->constants;
 	}

@@ -46,6 +46,7 @@ struct plan_input {
 	const struct expr *where;     /* NULL: all */
 	const struct expr *const *by; /* n_by programs */
 	/* For the index: where is false unless slot holds one of these. */
+	bool index_is_where; /* … and true if it does */
 	uint16_t index_slot;
 	uint32_t n_index;
 	const struct value *index;

@@ -343,7 +343,8 @@ static bool is_swapped(const char *a, const char *b) {
 		a++;
 		b++;
 	}
-	return a[0] && a[1] && a[0] != a[1] && a[0] == b[1] && a[1] == b[0] &&
+	/* In this order neither is read behind its end. */
+	return a[0] && a[1] && a[1] == b[0] && a[0] == b[1] &&
 	       !strcmp(a + 2, b + 2);
 }
 

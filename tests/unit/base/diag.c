@@ -254,6 +254,8 @@ static void suggests_the_nearest_name_or_none(void **state) {
 	nearest("suplier", "supplier");
 	nearest("采购项日", "采购项目");
 	nearest("bu", "by");
+	nearest("di", "id"); /* two letters swapped are one slip */
+	nearest("dix", NULL);
 	nearest("payment", NULL);
 	nearest("x", NULL);
 	nearest("", NULL);

@@ -4,11 +4,13 @@
  *
  *   bench-kafka produce BROKERS TOPIC PARTITIONS EVENTS PER_SECOND ALARM_EVERY
  *   bench-kafka consume BROKERS TOPIC PARTITIONS EVENTS
+ *   bench-kafka watch BROKERS TOPIC PARTITIONS EVENTS
+ *                                    how late they come, in ms
  *   bench-kafka rules N              prints the rules and one for the alarms
  *
  * PER_SECOND 0: as fast as it goes; else open loop, so that a broker or daemon
  * that stalls is not spared the events of that time. Each ALARM_EVERY-th event
- * is an alarm; its voucher_no says when it was produced (microseconds).
+ * is an alarm.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -86,7 +88,7 @@ static void send_one(const struct production *p, uint64_t i) {
 		payload,
 		&(struct payment){ .number = i,
 				   .account = i * 7919 % ACCOUNTS,
-				   .voucher = (uint64_t)now,
+				   .voucher = i,
 				   .amount = alarm ? ALARM_YUAN : i % 9000,
 				   .paid_at = now / USEC_PER_SEC });
 	rd_kafka_resp_err_t err;
@@ -113,7 +115,9 @@ static void produce(char **argv) {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	int64_t begin;
 
-	set(conf, "linger.ms", p.per_second ? "0" : "20");
+	/* Without any linger a request an event drowns the broker first. */
+	set(conf, "linger.ms", p.per_second ? "1" : "20");
+	set(conf, "acks", "1");
 	set(conf, "compression.type", "lz4");
 	set(conf, "queue.buffering.max.messages", "1000000");
 	p.kafka = open_client(RD_KAFKA_PRODUCER, conf, argv[2]);
@@ -129,6 +133,74 @@ static void produce(char **argv) {
 	rd_kafka_destroy(p.kafka);
 	printf("{\"events\":%" PRIu64 ",\"wall\":%.3f}\n", p.events,
 	       (double)(now_usec(CLOCK_MONOTONIC) - begin) * 1e-6);
+}
+
+static rd_kafka_t *consumer(char **argv, rd_kafka_queue_t **queue) {
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(1);
+	rd_kafka_t *kafka;
+
+	set(conf, "group.id", "bench");
+	set(conf, "enable.auto.commit", "false");
+	kafka = open_client(RD_KAFKA_CONSUMER, conf, argv[2]);
+	for (uint64_t i = 0; i < number(argv[4]); i++)
+		rd_kafka_topic_partition_list_add(list, argv[3], (int32_t)i)
+			->offset = 0;
+	rd_kafka_assign(kafka, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	*queue = rd_kafka_queue_get_consumer(kafka);
+	return kafka;
+}
+
+static int compare_latency(const void *a, const void *b) {
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* One by one: a batch is handed over when it is full or its time is up. */
+static bool watch_one(rd_kafka_queue_t *queue, int64_t *late) {
+	rd_kafka_message_t *message = rd_kafka_consume_queue(queue, 1000);
+	bool good = message && !message->err;
+
+	if (good)
+		*late = now_usec(CLOCK_REALTIME) -
+			1000 * rd_kafka_message_timestamp(message, NULL);
+	if (message)
+		rd_kafka_message_destroy(message);
+	return good;
+}
+
+/*
+ * Since they were appended, by the broker's clock and to its millisecond.
+ * Begins before the producer does, so nothing of it is old.
+ */
+static void watch(char **argv) {
+	static const double shares[] = { 0.5, 0.99, 0.999, 1.0 };
+	size_t wanted = (size_t)number(argv[5]), seen = 0;
+	int64_t *late = calloc(wanted, sizeof(*late));
+	rd_kafka_queue_t *queue;
+	rd_kafka_t *kafka = consumer(argv, &queue);
+
+	if (!late || !wanted)
+		die("no memory");
+	while (seen < wanted)
+		seen += watch_one(queue, late + seen);
+	/* The first second warms up connections and caches. */
+	seen -= wanted / 15;
+	qsort(late + wanted / 15, seen, sizeof(*late), compare_latency);
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		size_t at = (size_t)((double)seen * shares[i]);
+
+		at = at < seen ? at : seen - 1;
+		printf("%s%.3f", i ? "," : "[",
+		       (double)late[wanted / 15 + at] * 1e-3);
+	}
+	puts("]");
+	free(late);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(kafka);
 }
 
 static uint64_t count_batch(rd_kafka_queue_t *queue, uint64_t *bytes) {
@@ -156,21 +228,9 @@ static double cpu_seconds(void) {
 static void consume(char **argv) {
 	int64_t begin = now_usec(CLOCK_MONOTONIC);
 	uint64_t wanted = number(argv[5]), seen = 0, bytes = 0;
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new(1);
-	rd_kafka_t *kafka;
 	rd_kafka_queue_t *queue;
+	rd_kafka_t *kafka = consumer(argv, &queue);
 
-	set(conf, "group.id", "bench");
-	set(conf, "enable.auto.commit", "false");
-	kafka = open_client(RD_KAFKA_CONSUMER, conf, argv[2]);
-	for (uint64_t i = 0; i < number(argv[4]); i++)
-		rd_kafka_topic_partition_list_add(list, argv[3], (int32_t)i)
-			->offset = 0;
-	rd_kafka_assign(kafka, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	queue = rd_kafka_queue_get_consumer(kafka);
 	while (seen < wanted)
 		seen += count_batch(queue, &bytes);
 	printf("{\"events\":%" PRIu64 ",\"bytes\":%" PRIu64
@@ -200,6 +260,8 @@ int main(int argc, char **argv) {
 		produce(argv);
 	else if (argc == 6 && !strcmp(argv[1], "consume"))
 		consume(argv);
+	else if (argc == 6 && !strcmp(argv[1], "watch"))
+		watch(argv);
 	else if (argc == 3 && !strcmp(argv[1], "rules"))
 		print_rules((size_t)number(argv[2]));
 	else

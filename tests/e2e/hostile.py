@@ -54,8 +54,12 @@ HOSTILE = {
     "the year 9999": good(30, at='"9999-12-31T23:59:59Z"'),
     "the year 2100": good(31, at='"2100-01-01T00:00:00Z"'),
     "no voucher": good(32).replace(b"voucher_no", b"toucher_no"),
-    "the same voucher with another amount": b"",  # see below
+    # Beside the first good one, so that its id is still remembered.
+    "the same voucher with another amount": good(99, "2.00"),
 }
+
+
+CONFLICT = "the same voucher with another amount"
 
 
 class Hostile(unittest.TestCase):
@@ -68,12 +72,13 @@ class Hostile(unittest.TestCase):
                                // (len(HOSTILE) + 1)))
             sent = 0
             with run_of.producer() as producer:
-                producer.send(world.topic("payments"), good(99), 0,
-                              timestamp=1748700000000)
+                for payload in (good(99), HOSTILE[CONFLICT]):
+                    producer.send(world.topic("payments"), payload, 0,
+                                  timestamp=1748700000000)
                 for name, payload in HOSTILE.items():
                     begin = next(items)
-                    if name.startswith("the same voucher"):
-                        payload = good(99, "2.00")
+                    if name == CONFLICT:
+                        continue
                     town.produce(producer, world.prefix, sent, begin)
                     sent = begin
                     producer.send(world.topic("payments"), payload, 0,

@@ -49,6 +49,8 @@ log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d %p %c: %m%n
 """
 
+# Without a limit of retention: records of a test carry the time of the
+# simulated arrival, which is long past what a broker keeps.
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -69,8 +71,7 @@ message.max.bytes=20000000
 replica.fetch.max.bytes=20000000
 num.network.threads=2
 num.io.threads=2
-log.retention.check.interval.ms=500
-log.segment.delete.delay.ms=100
+log.retention.ms=-1
 """
 
 

@@ -117,6 +117,8 @@ def found_by_the_tool(folder):
     alerts = {}
     for line in done.stdout.splitlines():
         record = json.loads(line)
+        # At the end of a review the event is gone: no holes in the text.
+        assert "凭证 -" not in record["text"]["zh"]["message"], record
         alert = alerts.setdefault(record["id"], summary.Alert(record))
         alert.levels.add(record["level"])
     return alerts

@@ -84,8 +84,21 @@ static bool is_warning(const char *code) {
 int diag_at(struct diag *diag, struct place place, const char *code,
 	    const char *format, ...) {
 	CLEANUP(buf_free) struct buf text = { 0 };
-	struct complaint *item = diag_grow(diag);
+	struct complaint *item;
 	va_list ap;
+
+	if (!is_warning(code))
+		diag->n_errors++;
+	if (diag->n == DIAG_MOST)
+		return -EINVAL;
+	item = diag_grow(diag);
+	if (diag->n == DIAG_MOST) {
+		item->code = "W699";
+		item->place = place;
+		item->text = "too many complaints; more of them are not "
+			     "shown";
+		return -EINVAL;
+	}
 
 	va_start(ap, format);
 	buf_vprintf(&text, format, ap);
@@ -94,8 +107,6 @@ int diag_at(struct diag *diag, struct place place, const char *code,
 	item->code = arena_strdup(&diag->arena, code);
 	item->place = place;
 	item->text = arena_strndup(&diag->arena, text.data, text.len);
-	if (!is_warning(code))
-		diag->n_errors++;
 	return -EINVAL;
 }
 

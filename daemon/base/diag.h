@@ -42,6 +42,9 @@ struct complaint {
 	const char *text; /* the whole sentence, hint included */
 };
 
+/* Nobody reads more, and to quote a line is to walk its file. */
+#define DIAG_MOST 1000
+
 struct diag {
 	struct arena arena;
 	struct complaint *items; /* in order of arrival; see diag_sort() */

@@ -75,6 +75,7 @@ const struct diag_code diag_codes[] = {
 	{ "W623", "An exception has expired." },
 	{ "W624", "A live rule lacks what its readers will ask for." },
 	{ "W625", "One key of a rule can take much memory." },
+	{ "W699", "There are too many complaints to show." },
 };
 
 const size_t diag_n_codes = ARRAY_SIZE(diag_codes);

@@ -581,6 +581,8 @@ int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
 	set_id_for(&l);
 	finish_rest(&l);
 	hash_ruleset(&l);
+	for (size_t i = 0; i < diag->n; i++)
+		yaml_unfold(&diag->items[i].place);
 	diag_sort(diag);
 	if (diag->n_errors > before)
 		return -EINVAL;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "rule/compile.h"
 
 static const char *const formats[] = {
@@ -31,14 +30,6 @@ static void flush(struct message *m) {
 		arena_strndup(m->b->l->arena, m->literal.data, m->literal.len);
 	pointers_add(&m->parts, m->b->l->arena, part);
 	buf_reset(&m->literal);
-}
-
-static struct place place_in(const struct message *m, size_t from, size_t len) {
-	struct place place = m->node->inside;
-
-	place.column += (uint32_t)utf8_length(m->node->text, from);
-	place.width = (uint32_t)utf8_length(m->node->text + from, len);
-	return place;
 }
 
 /* Where the braces that open before @at close, and the bar, if any, before. */
@@ -87,7 +78,7 @@ static int read_format(struct message *m, size_t from, size_t to,
 	struct arena *arena = m->b->l->arena;
 	const char *name =
 		arena_strndup(arena, m->node->text + from, to - from);
-	struct place place = place_in(m, from, to - from);
+	struct place place = yaml_place(m->node, from, to - from);
 
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (strcmp(formats[i], name) != 0)
@@ -113,18 +104,19 @@ static size_t read_value(struct message *m, size_t at) {
 	size_t end = bar ? bar : close;
 
 	if (!s[close]) {
-		diag_at(m->b->l->diag, place_in(m, at - 1, 1), "E301",
+		diag_at(m->b->l->diag, yaml_place(m->node, at - 1, 1), "E301",
 			"this brace is not closed; write {{ for a brace that "
 			"is meant");
 		return 0;
 	}
 	if (end == at) {
-		diag_at(m->b->l->diag, place_in(m, at - 1, 2), "E301",
+		diag_at(m->b->l->diag, yaml_place(m->node, at - 1, 2), "E301",
 			"nothing stands in these braces");
 		return close + 1;
 	}
-	part->value = compile_judging_text(m->b, s + at, end - at,
-					   place_in(m, at, end - at), NULL);
+	part->value =
+		compile_judging_text(m->b, s + at, end - at,
+				     yaml_place(m->node, at, end - at), NULL);
 	if (!part->value)
 		return close + 1;
 	if (bar && read_format(m, bar + 1, close, part) < 0)

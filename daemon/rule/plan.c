@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "rule/compile.h"
 
 #define MAX_INPUTS 16
@@ -640,15 +639,6 @@ static int bad_measure(struct rule_build *b, const struct yaml_node *node) {
 		       "arithmetic goes into `let`");
 }
 
-static struct place place_after(const struct yaml_node *node, size_t bytes,
-				size_t len) {
-	struct place place = node->inside;
-
-	place.column += (uint32_t)utf8_length(node->text, bytes);
-	place.width = (uint32_t)utf8_length(node->text + bytes, len);
-	return place;
-}
-
 static int add_arg(struct rule_build *b, const struct yaml_node *node,
 		   struct call *call, size_t from, size_t to) {
 	while (from < to && isspace((unsigned char)node->text[from]))
@@ -659,7 +649,7 @@ static int add_arg(struct rule_build *b, const struct yaml_node *node,
 		return bad_measure(b, node);
 	call->args[call->n].s = node->text + from;
 	call->args[call->n].len = to - from;
-	call->args[call->n].place = place_after(node, from, to - from);
+	call->args[call->n].place = yaml_place(node, from, to - from);
 	call->n++;
 	return 0;
 }
@@ -677,7 +667,7 @@ static int split_call(struct rule_build *b, const struct yaml_node *node,
 	while (name && isspace((unsigned char)s[name - 1]))
 		name--;
 	call->name = arena_strndup(b->l->arena, s, name);
-	call->place = place_after(node, 0, name);
+	call->place = yaml_place(node, 0, name);
 	if (!s[at] || !is_identifier(call->name))
 		return bad_measure(b, node);
 	for (; s[at]; at++) {

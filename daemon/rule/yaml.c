@@ -143,6 +143,14 @@ static const char *line_of(const struct source *source, uint32_t line,
 	return at;
 }
 
+static uint32_t indent_of(const char *line, size_t len) {
+	uint32_t n = 0;
+
+	while (n < len && line[n] == ' ')
+		n++;
+	return n;
+}
+
 /* Where the text of a scalar begins, which is not where its node does. */
 static struct place scalar_inside(const struct reader *reader,
 				  const yaml_event_t *event,
@@ -167,11 +175,7 @@ static struct place scalar_inside(const struct reader *reader,
 		place.line++;
 		place.column = 1;
 		place.width = 0;
-		while (len && *line == ' ') {
-			place.column++;
-			line++;
-			len--;
-		}
+		place.column += indent_of(line, len);
 		break;
 	case YAML_ANY_SCALAR_STYLE:
 	case YAML_PLAIN_SCALAR_STYLE:
@@ -594,6 +598,50 @@ int yaml_read(struct yaml_node **ret, struct arena *arena, const char *path,
 		return diag_at(diag, (struct place){ 0 }, "E103", "%s: %s",
 			       path, strerror(-r));
 	return yaml_parse(ret, arena, source, diag);
+}
+
+struct place yaml_place(const struct yaml_node *node, size_t from, size_t len) {
+	struct place place = node->inside;
+	size_t start = 0;
+
+	for (size_t i = 0; i < from; i++)
+		if (node->text[i] == '\n') {
+			place.line++;
+			start = i + 1;
+		}
+	if (start && place.source) {
+		size_t n = 0;
+		const char *line = line_of(place.source, place.line, &n);
+
+		place.column = 1 + (line ? indent_of(line, n) : 0);
+	}
+	place.column += (uint32_t)utf8_length(node->text + start, from - start);
+	place.width = (uint32_t)utf8_length(node->text + from, len);
+	return place;
+}
+
+void yaml_unfold(struct place *place) {
+	while (place->source && place->line && place->column) {
+		size_t len = 0;
+		const char *line = line_of(place->source, place->line, &len);
+		const char *next;
+		uint32_t points;
+
+		if (!line)
+			return;
+		while (len && strchr(" \t\r", line[len - 1]))
+			len--;
+		points = (uint32_t)utf8_length(line, len);
+		if (place->column <= points + 1)
+			return;
+		next = line_of(place->source, place->line + 1, &len);
+		if (!next || !len)
+			return;
+		/* The line break was one blank. */
+		place->column -= points + 1;
+		place->column += indent_of(next, len);
+		place->line++;
+	}
 }
 
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key) {

@@ -66,5 +66,12 @@ bool yaml_is_null(const struct yaml_node *node);
 bool yaml_is_text(const struct yaml_node *node, const char *text);
 /* "a text", "a list", "a map": for complaints. */
 const char *yaml_kind_name(const struct yaml_node *node);
+/* Where @len bytes of a scalar stand, from the byte @from of its text. */
+struct place yaml_place(const struct yaml_node *node, size_t from, size_t len);
+/*
+ * What stands behind the end of its line stands in the next one: a scalar over
+ * several lines is one line to whoever counts in its text.
+ */
+void yaml_unfold(struct place *place);
 /* Writes the tree as YAML that reads back as the same tree. */
 void yaml_write(struct buf *out, const struct yaml_node *node, unsigned indent);

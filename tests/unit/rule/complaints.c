@@ -325,6 +325,24 @@ CASES(checks_overrides,
 	"b.yaml:9:13+6 E305 an override with `where_key` changes `params` "
 	"only\n" })
 
+CASES(finds_the_place_in_a_text_of_several_lines,
+      { RULE "  alert_if: |\n    amount > 1 &&\n    ammount > 2\n",
+	"b.yaml:8:5+7 E203 rule `r` knows no `ammount` (did you mean "
+	"`amount`?)\n" },
+      { RULE "  alert_if:\n    amount > 1 &&  \n    ammount > 2\n",
+	"b.yaml:8:5+7 E203 rule `r` knows no `ammount` (did you mean "
+	"`amount`?)\n" },
+      { RULE "  alert_if: \"amount > 1 &&\n    ammount > 2\"\n",
+	"b.yaml:7:5+7 E203 rule `r` knows no `ammount` (did you mean "
+	"`amount`?)\n" },
+      { RULE "  alert_if: >\n    amount > 1 &&\n    ammount > 2\n",
+	"b.yaml:8:5+7 E203 rule `r` knows no `ammount` (did you mean "
+	"`amount`?)\n" },
+      { RULE "  alert_if: amount > 1\n  message: |\n    首行 {unit}\n"
+	     "    {unti} x\n",
+	"b.yaml:9:6+4 E203 rule `r` knows no `unti` (did you mean "
+	"`unit`?)\n" })
+
 static void collects_all_complaints_of_a_run(void **state) {
 	struct world *world = *state;
 
@@ -361,6 +379,7 @@ int main(void) {
 		TEST(refuses_money_that_is_not_exact),
 		TEST(warns_of_what_is_probably_not_meant),
 		TEST(checks_overrides),
+		TEST(finds_the_place_in_a_text_of_several_lines),
 		TEST(collects_all_complaints_of_a_run),
 		TEST(says_that_a_path_cannot_be_read),
 	};

@@ -127,6 +127,19 @@ static void refuses_a_file_that_is_too_large(void **state) {
 	assert_string_equal(world->diag.items[0].code, "E109");
 }
 
+static void stops_complaining_at_some_time(void **state) {
+	struct world *world = *state;
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	for (int i = 0; i < 50000; i++)
+		buf_puts(&text, "a: !b c\n");
+	put_file(world, "a.yaml", buf_cstr(&text));
+	load_with(world, NULL);
+	assert_int_equal(world->diag.n, DIAG_MOST);
+	assert_true(world->diag.n_errors > 50000);
+	assert_string_equal(world->diag.items[DIAG_MOST - 1].code, "W699");
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -137,6 +150,7 @@ int main(void) {
 		TEST(refuses_lets_that_expand_without_end),
 		TEST(refuses_macros_that_stand_for_themselves),
 		TEST(refuses_a_file_that_is_too_large),
+		TEST(stops_complaining_at_some_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,12 +184,11 @@ class Seam(unittest.TestCase):
             self.assertEqual(record["why"], "seam", record)
         unknown = {record["id"] for record in said} - set(known)
         self.assertEqual(
-            sorted((r["change"], r["level"], r["rev"],
-                    known.get(r["id"], "new")) for r in said
-                   if r["id"] in known),
-            sorted((change, level, rev, alert)
-                   for alert, change, level, rev in oracle.seam_out
-                   if alert in known.values()))
+            sorted(((r["change"], r["level"], r["rev"], known[r["id"]])
+                    for r in said if r["id"] in known), key=repr),
+            sorted(((change, level, rev, alert)
+                    for alert, change, level, rev in oracle.seam_out
+                    if alert in known.values()), key=repr))
         self.assertEqual(
             len(unknown),
             sum(alert not in known.values()

@@ -19,7 +19,7 @@ class Replies(unittest.TestCase):
             world.redis.start()
             run_of.create(world)
             town = Town(30, months=6)
-            limits = [rnd.randrange(1, 3000) for _ in range(25)]
+            limits = [rnd.randrange(1, 300) for _ in range(25)]
             path = os.path.join(world.folder, "p")
             with Proxy(path, world.redis.socket,
                        lambda: limits.pop() if limits else None) as proxy, \
@@ -91,9 +91,8 @@ class Errors(unittest.TestCase):
                 with run_of.producer() as producer:
                     Town(32, months=2).produce(producer, world.prefix)
                 daemon = world.daemon()
-                wait_for(lambda: "tocsin:{0}:alerts" in
-                         daemon.child.output(), 30,
-                         lambda: "it names the key\n" + daemon.child.tail())
+                wait_for(lambda: "WRONGTYPE" in daemon.child.output(), 30,
+                         lambda: "it says so\n" + daemon.child.tail())
                 self.assertFalse(daemon.ready())
                 self.assertEqual(redis("GET", "tocsin:{0}:alerts"),
                                  b"something else")

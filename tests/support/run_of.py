@@ -60,7 +60,10 @@ def wait_taken(world, daemon, seconds=90):
 
 
 def take_all_and_stop(world, daemon, seconds=90):
+    # The journal of an earlier run may have it all: ready says that this
+    # daemon has gone through it, too.
     wait_taken(world, daemon, seconds)
+    daemon.wait_ready(seconds)
     code = daemon.stop()
     if code != 0:
         raise AssertionError(f"the daemon ended with {code}:\n"

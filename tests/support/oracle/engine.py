@@ -682,6 +682,7 @@ class Oracle:
             self.partition(what["topic"], what["partition"])
         elif kind == "catch_up":
             self.catching_up = True
+            self._move_watermark()
         elif kind == "live":
             self.catching_up = False
             self._move_watermark()

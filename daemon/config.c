@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -423,11 +424,8 @@ static void check_keys(struct diag *diag, const struct yaml_node *map,
 							SHAPE_NOW };
 	for (size_t i = 0; !section && i < ARRAY_SIZE(sections); i++)
 		keys[n++] = (struct shape_key){ sections[i], SHAPE_NOW };
-	if (section) {
-		strcpy(what, "`");
-		strncat(what, section, 40);
-		strcat(what, "`");
-	}
+	if (section)
+		snprintf(what, sizeof(what), "`%s`", section);
 	shape_keys(diag, map, what, keys, n);
 }
 
@@ -484,9 +482,9 @@ static void name_instance(struct config *config) {
 
 	if (config->instance)
 		return;
-	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
-		strcpy(host, "tocsin");
-	config->instance = arena_strdup(&config->arena, host);
+	gethostname(host, sizeof(host) - 1);
+	config->instance =
+		arena_strdup(&config->arena, *host ? host : "tocsin");
 }
 
 static const char *folder_of(struct arena *arena, const char *path) {

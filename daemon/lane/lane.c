@@ -199,14 +199,11 @@ static bool phase_turn(struct lane *lane) {
 static bool step(struct lane *lane) {
 	bool more;
 
-	if (lane->engine) {
-		if (!lane_settle(lane))
-			return false;
-		if (lane->stopping || !lane_has_room(lane))
-			return false;
-	} else if (lane->stopping) {
+	if (lane->engine && !(lane_settle(lane) && lane_has_room(lane)))
 		return false;
-	}
+	/* A replay goes on: at its end stands what Redis may lack. */
+	if (lane->stopping && (!lane->engine || lane->phase == PHASE_LIVE))
+		return false;
 	more = phase_turn(lane);
 	if (lane->engine && lane->phase != PHASE_END)
 		lane_settle(lane);
@@ -244,7 +241,7 @@ static void check_stop(struct lane *lane) {
 	if (!lane->stopping || lane->phase == PHASE_END)
 		return;
 	done = delivered(lane);
-	if (!done && lane->now < lane->stop_by && lane->phase == PHASE_LIVE)
+	if (!done && lane->now < lane->stop_by)
 		return;
 	lane->phase = PHASE_END;
 	lane->end = done ? LANE_STOPPED : LANE_INCOMPLETE;

@@ -39,7 +39,7 @@ static void name_json(struct buf *out, const struct engine *engine,
 static void last_name_json(struct engine *engine, const struct judging *j,
 			   struct buf *out) {
 	const struct plan_state *ps = j->rs->plan;
-	size_t n = ps->plan->n_kept + 2;
+	size_t n = ps->plan->n_kept + 1;
 	const struct last *last;
 	struct coordinates at;
 	struct value *values;
@@ -49,12 +49,12 @@ static void last_name_json(struct engine *engine, const struct judging *j,
 	last = (const void *)((const uint8_t *)pages_read(&engine->pages,
 							  j->key) +
 			      ps->at.last);
-	if (!last->is_set || !last->values)
+	if (!last->is_set)
 		return;
 	values = arena_array(&engine->scratch, struct value, n);
 	blob_read(engine, last->values, values, n, &engine->scratch);
 	coordinates_unpack(engine, last->coordinates, &at);
-	name_json(out, engine, engine->set->streams[values[n - 2].i],
+	name_json(out, engine, engine->set->streams[last->stream],
 		  values[n - 1], &at);
 }
 

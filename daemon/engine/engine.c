@@ -387,13 +387,14 @@ static void refuse(struct engine *engine, struct stream_state *stream,
 
 static bool is_from_the_future(const struct engine *engine,
 			       const struct event *event, int64_t poll_time) {
-	usec_t clock = poll_time * USEC_PER_SEC, stamp;
+	usec_t clock = poll_time * USEC_PER_SEC;
 
 	if (!engine->options.check_skew)
 		return false;
-	stamp = event->timestamp_ms * USEC_PER_MSEC;
-	if (event->timestamp_ms >= 0 && stamp < clock)
-		clock = stamp;
+	/* A producer may write any timestamp, also one that overflows. */
+	if (event->timestamp_ms >= 0 &&
+	    event->timestamp_ms < clock / USEC_PER_MSEC)
+		clock = event->timestamp_ms * USEC_PER_MSEC;
 	return event->time > clock + event->stream->max_skew;
 }
 
@@ -536,6 +537,7 @@ static bool take(struct engine *engine, struct event *event,
 		fold(engine, event, &touches[i], late);
 	arena_reset(&engine->scratch);
 	judge_all(engine, event, touches, n, late);
+	engine->n_taking = 0;
 	if (event->stream->id)
 		id_remember(engine, stream, event);
 	stream->counters.read++;

@@ -39,6 +39,7 @@ struct evictor {
 	struct group **by_count; /* most keys first, as a heap */
 	size_t *place;           /* of a group in by_count, by ordinal */
 	size_t cap;
+	size_t n_candidates; /* noted since it was built */
 };
 
 static bool older(const struct candidate *a, const struct candidate *b) {
@@ -181,6 +182,7 @@ void evict_note(const struct engine *engine, struct plan_state *ps,
 	group = group_of(ps->evictor, first_hash(engine, ps, handle));
 	group_push(group, (struct candidate){ key->clock, key->created, handle,
 					      index_hash(engine, ps, handle) });
+	ps->evictor->n_candidates++;
 	group->n_keys++;
 	settle(ps->evictor, group);
 }
@@ -248,24 +250,32 @@ static bool is_there(const struct engine *engine, const struct plan_state *ps,
 	return at && key_read(engine, at)->created == candidate->created;
 }
 
-/* Keys that the event at hand is folded into stay. */
-static bool is_taking(const struct engine *engine, handle_t key) {
-	uint32_t i;
+/* Those that stay, until a victim is found. */
+struct held {
+	struct candidate *items;
+	size_t n, cap;
+};
 
-	for (i = 0; i < engine->n_taking; i++)
-		if (engine->taking[i].key == key)
-			return true;
-	return false;
+static void hold(struct held *held, struct arena *arena, struct candidate new) {
+	struct candidate *items;
+
+	if (held->n == held->cap) {
+		held->cap = held->cap ? held->cap * 2 : 16;
+		items = arena_alloc_raw(arena, held->cap * sizeof(*items), 16);
+		if (held->n)
+			memcpy(items, held->items, held->n * sizeof(*items));
+		held->items = items;
+	}
+	held->items[held->n++] = new;
 }
 
 /* The group's oldest key without a standing alert; 0: all have one. */
 static handle_t choose(const struct engine *engine, struct plan_state *ps,
 		       struct group *group, struct arena *arena) {
-	struct candidate *held, candidate;
-	size_t n_held = 0;
+	struct held held = { 0 };
+	struct candidate candidate;
 	handle_t chosen = 0;
 
-	held = arena_array(arena, struct candidate, group->n + 1);
 	while (group->n && !chosen) {
 		candidate = group_pop(group);
 		if (!is_there(engine, ps, &candidate))
@@ -274,16 +284,21 @@ static handle_t choose(const struct engine *engine, struct plan_state *ps,
 			candidate.clock =
 				key_read(engine, candidate.key)->clock;
 			group_push(group, candidate);
-		} else if (is_taking(engine, candidate.key) ||
+		} else if (key_is_taken(engine, candidate.key) ||
 			   key_has_alert(engine, ps, candidate.key)) {
-			held[n_held++] = candidate;
+			hold(&held, arena, candidate);
 		} else {
 			chosen = candidate.key;
 		}
 	}
-	while (n_held)
-		group_push(group, held[--n_held]);
+	while (held.n)
+		group_push(group, held.items[--held.n]);
 	return chosen;
+}
+
+/* Groups and candidates of keys long gone would pile up for ever. */
+static bool is_stale(const struct plan_state *ps) {
+	return ps->evictor->n_candidates > 4 * (size_t)ps->index.n + 1024;
 }
 
 /* Makes room for one key; false: every key has a standing alert. */
@@ -291,6 +306,10 @@ bool evict(struct engine *engine, struct plan_state *ps) {
 	handle_t key;
 	size_t i;
 
+	if (ps->evictor && is_stale(ps)) {
+		evictor_free(ps->evictor);
+		ps->evictor = NULL;
+	}
 	if (!ps->evictor)
 		build(engine, ps);
 	/* The root is the largest; others only if all of its keys ring. */

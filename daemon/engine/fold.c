@@ -159,12 +159,13 @@ static void bag_digest(struct folding *f, handle_t cell, uint16_t bag) {
 	const struct bag_layout *in = &f->ps->at.in;
 	uint8_t *bytes;
 
-	if (in->digest == NOWHERE)
+	if (in->count == NOWHERE)
 		return;
 	bytes = bytes_at(f->engine, cell, bag);
-	record_digest(f->engine, f->coordinates, f->event->payload_hash,
-		      (uint64_t *)(void *)(bytes + in->digest));
 	++*(uint64_t *)(void *)(bytes + in->count);
+	if (in->digest != NOWHERE)
+		record_digest(f->engine, f->coordinates, f->event->payload_hash,
+			      (uint64_t *)(void *)(bytes + in->digest));
 }
 
 /* The newest records of a bag with the fields that are shown, oldest first. */
@@ -375,24 +376,37 @@ bool entry_has(const struct plan_state *ps, const struct entry *entry,
 	return word >> measure % 32 & 1;
 }
 
+/*
+ * Only windows that entries leave one by one retract. In a period the raw
+ * entries are there for what scans; what folds has them for good.
+ */
+static void bag_retract(struct engine *engine, struct plan_state *ps,
+			uint8_t *bag, const struct entry *entry) {
+	struct contribution c;
+	size_t i;
+
+	if (ps->plan->window.kind != WINDOW_SLIDING &&
+	    ps->plan->window.kind != WINDOW_LAST)
+		return;
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (ps->at.in.acc[i] == NOWHERE || !entry_has(ps, entry, i))
+			continue;
+		c = entry_contribution(engine, ps, entry, i);
+		ps->plan->measures[i].aggregate->retract(bag + ps->at.in.acc[i],
+							 &c);
+	}
+}
+
 /* The oldest entry leaves: out of the accumulators, its strings given back. */
 static void bag_leave(struct engine *engine, struct plan_state *ps,
 		      handle_t cell, uint16_t bag) {
 	struct chain *chain = chain_of(engine, ps, cell, bag);
 	const struct entry *entry =
 		chain_oldest(chain, &engine->pages, ps->at.entry_size);
-	uint8_t *bytes = bytes_at(engine, cell, bag);
-	struct contribution c;
 	uint64_t col;
 	size_t i;
 
-	for (i = 0; i < ps->plan->n_measures; i++) {
-		if (ps->at.in.acc[i] == NOWHERE || !entry_has(ps, entry, i))
-			continue;
-		c = entry_contribution(engine, ps, entry, i);
-		ps->plan->measures[i].aggregate->retract(
-			bytes + ps->at.in.acc[i], &c);
-	}
+	bag_retract(engine, ps, bytes_at(engine, cell, bag), entry);
 	for (i = 0; i < ps->at.n_cols; i++) {
 		if (!kind_is_bytes(column_kind(ps, (uint16_t)i)))
 			continue;
@@ -526,25 +540,60 @@ static uint32_t chain_n(const struct engine *engine,
 	return chain->n;
 }
 
+static bool pane_has(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key, int64_t pane) {
+	uint64_t count;
+
+	memcpy(&count,
+	       bytes_of(engine, key,
+			(uint16_t)(pane_bag(ps, pane) + ps->at.in.count)),
+	       sizeof(count));
+	return count > 0;
+}
+
 /* The oldest pane of the window in which something lies; false: none. */
 static bool oldest_pane(const struct engine *engine,
 			const struct plan_state *ps, handle_t key,
 			int64_t *ret) {
 	int64_t newest, pane;
-	const uint8_t *bag;
-	uint16_t i;
 
 	newest = pane_newest(engine, ps, key);
 	pane = newest - (int64_t)ps->plan->window.panes + 1;
-	for (; pane <= newest; pane++) {
-		bag = bytes_of(engine, key, pane_bag(ps, pane));
-		for (i = 0; i < ps->at.in.size; i++)
-			if (bag[i]) {
-				*ret = pane;
-				return true;
-			}
-	}
+	for (; pane <= newest; pane++)
+		if (pane_has(engine, ps, key, pane)) {
+			*ret = pane;
+			return true;
+		}
 	return false;
+}
+
+static usec_t panes_end(const struct engine *engine,
+			const struct plan_state *ps, handle_t key) {
+	int64_t k = (int64_t)ps->plan->window.panes, newest, pane;
+
+	memcpy(&newest, bytes_of(engine, key, ps->at.panes), sizeof(newest));
+	for (pane = newest; pane > newest - k; pane--)
+		if (pane_has(engine, ps, key, pane))
+			return plan_period_start(ps, pane + k);
+	return key_read(engine, key)->clock;
+}
+
+usec_t window_end(const struct engine *engine, const struct plan_state *ps,
+		  handle_t key) {
+	const struct chain *chain;
+	usec_t merged, raw = INT64_MIN;
+
+	if (ps->plan->window.kind == WINDOW_PANES)
+		return panes_end(engine, ps, key);
+	merged = merged_end(engine, ps, key, ps->at.bag);
+	chain = bytes_of(engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
+	if (chain->n)
+		raw = chain_newest(chain, &engine->pages, ps->at.entry_size)
+			      ->time +
+		      ps->plan->window.width;
+	else if (merged == INT64_MIN)
+		return key_read(engine, key)->clock;
+	return raw > merged ? raw : merged;
 }
 
 usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
@@ -594,6 +643,15 @@ static int64_t curve_bits(const struct contribution *c,
 	return aggregate->takes_x ? c->x.i : 1;
 }
 
+/* A day's sum may leave the range that the period's sum stays in. */
+static int64_t add_capped(int64_t a, int64_t b) {
+	int64_t sum;
+
+	if (!__builtin_add_overflow(a, b, &sum))
+		return sum;
+	return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
 static void curve_add(struct folding *f, handle_t *at, int64_t n, int64_t bits,
 		      bool is_double) {
 	struct engine *engine = f->engine;
@@ -612,7 +670,8 @@ static void curve_add(struct folding *f, handle_t *at, int64_t n, int64_t bits,
 		;
 	if (i && curve->at[i - 1].n == n) {
 		if (!is_double) {
-			curve->at[i - 1].bits += bits;
+			curve->at[i - 1].bits =
+				add_capped(curve->at[i - 1].bits, bits);
 			return;
 		}
 		memcpy(&sum, &curve->at[i - 1].bits, sizeof(sum));
@@ -736,15 +795,14 @@ static void last_fold(struct folding *f, handle_t key) {
 	if (last->is_set && !is_newer(f, last->time, last->coordinates))
 		return;
 	values = arena_array(&f->engine->scratch, struct value,
-			     plan->n_kept + 2);
+			     plan->n_kept + 1);
 	for (i = 0; i < plan->n_kept; i++) {
 		int32_t slot = plan->kept[i].slot[f->touch->i_input];
 
 		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
 				     : f->event->slots[slot];
 	}
-	values[i++] = value_int(f->event->stream->index);
-	values[i++] = event_name(f->event);
+	values[i] = event_name(f->event);
 	if (last->before)
 		pages_release(&f->engine->pages, last->before);
 	last->before = 0;
@@ -752,13 +810,25 @@ static void last_fold(struct folding *f, handle_t key) {
 		last->before = last->values;
 	else if (last->values)
 		pages_release(&f->engine->pages, last->values);
-	last->values = blob_make(f->engine, values, i, 4096);
+	last->values = 0;
+	if (plan->n_kept || !value_is_missing(values[i]))
+		last->values = blob_make(f->engine, values, i + 1, 4096);
+	last->stream = f->event->stream->index;
 	last->time = f->event->time;
 	last->coordinates = f->coordinates;
 	last->is_set = 1;
 }
 
 /* --- the event --- */
+
+static bool is_before_oldest(const struct folding *f, handle_t key) {
+	const struct entry *oldest = chain_oldest(
+		bytes_of(f->engine, key,
+			 (uint16_t)(f->ps->at.bag + f->ps->at.in.chain)),
+		&f->engine->pages, f->ps->at.entry_size);
+
+	return !is_newer(f, oldest->time, oldest->coordinates);
+}
 
 /* At or before clock - window: it can no longer change anything. */
 static bool is_out_of_window(struct folding *f, handle_t key) {
@@ -776,8 +846,7 @@ static bool is_out_of_window(struct folding *f, handle_t key) {
 		if (window->width && f->event->time <= clock - window->width)
 			return true;
 		return chain_n(f->engine, f->ps, key) >= window->last &&
-		       f->event->time < oldest_time(f->engine, f->ps, key,
-						    f->ps->at.bag);
+		       is_before_oldest(f, key);
 	case WINDOW_EVENT:
 	case WINDOW_FOREVER:
 	case WINDOW_TUMBLE:
@@ -790,10 +859,13 @@ static bool is_out_of_window(struct folding *f, handle_t key) {
 static void fold_period(struct folding *f, handle_t key) {
 	struct touch *touch = f->touch;
 	struct plan_state *ps = f->ps;
+	struct period *period;
 
 	touch->period_number = plan_period(ps, f->event->time);
 	touch->period = period_make(f->engine, ps, key, touch->period_number);
 	if (touch->period) {
+		period = pages_write(&f->engine->pages, touch->period);
+		period->events += period->events < UINT32_MAX;
 		bag_fold(f, touch->period, ps->at.period_bag);
 		curves_fold(f, touch->period);
 	}
@@ -834,13 +906,7 @@ static handle_t find_or_make(struct folding *f) {
 	handle_t key;
 
 	key = key_find(f->engine, f->ps, touch->hash, touch->bytes, touch->len);
-	/* The sweep comes when it comes; what it would free is gone already,
-	 * or an alert would hang on how wide the sweeps of other plans are. */
-	if (key && key_is_over(f->engine, f->ps, key)) {
-		key_evict(f->engine, f->ps, key);
-		key = 0;
-	}
-	if (key)
+	if (key && !key_expire(f->engine, f->ps, key, f->engine->watermark))
 		return key;
 	return key_make(f->engine, f->ps, touch->hash, touch->bytes, touch->len,
 			f->event->time);
@@ -857,6 +923,10 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 
 	touch->folded = touch->judges = false;
 	touch->period = 0;
+	if (touch->where_missing) {
+		COUNT(engine, plan, where_missing, 1);
+		return;
+	}
 	if (!touch->bytes) {
 		COUNT(engine, plan, no_key, 1);
 		return;

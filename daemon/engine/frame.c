@@ -164,6 +164,7 @@ static struct value curve_value(const struct engine *engine,
 							   period) +
 			       ps->at.period_curves);
 	const struct curve *c;
+	i128 total = 0;
 	double sum = 0, x;
 	uint32_t i;
 
@@ -172,7 +173,7 @@ static struct value curve_value(const struct engine *engine,
 	c = pages_read(&engine->pages, curves[curve]);
 	for (i = 0; i < c->n && c->at[i].n <= n; i++) {
 		if (like.kind != KIND_DOUBLE) {
-			like.i += c->at[i].bits;
+			total += c->at[i].bits;
 			continue;
 		}
 		memcpy(&x, &c->at[i].bits, sizeof(x));
@@ -180,6 +181,10 @@ static struct value curve_value(const struct engine *engine,
 	}
 	if (like.kind == KIND_DOUBLE)
 		like.d = sum;
+	else if (!i64_fits(total))
+		return value_missing(MISSING_OVERFLOW);
+	else
+		like.i = (int64_t)total;
 	return like;
 }
 
@@ -199,6 +204,13 @@ struct past_walk {
 	size_t n_past;
 };
 
+/* An alert may stand in a period in which nothing happened. */
+static bool has_events(const struct engine *engine, handle_t record) {
+	const struct period *period = pages_read(&engine->pages, record);
+
+	return period->events > 0;
+}
+
 static void take_period(struct past_walk *walk, int64_t number) {
 	const struct measure *m =
 		&walk->ps->plan->measures[walk->baseline->measure];
@@ -206,6 +218,8 @@ static void take_period(struct past_walk *walk, int64_t number) {
 		period_find(walk->engine, walk->ps, walk->key, number);
 	struct value v;
 
+	if (record && !has_events(walk->engine, record))
+		record = 0;
 	if (!record && !walk->baseline->empty_zero)
 		return;
 	if (!record)
@@ -391,6 +405,12 @@ struct binding {
 	bool *has_baseline;
 };
 
+static bool is_last(const struct engine *engine, const struct last *last,
+		    const struct event *event) {
+	return last->time == event->time &&
+	       last->coordinates == coordinates_pack(engine, event);
+}
+
 static void bind_fields(struct engine *engine, struct judging *j) {
 	struct rule_state *rs = j->rs;
 	const struct plan *plan = rs->plan->plan;
@@ -412,7 +432,7 @@ static void bind_fields(struct engine *engine, struct judging *j) {
 							  j->key) +
 			      rs->plan->at.last);
 	before = last->before;
-	if (j->event && last->time > j->event->time)
+	if (j->event && !is_last(engine, last, j->event))
 		before = last->values;
 	if (!j->event)
 		blob_read(engine, last->values, rs->kept, plan->n_kept,

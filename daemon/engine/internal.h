@@ -60,8 +60,8 @@ struct bag_layout {
 /* One period; the bag and the curves of baselines follow. */
 struct period {
 	int64_t number;
-	handle_t next; /* the one before in time */
-	uint32_t unused;
+	handle_t next;   /* the one before in time */
+	uint32_t events; /* 0: only an alert made it */
 };
 
 /* The value with the greatest event time that a key ever had. */
@@ -78,10 +78,10 @@ struct latest {
 struct last {
 	usec_t time;
 	uint64_t coordinates;
-	handle_t values; /* blob of plan->kept, then its name */
+	handle_t values; /* blob of plan->kept, then its name; 0: neither */
 	handle_t before; /* the same of the event before */
 	uint32_t is_set;
-	uint32_t unused;
+	uint32_t stream;
 };
 
 /* What a period had gathered by each business day, only where it changed. */
@@ -205,6 +205,7 @@ struct touch {
 	uint16_t i_input;
 	bool folded; /* entered the plan; false: late, out of window … */
 	bool judges;
+	bool where_missing; /* nobody knows if it passes, so it does not */
 	uint32_t hash;
 	handle_t key;    /* once folded */
 	handle_t period; /* record of the event's period */
@@ -349,12 +350,14 @@ void key_values(const struct engine *engine, const struct plan_state *ps,
 		handle_t key, struct value *values);
 /* Gives a key up that is still in the wheel, and what a cooldown remembers. */
 void key_evict(struct engine *engine, struct plan_state *ps, handle_t key);
-/* Past its end and nothing hangs on it: as good as freed. */
-bool key_is_over(const struct engine *engine, const struct plan_state *ps,
-		 handle_t key);
+/* If the event at hand is folded into it. */
+bool key_is_taken(const struct engine *engine, handle_t key);
 bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
 		   handle_t key);
 void keys_expire(struct engine *engine, struct plan_state *ps);
+/* Frees a key of which nothing is left before @now; true: it is gone. */
+bool key_expire(struct engine *engine, struct plan_state *ps, handle_t key,
+		usec_t now);
 void key_timer_done(struct engine *engine, struct plan_state *ps, handle_t key);
 static inline const struct key *key_read(const struct engine *engine,
 					 handle_t key) {
@@ -395,6 +398,9 @@ void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
 		   handle_t key);
 /* Nothing is in the key's window. */
+/* When all of it will have left; the key's clock if nothing is in it. */
+usec_t window_end(const struct engine *engine, const struct plan_state *ps,
+		  handle_t key);
 bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
 		     handle_t key);
 void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
@@ -433,6 +439,8 @@ void merged_advance(struct engine *engine, const struct plan_state *ps,
 		    handle_t cell, uint16_t bag, usec_t now);
 usec_t merged_exit(const struct engine *engine, const struct plan_state *ps,
 		   handle_t cell, uint16_t bag);
+usec_t merged_end(const struct engine *engine, const struct plan_state *ps,
+		  handle_t cell, uint16_t bag);
 bool merged_is_there(const struct engine *engine, const struct plan_state *ps,
 		     handle_t cell, uint16_t bag);
 bool merged_join(const struct engine *engine, const struct plan_state *ps,
@@ -480,6 +488,9 @@ void life_arm_exit(struct engine *engine, handle_t life,
 void life_arm_cooldown(struct engine *engine, handle_t life, usec_t due);
 void life_link(struct engine *engine, handle_t life, const struct judging *j);
 void life_unlink(struct engine *engine, handle_t life);
+/* The link to the next open alert beneath the coarser key in @coarse. */
+handle_t *life_beneath(struct engine *engine, handle_t life,
+		       const struct plan_state *coarse);
 static inline const struct life *life_read(const struct engine *engine,
 					   handle_t life) {
 	return pages_read(&engine->pages, life);

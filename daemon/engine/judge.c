@@ -546,15 +546,6 @@ static int by_creation(const void *a, const void *b) {
 	return x->period < y->period ? -1 : x->period > y->period;
 }
 
-static size_t which_coarse(const struct rule_state *rs,
-			   const struct plan_state *ps) {
-	size_t c = 0;
-
-	while (c < rs->rule->n_coarse && rs->coarse[c] != ps)
-		c++;
-	return c;
-}
-
 /* A period's alert looks at the same period of the coarser key. */
 static bool is_under(const struct life *life, const struct touch *touch) {
 	return !life->has_period || life->period == touch->period_number;
@@ -563,7 +554,7 @@ static bool is_under(const struct life *life, const struct touch *touch) {
 void judge_beneath(struct engine *engine, struct rule_state *rs,
 		   const struct event *event, const struct touch *touch,
 		   bool late) {
-	size_t c = which_coarse(rs, touch->plan), n = 0, i;
+	size_t n = 0, i;
 	usec_t clock = key_read(engine, touch->key)->clock;
 	const struct life *life;
 	struct standing *all;
@@ -573,12 +564,11 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 	       (const uint8_t *)pages_read(&engine->pages, touch->key) +
 		       touch->plan->at.beneath,
 	       sizeof(head));
-	for (at = head; at; at = life->beneath_next[c]) {
-		life = life_read(engine, at);
+	for (at = head; at; at = *life_beneath(engine, at, touch->plan))
 		n++;
-	}
 	all = arena_array(&engine->batch, struct standing, n + 1);
-	for (n = 0, at = head; at; at = life->beneath_next[c]) {
+	n = 0;
+	for (at = head; at; at = *life_beneath(engine, at, touch->plan)) {
 		life = life_read(engine, at);
 		if (life->rule == rs->rule->rank && is_under(life, touch))
 			all[n++] = (struct standing){ at, life->created,
@@ -697,7 +687,8 @@ static void every_timer(struct engine *engine, const struct timer *timer) {
 	struct key *key = key_write(engine, timer->target);
 	bool has_period = plan_has_periods(rs->plan);
 
-	if (key->gone)
+	if (key->gone ||
+	    key_expire(engine, rs->plan, timer->target, timer->due - 1))
 		return;
 	judge_at(engine, timer, timer->target, has_period,
 		 has_period ? plan_period(rs->plan, timer->due) : 0);

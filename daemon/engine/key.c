@@ -122,16 +122,46 @@ void key_values(const struct engine *engine, const struct plan_state *ps,
 		   ps->plan->n_by, values);
 }
 
+static int64_t mod(int64_t n, int64_t by) {
+	return (n % by + by) % by;
+}
+
+/* The first day of every n-th month, or every n-th business day. */
+static usec_t every_step(const struct rule *rule, usec_t after) {
+	const struct calendar *calendar = rule->plan->calendar;
+	int64_t n = rule->every.n, month, day;
+	usec_t due;
+
+	if (rule->every.unit == SPAN_MONTHS) {
+		month = period_of(calendar, UNIT_MONTH, after);
+		for (month -= mod(month, n);; month += n) {
+			day = period_first_day(calendar, UNIT_MONTH, month);
+			due = zone_instant(&calendar->zone, day,
+					   rule->every_at);
+			if (due > after)
+				return due;
+		}
+	}
+	for (day = zone_days(&calendar->zone, after);; day++) {
+		due = zone_instant(&calendar->zone, day, rule->every_at);
+		if (due > after && calendar_is_workday(calendar, day) &&
+		    mod(calendar_workdays(calendar, 0, day), n) == 0)
+			return due;
+	}
+}
+
 /* `every` fires at clock times of the calendar's zone. */
 usec_t every_next(const struct rule *rule, usec_t after) {
 	const struct zone *zone = &rule->plan->calendar->zone;
 	int64_t days, step;
 	usec_t due, span = rule->every.n;
 
-	if (rule->every.unit != SPAN_FIXED || span % USEC_PER_DAY == 0) {
-		step = rule->every.unit == SPAN_FIXED ? span / USEC_PER_DAY : 1;
+	if (rule->every.unit != SPAN_FIXED)
+		return every_step(rule, after);
+	if (span % USEC_PER_DAY == 0) {
+		step = span / USEC_PER_DAY;
 		days = zone_days(zone, after);
-		days -= ((days % step) + step) % step;
+		days -= mod(days, step);
 		for (;; days += step) {
 			due = zone_instant(zone, days, rule->every_at);
 			if (due > after)
@@ -176,15 +206,16 @@ static usec_t key_ends(const struct engine *engine, const struct plan_state *ps,
 		return NEVER;
 	switch (plan->window.kind) {
 	case WINDOW_EVENT:
-		return key->clock;
+		return plan->keeps_prev ? NEVER : key->clock;
 	case WINDOW_FOREVER:
 		return NEVER;
+	case WINDOW_LAST:
+		if (!plan->window.width)
+			return NEVER;
+		return window_end(engine, ps, handle);
 	case WINDOW_SLIDING:
 	case WINDOW_PANES:
-		return key->clock + plan->window.width;
-	case WINDOW_LAST:
-		return plan->window.width ? key->clock + plan->window.width
-					  : NEVER;
+		return window_end(engine, ps, handle);
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
 		break;
@@ -221,9 +252,28 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	key_arm_every(engine, ps, handle);
 	ends = key_ends(engine, ps, handle);
 	if (ends != NEVER)
-		wheel_add(&ps->wheel, &engine->pages, handle, ends);
+		wheel_add(&ps->wheel, &engine->pages, handle,
+			  ends + ps->plan->window.width);
 	evict_note(engine, ps, handle);
 	return handle;
+}
+
+static void latest_release(struct engine *engine, const struct plan_state *ps,
+			   handle_t handle) {
+	const uint8_t *key = pages_read(&engine->pages, handle);
+	struct latest latest;
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (!ps->plan->measures[i].latest)
+			continue;
+		memcpy(&latest,
+		       key + ps->at.latest +
+			       ps->at.latest_of[i] * sizeof(latest),
+		       sizeof(latest));
+		if (latest.kind == KIND_STRING && latest.bits)
+			pages_release(&engine->pages, (handle_t)latest.bits);
+	}
 }
 
 static void period_release(struct engine *engine, struct plan_state *ps,
@@ -272,6 +322,8 @@ static void key_release(struct engine *engine, struct plan_state *ps,
 	}
 	if (ps->at.last != NOWHERE)
 		last_release(engine, ps, handle);
+	if (ps->at.latest != NOWHERE)
+		latest_release(engine, ps, handle);
 	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
 	pages_release(&engine->pages, handle);
 }
@@ -313,8 +365,12 @@ static bool has_beneath(const struct plan_state *ps, const struct key *key) {
 static bool key_is_needed(const struct engine *engine,
 			  const struct plan_state *ps, handle_t handle) {
 	const struct key *key = key_read(engine, handle);
+	handle_t at;
 
-	return key->lives || has_beneath(ps, key);
+	for (at = key->lives; at; at = life_read(engine, at)->next)
+		if (life_read(engine, at)->state != STATE_INCONCLUSIVE)
+			return true;
+	return has_beneath(ps, key);
 }
 
 bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
@@ -328,18 +384,40 @@ bool key_has_alert(const struct engine *engine, const struct plan_state *ps,
 	return has_beneath(ps, key);
 }
 
-void key_evict(struct engine *engine, struct plan_state *ps, handle_t handle) {
+static void lives_end(struct engine *engine, handle_t handle) {
 	while (key_read(engine, handle)->lives)
 		life_end(engine, key_read(engine, handle)->lives);
+}
+
+void key_evict(struct engine *engine, struct plan_state *ps, handle_t handle) {
+	lives_end(engine, handle);
 	if (key_ends(engine, ps, handle) != NEVER)
 		wheel_remove(&ps->wheel, &engine->pages, handle);
 	key_drop(engine, ps, handle);
 }
 
-bool key_is_over(const struct engine *engine, const struct plan_state *ps,
-		 handle_t handle) {
-	return key_ends(engine, ps, handle) <= engine->watermark &&
-	       !key_is_needed(engine, ps, handle);
+bool key_is_taken(const struct engine *engine, handle_t key) {
+	uint32_t i;
+
+	for (i = 0; i < engine->n_taking; i++)
+		if (engine->taking[i].key == key)
+			return true;
+	return false;
+}
+
+/*
+ * The wheel only gives the memory back some time later; whoever meets the key
+ * before that must not see what is left of it.
+ */
+bool key_expire(struct engine *engine, struct plan_state *ps, handle_t handle,
+		usec_t now) {
+	usec_t ends = key_ends(engine, ps, handle);
+
+	if (ends > now || key_is_needed(engine, ps, handle) ||
+	    key_is_taken(engine, handle))
+		return false;
+	key_evict(engine, ps, handle);
+	return true;
 }
 
 void keys_expire(struct engine *engine, struct plan_state *ps) {
@@ -355,11 +433,13 @@ void keys_expire(struct engine *engine, struct plan_state *ps) {
 			if (ends <= engine->watermark &&
 			    key_is_needed(engine, ps, handle))
 				ends = engine->watermark + ps->wheel.width;
-			if (ends <= engine->watermark)
+			if (ends <= engine->watermark) {
+				lives_end(engine, handle);
 				key_drop(engine, ps, handle);
-			else if (ends != NEVER)
+			} else if (ends != NEVER) {
 				wheel_add(&ps->wheel, &engine->pages, handle,
 					  ends);
+			}
 		}
 }
 

@@ -76,10 +76,11 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		in->merged = NOWHERE;
 	if (chain)
 		in->chain = place(&size, sizeof(struct chain), 8);
-	if (plan->evidence && !chain) {
+	if (plan->evidence && !chain)
 		in->digest = place(&size, 2 * sizeof(uint64_t), 8);
+	/* Panes ask it whether they are empty: sums may cancel out. */
+	if (!chain && (plan->evidence || plan->window.kind == WINDOW_PANES))
 		in->count = place(&size, sizeof(uint64_t), 8);
-	}
 	for (i = 0; i < plan->n_measures; i++) {
 		in->acc[i] = NOWHERE;
 		if (plan->measures[i].scans || plan->measures[i].latest)
@@ -110,9 +111,13 @@ static void period_init(struct layout *at, const struct plan *plan,
 	at->period_size = place(&size, 0, 8);
 }
 
-/* Rows that were looked up for an event keep that event's time. */
+/*
+ * Rows that were looked up for an event keep that event's time, and what fires
+ * at a timer has the key's last event in its id.
+ */
 static bool rule_needs_last(const struct rule *rule) {
-	return rule->every.n || (rule->n_tables && !rule->per_event);
+	return !rule->per_event &&
+	       (rule->every.n || rule->cooldown.n || rule->n_tables);
 }
 
 static bool plan_needs_last(const struct plan *plan) {
@@ -130,7 +135,7 @@ static bool plan_needs_last(const struct plan *plan) {
 static bool plan_is_keyed(const struct plan *plan) {
 	size_t i;
 
-	if (plan->window.kind != WINDOW_EVENT)
+	if (plan->window.kind != WINDOW_EVENT || plan->keeps_prev)
 		return true;
 	for (i = 0; i < plan->n_rules; i++)
 		if (!plan->rules[i]->per_event || plan->rules[i]->cooldown.n ||

@@ -77,22 +77,41 @@ static handle_t *beneath_head(struct engine *engine,
 	return (handle_t *)(void *)(bytes + coarse->at.beneath);
 }
 
+handle_t *life_beneath(struct engine *engine, handle_t handle,
+		       const struct plan_state *coarse) {
+	struct life *life = life_write(engine, handle);
+	const struct rule_state *rs = &engine->rules[life->rule];
+	size_t c = 0;
+
+	while (rs->coarse[c] != coarse)
+		assert(++c < rs->rule->n_coarse);
+	return &life->beneath_next[c];
+}
+
+/* How many of @rule stand beneath a coarser key, counted up to open_max. */
+static uint32_t count_beneath(struct engine *engine, const struct rule *rule,
+			      const struct plan_state *coarse, handle_t at) {
+	uint32_t n = 0;
+
+	for (; at && n < rule->open_max; at = *life_beneath(engine, at, coarse))
+		n += life_read(engine, at)->rule == rule->rank;
+	return n;
+}
+
 /* Beyond open_max the alert is judged only at its own events and timers. */
 void life_link(struct engine *engine, handle_t handle,
 	       const struct judging *j) {
 	const struct rule *rule = j->rs->rule;
 	struct life *life = life_write(engine, handle);
-	handle_t *head, at;
-	uint32_t n;
+	handle_t *head;
 	size_t c;
 
 	for (c = 0; c < rule->n_coarse; c++) {
 		if (!j->coarse[c])
 			continue;
 		head = beneath_head(engine, j->rs->coarse[c], j->coarse[c]);
-		for (n = 0, at = *head; at && n < rule->open_max; n++)
-			at = life_read(engine, at)->beneath_next[c];
-		if (at) {
+		if (count_beneath(engine, rule, j->rs->coarse[c], *head) >=
+		    rule->open_max) {
 			j->rs->counters.withheld_open_max++;
 			continue;
 		}
@@ -113,7 +132,7 @@ void life_unlink(struct engine *engine, handle_t handle) {
 			continue;
 		at = beneath_head(engine, rs->coarse[c], life->beneath_key[c]);
 		while (*at != handle)
-			at = &life_write(engine, *at)->beneath_next[c];
+			at = life_beneath(engine, *at, rs->coarse[c]);
 		*at = life->beneath_next[c];
 		life->beneath_key[c] = 0;
 	}

@@ -177,6 +177,16 @@ usec_t merged_exit(const struct engine *engine, const struct plan_state *ps,
 	return merged ? pane_exit(ps, pane_at(ps, merged, 0)->number) : NEVER;
 }
 
+/* When the newest pane leaves; INT64_MIN: none is there. */
+usec_t merged_end(const struct engine *engine, const struct plan_state *ps,
+		  handle_t cell, uint16_t bag) {
+	const struct merged *merged = merged_of(engine, ps, cell, bag);
+
+	if (!merged)
+		return INT64_MIN;
+	return pane_exit(ps, pane_at(ps, merged, merged->n - 1)->number);
+}
+
 /* Joins the panes, oldest first, and then what the raw entries make. */
 bool merged_join(const struct engine *engine, const struct plan_state *ps,
 		 handle_t cell, uint16_t bag, uint16_t measure, void *state,

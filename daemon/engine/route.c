@@ -162,19 +162,22 @@ static struct touch *touch_new(struct walk *walk) {
 }
 
 static void try_route(struct walk *walk, const struct route *route) {
+	struct value passes = value_bool(true);
 	struct touch *touch;
 
-	if (!route->is_where && route->input->where &&
-	    !value_is_true(expr_eval(route->input->where, walk->event->slots,
-				     &walk->context)))
+	if (!route->is_where && route->input->where)
+		passes = expr_eval(route->input->where, walk->event->slots,
+				   &walk->context);
+	if (!value_is_true(passes) && !value_is_missing(passes))
 		return;
 	touch = touch_new(walk);
+	touch->where_missing = value_is_missing(passes);
 	if (route->plan->n_rules)
 		__builtin_prefetch(route->plan->rules[0]);
 	touch->plan = route->plan;
 	touch->input = route->input;
 	touch->i_input = route->i_input;
-	if (!touch_key(walk, touch))
+	if (touch->where_missing || !touch_key(walk, touch))
 		touch->bytes = NULL; /* counted when the event is taken */
 	walk->n++;
 }

@@ -56,31 +56,76 @@ static inline void world_write(const char *dir, const char *name,
 	fclose(file);
 }
 
-static inline void world_load(struct world *world, const char *yaml) {
+/* A file beside the rules: a table, a calendar. */
+struct world_file {
+	const char *name, *text;
+};
+
+static inline void world_remove(const char *dir, const char *name) {
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+}
+
+/* Loads rules with files beside them; the complaints, or NULL. Freed by who
+ * calls. */
+static inline char *world_try(struct world *world, const char *yaml,
+			      const struct world_file *files, size_t n) {
 	struct ruleset_options options = { 0 };
 	struct diag diag = { 0 };
 	struct buf text = { 0 };
 	const char *paths[1];
-	char path[128];
+	char path[128], *complaints = NULL;
 	size_t i;
 
 	*world = (struct world){ 0 };
 	strcpy(world->dir, "/tmp/tocsin-engine-XXXXXX");
 	assert_non_null(mkdtemp(world->dir));
 	world_write(world->dir, "rules.yaml", yaml);
+	for (i = 0; i < n; i++)
+		world_write(world->dir, files[i].name, files[i].text);
 	snprintf(path, sizeof(path), "%s/rules.yaml", world->dir);
 	paths[0] = path;
 	if (ruleset_load(&world->set, paths, 1, &options, &diag) < 0) {
 		diag_print(&diag, &text, false);
-		fail_msg("%s", buf_cstr(&text));
+		complaints = strdup(buf_cstr(&text));
 	}
+	buf_free(&text);
 	diag_free(&diag);
-	unlink(path);
+	for (i = 0; i < n; i++)
+		world_remove(world->dir, files[i].name);
+	world_remove(world->dir, "rules.yaml");
 	rmdir(world->dir);
+	return complaints;
+}
+
+static inline void world_load_with(struct world *world, const char *yaml,
+				   const struct world_file *files, size_t n) {
+	char *complaints = world_try(world, yaml, files, n);
+	size_t i;
+
+	if (complaints)
+		fail_msg("%s", complaints);
 	for (i = 0; i < world->set->n_streams; i++)
 		assert_int_equal(decoder_new(&world->decoders[i],
 					     world->set->streams[i], 1),
 				 0);
+}
+
+static inline void world_load(struct world *world, const char *yaml) {
+	world_load_with(world, yaml, NULL, 0);
+}
+
+/* The loader says no, and says this. */
+static inline void assert_refused(const char *yaml, const char *saying) {
+	struct world world;
+	char *complaints = world_try(&world, yaml, NULL, 0);
+
+	assert_non_null(complaints);
+	if (!strstr(complaints, saying))
+		fail_msg("not `%s`: %s", saying, complaints);
+	free(complaints);
 }
 
 static inline void world_start(struct world *world,
@@ -99,6 +144,12 @@ static inline void world_open(struct world *world, const char *yaml) {
 	world_start(world, NULL);
 }
 
+static inline void world_open_with(struct world *world, const char *yaml,
+				   const struct world_file *files, size_t n) {
+	world_load_with(world, yaml, files, n);
+	world_start(world, NULL);
+}
+
 static inline void world_close(struct world *world) {
 	size_t i;
 
@@ -110,15 +161,18 @@ static inline void world_close(struct world *world) {
 	buf_free(&world->out);
 }
 
-static inline struct event *world_event(struct world *world, const char *stream,
-					const char *json) {
+static inline struct event *world_event_in(struct world *world,
+					   const char *stream,
+					   int32_t partition,
+					   const char *json) {
 	const struct stream *s = ruleset_stream(world->set, stream);
 	struct event *event = arena_new(&world->arena, struct event);
 
 	assert_non_null(s);
 	event->stream = s;
 	event->at.topic = s->topic;
-	event->at.offset = world->offsets[s->index][0]++;
+	event->at.partition = partition;
+	event->at.offset = world->offsets[s->index][partition]++;
 	event->timestamp_ms = -1;
 	decoder_decode(world->decoders[s->index], event,
 		       arena_strdup(&world->arena, json), strlen(json), false,
@@ -126,10 +180,20 @@ static inline struct event *world_event(struct world *world, const char *stream,
 	return event;
 }
 
-static inline void world_take(struct world *world, const char *json) {
-	struct event *event = world_event(world, "pays", json);
+static inline struct event *world_event(struct world *world, const char *stream,
+					const char *json) {
+	return world_event_in(world, stream, 0, json);
+}
+
+static inline void world_take_in(struct world *world, const char *stream,
+				 int32_t partition, const char *json) {
+	struct event *event = world_event_in(world, stream, partition, json);
 
 	assert_int_equal(engine_run(world->engine, &event, 1, 0), 1);
+}
+
+static inline void world_take(struct world *world, const char *json) {
+	world_take_in(world, "pays", 0, json);
 }
 
 /* pay(world, "U-1", "12.00", "2026-03-02", ",\"payee\":\"P\"") */
@@ -161,6 +225,19 @@ static inline void advance(struct world *world, const char *at) {
 				     .at = instant(at) };
 
 	assert_true(engine_decide(world->engine, &decision));
+}
+
+static inline void world_decide(struct world *world, enum decision_kind kind,
+				const char *topic, int32_t partition) {
+	struct decision decision = { .kind = kind,
+				     .topic = topic,
+				     .partition = partition };
+
+	assert_true(engine_decide(world->engine, &decision));
+}
+
+static inline const struct rule_counters *counters(const struct world *world) {
+	return engine_rule_counters(world->engine, 0);
 }
 
 static inline void write_now(struct buf *out, const struct outbox_item *item) {

@@ -1242,8 +1242,9 @@ static uint64_t periods_of(const struct rule_build *b,
 	case ONLY_SAME_MONTH:
 		return over * 12;
 	case ONLY_SAME_QUARTER:
+		/* In December, October is 14 months away. */
 		return b->window.unit == UNIT_QUARTER ? over * 4
-						      : (over + 2) / 3 * 12;
+						      : (over + 2) / 3 * 12 + 2;
 	case ONLY_ALL:
 		break;
 	}

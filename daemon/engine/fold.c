@@ -569,9 +569,9 @@ static bool oldest_pane(const struct engine *engine,
 
 static usec_t panes_end(const struct engine *engine,
 			const struct plan_state *ps, handle_t key) {
-	int64_t k = (int64_t)ps->plan->window.panes, newest, pane;
+	int64_t k = (int64_t)ps->plan->window.panes, pane;
+	int64_t newest = pane_newest(engine, ps, key);
 
-	memcpy(&newest, bytes_of(engine, key, ps->at.panes), sizeof(newest));
 	for (pane = newest; pane > newest - k; pane--)
 		if (pane_has(engine, ps, key, pane))
 			return plan_period_start(ps, pane + k);

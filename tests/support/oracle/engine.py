@@ -795,17 +795,20 @@ class Oracle:
         for coarse in touched:
             self._rejudge_beneath(rule, coarse, why, entry.time)
 
-    def _is_over(self, rule, key):
+    def _is_over(self, rule, key, now=None):
         """A sliding window's key that has been freed: nothing is in its
         window any more and no alert or cooldown hangs on it."""
-        if not rule.slides or key.latest or \
-                key.clock + rule.width > self.watermark:
+        if not rule.slides or key.latest:
             return False
-        if key.memory and key.memory[1] + rule.cooldown > self.watermark:
+        now = self.watermark if now is None else now
+        held = rule.window_of(key, None)
+        if (rule.exit_of(held[-1].time) if held else key.clock) > now:
+            return False
+        if key.memory and key.memory[1] + rule.cooldown > now:
             return False
         return not any(
             life.firing or life.changed is not None
-            and life.changed + rule.cooldown > self.watermark
+            and life.changed + rule.cooldown > now
             for k in [key, *key.fines] for life in k.alerts.values())
 
     def _insert(self, entries, entry):
@@ -1110,6 +1113,8 @@ class Oracle:
     def _on_every(self, due, rule, key, _period, _what):
         if rule.unit:
             raise Unsupported("every with a calendar window")
+        if self._is_over(rule, key, due - 1):
+            return
         key.clock = max(key.clock, due)
         self._prune(rule, key)
         self._judge(rule, key, None, due, key.last, "condition", None, due)

@@ -1,0 +1,201 @@
+#include "feed/kafka.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static rd_kafka_t *producer;
+static rd_kafka_mock_cluster_t *cluster;
+static struct feed feed;
+
+static int begin(void **state) {
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char text[256];
+
+	(void)state;
+	rd_kafka_conf_set(conf, "log_level", "0", text, sizeof(text));
+	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	assert_non_null(producer);
+	cluster = rd_kafka_mock_cluster_new(producer, 1);
+	assert_non_null(cluster);
+	rd_kafka_brokers_add(producer,
+			     rd_kafka_mock_cluster_bootstraps(cluster));
+	rd_kafka_mock_topic_create(cluster, "pays", 2, 1);
+	return 0;
+}
+
+static int end(void **state) {
+	(void)state;
+	if (feed.class)
+		feed.class->free(feed.self);
+	feed = (struct feed){ 0 };
+	rd_kafka_mock_cluster_destroy(cluster);
+	rd_kafka_destroy(producer);
+	return 0;
+}
+
+static void produce(const char *topic, int32_t partition, int n) {
+	for (int i = 0; i < n; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%d", i);
+		assert_int_equal(
+			rd_kafka_producev(
+				producer, RD_KAFKA_V_TOPIC(topic),
+				RD_KAFKA_V_PARTITION(partition),
+				RD_KAFKA_V_VALUE(text, strlen(text)),
+				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				RD_KAFKA_V_END),
+			0);
+	}
+	assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+}
+
+static void open_feed(const char *const *topics, size_t n) {
+	const struct kafka_property properties[] = {
+		{ "fetch.wait.max.ms", "10" },
+	};
+	struct kafka_options options = {
+		.brokers = rd_kafka_mock_cluster_bootstraps(cluster),
+		.lane = "0",
+		.properties = properties,
+		.n_properties = 1,
+		.topics = topics,
+		.n_topics = n,
+	};
+	struct buf why = { 0 };
+
+	assert_int_equal(kafka_feed_new(&feed, &options, &why), 0);
+	buf_free(&why);
+}
+
+static void turn(void) {
+	struct pollfd fd = { .fd = feed.class->fd(feed.self),
+			     .events = POLLIN };
+
+	poll(&fd, 1, 10);
+	feed.class->quieten(feed.self);
+	feed.class->serve(feed.self);
+}
+
+static void wait_partitions(size_t n) {
+	for (int i = 0; i < 2000; i++) {
+		turn();
+		if (feed.class->n_partitions(feed.self) >= n &&
+		    feed.class->settled(feed.self))
+			return;
+	}
+	fail_msg("the partitions are not found");
+}
+
+/* Reads until the end of the partition; checks that offsets are in a row. */
+static int64_t read_all(size_t i, int64_t from) {
+	const struct feed_partition *is = feed.class->partition(feed.self, i);
+	struct feed_record records[64];
+
+	for (int turns = 0; turns < 2000; turns++) {
+		size_t n = feed.class->read(feed.self, i, records, 64);
+
+		for (size_t k = 0; k < n; k++)
+			assert_int_equal(records[k].offset, from++);
+		feed.class->release(feed.self, records, n);
+		if (!n && (is->at_end || is->gone))
+			break;
+		if (!n)
+			turn();
+	}
+	return from;
+}
+
+static void reads_each_partition_by_itself(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	produce("pays", 0, 500);
+	produce("pays", 1, 30);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	assert_int_equal(feed.class->start(feed.self, 0, 0), 0);
+	assert_int_equal(feed.class->start(feed.self, 1, 10), 0);
+	assert_int_equal(read_all(1, 10), 30);
+	assert_int_equal(read_all(0, 0), 500);
+	assert_int_equal(feed.class->partition(feed.self, 0)->high, 500);
+	assert_null(feed.class->trouble(feed.self));
+}
+
+static void begins_again_where_it_is_told(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	produce("pays", 0, 100);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	for (int64_t from = 0; from < 100; from += 33) {
+		assert_int_equal(feed.class->start(feed.self, 0, from), 0);
+		assert_int_equal(read_all(0, from), 100);
+	}
+	produce("pays", 0, 5);
+	for (int i = 0; i < 1000 && feed.class->partition(feed.self, 0)->at_end;
+	     i++) {
+		struct feed_record record;
+
+		turn();
+		if (feed.class->read(feed.self, 0, &record, 1)) {
+			assert_int_equal(record.offset, 100);
+			feed.class->release(feed.self, &record, 1);
+		}
+	}
+	assert_false(feed.class->partition(feed.self, 0)->at_end);
+}
+
+static void says_when_an_offset_is_gone(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	produce("pays", 0, 10);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	assert_int_equal(feed.class->start(feed.self, 0, 1000), 0);
+	assert_int_equal(read_all(0, 1000), 1000);
+	assert_true(feed.class->partition(feed.self, 0)->gone);
+}
+
+static void refuses_properties_that_are_not_the_users(void **state) {
+	struct buf why = { 0 };
+
+	(void)state;
+	assert_int_equal(kafka_check_property("client.id", "x", &why), 0);
+	assert_int_equal(kafka_check_property("clientid", "x", &why), -EINVAL);
+	assert_non_null(strstr(buf_cstr(&why), "clientid"));
+	buf_reset(&why);
+	assert_int_equal(
+		kafka_check_property("auto.offset.reset", "latest", &why),
+		-EINVAL);
+	assert_string_equal(buf_cstr(&why),
+			    "auto.offset.reset is always error here");
+	buf_free(&why);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(reads_each_partition_by_itself),
+		TEST(begins_again_where_it_is_told),
+		TEST(says_when_an_offset_is_gone),
+		cmocka_unit_test(refuses_properties_that_are_not_the_users),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

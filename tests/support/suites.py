@@ -249,6 +249,8 @@ SUITES = [
     ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
     ("clients", clients, "the clients on a Redis that is ill-treated"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
+    ("rules", rules, "the shipped rules and their inline tests"),
+    ("e2e", e2e, "real Kafka, real Redis, held against the oracle"),
 ]
 
 

@@ -190,7 +190,7 @@ static void draft_fill(struct engine *engine, const struct judging *j,
 	draft->mask_key = engine->options.mask_key;
 	draft_window(j, draft);
 	draft_baselines(engine, j, draft);
-	if (life->at_fire) {
+	if (life->at_fire_len) {
 		draft->at_fire = pages_read(&engine->pages, life->at_fire);
 		draft->at_fire_len = life->at_fire_len;
 	}
@@ -298,7 +298,10 @@ void emit(struct engine *engine, handle_t life, const struct judging *j,
 	send(engine, life, &draft, &stamp);
 }
 
-/* The event is long gone: the key and the values at firing are what is left. */
+/*
+ * The event is long gone; what the rule saw of it is not. So the record that
+ * closes an alert says the same as the one that opened it, without evidence.
+ */
 void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 	struct life *life = life_write(engine, handle);
 	struct rule_state *rs = &engine->rules[life->rule];
@@ -312,28 +315,19 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 			       .event_is_gone = true,
 			       .window_start = due,
 			       .window_end = due,
-			       .context = { due, due, &engine->scratch },
+			       .context = { life->fired, life->fired,
+					    &engine->scratch },
 			       .mask_key = engine->options.mask_key };
 	struct stamp stamp = { .change = CHANGE_UPDATED,
 			       .why = WHY_WINDOW,
 			       .was = (enum level)life->level,
 			       .event = due };
-	size_t i;
 
 	if (life->key_bytes)
 		key_decode(pages_read(&engine->pages, life->key_bytes),
 			   life->key_len, plan->by_types, plan->n_by, key);
-	for (i = 0; i < rs->rule->n_slots; i++) {
-		const struct bind *bind = &rs->rule->binds[i];
-
-		rs->frame[i] = value_missing(MISSING_PREVIOUS);
-		if (bind->from == BIND_KEY && life->key_bytes)
-			rs->frame[i] = key[bind->index];
-	}
-	if (life->at_fire) {
-		draft.at_fire = pages_read(&engine->pages, life->at_fire);
-		draft.at_fire_len = life->at_fire_len;
-	}
+	blob_read(engine, life->at_fire, rs->frame, rs->rule->n_slots,
+		  &engine->scratch);
 	life->open = false;
 	send(engine, handle, &draft, &stamp);
 }

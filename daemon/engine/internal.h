@@ -188,7 +188,7 @@ struct life {
 	uint64_t values_hash; /* of the values at the last entry */
 	usec_t exit_due;      /* of the earliest exit timer, NEVER: none */
 	usec_t cooldown_due;
-	handle_t at_fire; /* values at firing, as JSON */
+	handle_t at_fire; /* values at firing, as JSON; per: event: the frame */
 	uint32_t at_fire_len;
 	handle_t key_bytes; /* per: event: its own copy */
 	uint16_t key_len;

@@ -165,6 +165,13 @@ static void remember_values(struct engine *engine, const struct judging *j,
 	struct life *life;
 	handle_t at;
 
+	if (j->rs->per_event) {
+		/* The event will be gone when the review ends. */
+		at = blob_make(engine, j->rs->frame, j->rs->rule->n_slots,
+			       4096);
+		life_write(engine, handle)->at_fire = at;
+		return;
+	}
 	buf_reset(&engine->text);
 	record_values(&engine->text, &draft);
 	at = bytes_make(engine, engine->text.data, engine->text.len);

@@ -1137,6 +1137,5 @@ class Oracle:
         self._at = due
         self._emit(rule, key, None, life, "updated", "window", life.level,
                    scope, due, None, state="resolved", is_open=False)
-        # Of an alert in review only id, level, key and due are kept.
-        for name in ("values", "evidence", "past"):
-            self.out[-1][name] = None
+        # The values that the rule saw are kept, the event is not.
+        self.out[-1].update(evidence=(0, []), past={})

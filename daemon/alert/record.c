@@ -287,9 +287,6 @@ static void write_language(const struct writing *w, enum language language) {
 	const struct text *title = choose(&rule->title, language);
 	const struct text *message = choose(&rule->message, language);
 
-	/* A message about fields that nobody kept would be full of holes. */
-	if (w->draft->event_is_gone)
-		message = NULL;
 	buf_putc(w->out, '{');
 	put_rendered(w, "title", title, rule->name, language);
 	put_rendered(w, "message", message ? message : title, rule->name,

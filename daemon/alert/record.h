@@ -62,8 +62,6 @@ struct draft {
 	size_t n_shown;
 	const struct exception *exception; /* considered and matched, or NULL */
 	usec_t watermark;
-	/* Only key and values at firing are left: the message is the title. */
-	bool event_is_gone;
 	/* Quality: late ones among the contributing, entries merged or lost. */
 	uint64_t late, merged, lost, overflow;
 	const uint8_t *mask_key; /* 32 bytes, of the site */

@@ -312,7 +312,6 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 			       .key = key,
 			       .frame = rs->frame,
 			       .watermark = engine->watermark,
-			       .event_is_gone = true,
 			       .window_start = due,
 			       .window_end = due,
 			       .context = { life->fired, life->fired,

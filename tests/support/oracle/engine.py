@@ -119,6 +119,8 @@ def unwrap(values):
         currency = values[0].currency
         return [Fraction(v.minor) for v in values], \
             lambda f: Money(half_even(f), currency)
+    if isinstance(values[0], int):
+        return [Fraction(v) for v in values], half_even
     return [Fraction(v) for v in values], float
 
 
@@ -241,6 +243,8 @@ class Baseline:
                 float(args[0])
             if isinstance(mid, Money):
                 return Money(half_even(Fraction(value) * 100), mid.currency)
+            if isinstance(mid, int):
+                return half_even(Fraction(value))
             return value
         raise KeyError(name)
 
@@ -1078,8 +1082,10 @@ class Oracle:
             return
         leaves = False
         for holder in self._holders(rule, key):
-            if holder.entries and \
-                    rule.exit_of(holder.entries[0].time) <= due:
+            # Another alert's timer of the same time may have been first.
+            if holder.clock == due or (
+                    holder.entries and
+                    rule.exit_of(holder.entries[0].time) <= due):
                 leaves = True
                 holder.clock = max(holder.clock, due)
                 self._prune(rule, holder)

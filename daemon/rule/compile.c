@@ -593,6 +593,7 @@ void rule_compile(struct loader *l, struct package *p,
 		  struct rule_source *source) {
 	struct rule_build *b = arena_new(l->arena, struct rule_build);
 	struct rule *rule = arena_new(l->arena, struct rule);
+	int r;
 
 	b->l = l;
 	b->p = p;
@@ -617,7 +618,10 @@ void rule_compile(struct loader *l, struct package *p,
 	read_life(b);
 	read_every(b);
 	/* All three, so that one run says everything. */
-	if (read_key(b) | read_where(b) | read_window(b))
+	r = read_key(b);
+	r |= read_where(b);
+	r |= read_window(b);
+	if (r)
 		return;
 	make_plan(b);
 	read_measures(b);

@@ -418,6 +418,7 @@ static void load_package(struct loader *l, struct package *p) {
 			steps[i].declare(
 				l, p,
 				yaml_get(p->files.items[k], steps[i].key));
+	check_replaced(l, p);
 	for (size_t i = 0; i < p->rules.n; i++)
 		rule_compile(l, p, p->rules.values[i]);
 	lint_package(l, p);

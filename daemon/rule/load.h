@@ -82,11 +82,13 @@ struct loader {
 	struct map plan_index; /* plan text -> struct plan_build */
 };
 
-/* declare.c: calendars, lists, macros, tables of one file. */
+/* declare.c, table.c: calendars, lists, macros, tables of one file. */
 void declare_calendars(struct loader *l, struct package *p,
 		       const struct yaml_node *node);
 void declare_tables(struct loader *l, struct package *p,
 		    const struct yaml_node *node);
+/* Rows that are to stand in for those of a table that is not there. */
+void check_replaced(struct loader *l, const struct package *p);
 void declare_lists(struct loader *l, struct package *p,
 		   const struct yaml_node *node);
 void declare_macros(struct loader *l, struct package *p,

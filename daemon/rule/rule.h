@@ -281,7 +281,8 @@ struct ruleset {
 
 /*
  * Loads packages from files and folders (*.yaml, *.yml below them, sorted).
- * All complaints go to @diag; -EINVAL if there is an error among them.
+ * All complaints go to @diag, sorted; -EINVAL if there is an error among them.
+ * Places, here and in the ruleset, point into @diag: look at none after it.
  */
 /* Rows that stand in for a table's file: a list of maps by column. */
 struct yaml_node;

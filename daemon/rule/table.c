@@ -601,12 +601,14 @@ static int read_rows(struct loader *l, struct table_data *table,
 
 /*** rows of an inline test ***/
 
-static struct cell yaml_cell(const struct yaml_node *row, const char *name) {
+/* A copy: the rows may be of a set that is freed before this one. */
+static struct cell yaml_cell(struct loader *l, const struct yaml_node *row,
+			     const char *name) {
 	const struct yaml_node *node = yaml_get(row, name);
 	struct cell cell = { .s = "", .place = row->place };
 
 	if (node && node->kind == YAML_SCALAR && !yaml_is_null(node)) {
-		cell.s = node->text;
+		cell.s = arena_strndup(l->arena, node->text, node->len);
 		cell.len = node->len;
 		cell.place = node->place;
 	}
@@ -648,7 +650,7 @@ static int take_yaml_row(struct loader *l, const struct table_data *table,
 				   .line = node->place.line };
 	check_row_keys(l, table, node);
 	for (size_t i = 0; i < table->n_keys; i++) {
-		struct cell cell = yaml_cell(node, table->keys[i]);
+		struct cell cell = yaml_cell(l, node, table->keys[i]);
 
 		if (!yaml_get(node, table->keys[i]))
 			r = diag_at(l->diag, node->place, "E112",
@@ -657,15 +659,15 @@ static int take_yaml_row(struct loader *l, const struct table_data *table,
 		keys[i] = key_value(table, i, cell.s, cell.len);
 	}
 	for (size_t i = 0; i < table->n_fields; i++) {
-		struct cell cell = yaml_cell(node, table->fields[i]);
+		struct cell cell = yaml_cell(l, node, table->fields[i]);
 
 		values[i] = value_missing(MISSING_FIELD);
 		if (yaml_get(node, table->fields[i]))
 			r |= cell_value(l, table, i, &cell, &values[i]);
 	}
 	if (table->dated) {
-		struct cell from = yaml_cell(node, table->from);
-		struct cell to = yaml_cell(node, table->to);
+		struct cell from = yaml_cell(l, node, table->from);
+		struct cell to = yaml_cell(l, node, table->to);
 
 		r |= cell_day(l, &from, table->from, &row->from);
 		r |= cell_day(l, &to, table->to, &row->to);
@@ -695,6 +697,20 @@ replaced(const struct loader *l, const struct package *p, const char *name) {
 		    !strcmp(options->rows[i].package, p->name))
 			return options->rows[i].rows;
 	return NULL;
+}
+
+void check_replaced(struct loader *l, const struct package *p) {
+	const struct ruleset_options *options = l->options;
+
+	for (size_t i = 0; options && i < options->n_rows; i++) {
+		const struct table_rows *rows = &options->rows[i];
+
+		if (!strcmp(rows->package, p->name) &&
+		    !map_get(&p->tables, rows->table, strlen(rows->table)))
+			shape_unknown(l->diag, rows->rows->place,
+				      "there is no table", rows->table,
+				      p->tables.keys, p->tables.n);
+	}
 }
 
 /*** declarations ***/

@@ -224,6 +224,32 @@ static void a_test_replaces_the_rows_of_a_table(void **state) {
 	assert_int_equal(row->cells[0].reason, MISSING_FIELD);
 	assert_memory_not_equal(before, world->set->hash, sizeof(before));
 	arena_free(&arena);
+	/* What it says outlives the node it came from. */
+	assert_int_equal(find(table, "9901", "A1", "2001-01-01"), 750);
+	keys[0] = value_string("99", 2);
+	keys[1] = value_string("A", 1);
+	row = table_find(table, keys, 0);
+	assert_non_null(row);
+	assert_memory_equal(row->keys[0].s, "99", 2);
+}
+
+static void says_that_a_test_replaces_no_table(void **state) {
+	struct world *world = *state;
+	struct arena arena = { 0 };
+	struct yaml_node *node = NULL;
+	struct table_rows replaced = { "p", "limit", NULL };
+	struct ruleset_options options = { .rows = &replaced, .n_rows = 1 };
+
+	yaml_parse(&node, &arena,
+		   diag_source_text(&world->diag, "t.yaml", "[]", 2),
+		   &world->diag);
+	replaced.rows = node;
+	put_file(world, "a.yaml", STREAMS TABLES);
+	put_file(world, "limits.csv", rows);
+	load_with(world, &options);
+	expect(world, ":1:1+1 E203 there is no table `limit` (did you mean "
+		      "`limits`?)\n");
+	arena_free(&arena);
 }
 
 int main(void) {
@@ -239,6 +265,7 @@ int main(void) {
 		TEST(a_rule_knows_its_tables_and_lists),
 		TEST(an_old_event_meets_the_old_row),
 		TEST(a_test_replaces_the_rows_of_a_table),
+		TEST(says_that_a_test_replaces_no_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

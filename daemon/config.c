@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "base/text.h"
 #include "rule/shape.h"
 #include "rule/yaml.h"
 
@@ -526,7 +527,7 @@ void config_free(struct config *config) {
 void config_help(struct buf *out) {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		const struct option *option = &options[i];
-		size_t at = out->len;
+		size_t at = out->len, columns;
 
 		buf_printf(out, "  %s%s%s: %s",
 			   option->section ? option->section : "",
@@ -536,8 +537,8 @@ void config_help(struct buf *out) {
 			buf_printf(out, " (%s)", option->initial);
 		else if (option->needed)
 			buf_puts(out, " (needed)");
-		buf_repeat(out, ' ',
-			   out->len - at < 44 ? 44 - (out->len - at) : 1);
+		columns = text_columns(out->data + at, out->len - at);
+		buf_repeat(out, ' ', columns < 44 ? 44 - columns : 1);
 		buf_printf(out, "%s\n", option->help);
 	}
 }

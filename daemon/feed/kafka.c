@@ -128,7 +128,12 @@ static void on_error(rd_kafka_t *rk, int error, const char *text,
 			log_warn("kafka: no broker answers: trying again");
 		return;
 	}
-	log_debug("kafka: %s: %s",
+	/* A lost connection is tried again; a refused one needs a person. */
+	log_write(error == RD_KAFKA_RESP_ERR__TRANSPORT ||
+				  error == RD_KAFKA_RESP_ERR__TIMED_OUT
+			  ? LOG_LEVEL_DEBUG
+			  : LOG_LEVEL_WARN,
+		  "kafka: %s: %s",
 		  rd_kafka_err2name((rd_kafka_resp_err_t)error), text);
 }
 

@@ -148,11 +148,11 @@ static bool comes_before(const struct event *a, const struct event *b) {
 }
 
 struct intake *merge_next(struct intake *const *intakes, size_t n, int64_t wall,
-			  enum merge_mode mode, struct intake **missing) {
+			  enum merge_mode mode, struct merge *merge) {
 	const struct event *least = NULL;
 	struct intake *next = NULL;
 
-	*missing = NULL;
+	*merge = (struct merge){ .wall = wall };
 	for (size_t i = 0; i < n; i++) {
 		struct intake *intake = intakes[i];
 		const struct event *head = intake_head(intake);
@@ -160,17 +160,29 @@ struct intake *merge_next(struct intake *const *intakes, size_t n, int64_t wall,
 		if (!head) {
 			if (mode == MERGE_ALIGNED && !intake->went_on &&
 			    !intake_at_end(intake))
-				*missing = intake;
+				merge->missing = intake;
 			continue;
 		}
 		if (event_goes_at_once(head, wall)) {
-			*missing = NULL;
+			*merge = (struct merge){ .wall = wall, .once = true };
 			return intake;
 		}
 		if (!least || comes_before(head, least)) {
+			merge->bound = least;
 			least = head;
 			next = intake;
+		} else if (!merge->bound || comes_before(head, merge->bound)) {
+			merge->bound = head;
 		}
 	}
-	return *missing ? NULL : next;
+	return merge->missing ? NULL : next;
+}
+
+bool merge_goes_on(const struct merge *merge, struct intake *intake) {
+	const struct event *head = merge->once ? NULL : intake_head(intake);
+
+	if (!head)
+		return false;
+	return !merge->bound || comes_before(head, merge->bound) ||
+	       event_goes_at_once(head, merge->wall);
 }

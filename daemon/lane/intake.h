@@ -70,11 +70,20 @@ enum merge_mode {
 	MERGE_ALIGNED  /* wait for whoever is behind and has none */
 };
 
+struct merge {
+	struct intake *missing; /* whom an aligned merge waits for, or NULL */
+	const struct event *bound; /* the least head of the others, or NULL */
+	int64_t wall;
+	bool once; /* the head goes at once, whatever comes behind it */
+};
+
 /*
  * The intake whose head comes next: one that goes at once, else the least
- * (time, topic, partition, offset). NULL if none has a head or, aligned, if a
- * intake is behind, has none and has not been given up: *@missing is then that
- * intake, else NULL.
+ * (time, topic, partition, offset). NULL if none has a head or, aligned, if an
+ * intake is behind, has none and has not been given up: merge->missing.
  */
 struct intake *merge_next(struct intake *const *intakes, size_t n, int64_t wall,
-			  enum merge_mode mode, struct intake **missing);
+			  enum merge_mode mode, struct merge *merge);
+/* After @intake's head was taken: does the one behind it come next as well?
+ * Saves looking at all the others, which have not changed. */
+bool merge_goes_on(const struct merge *merge, struct intake *intake);

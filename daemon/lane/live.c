@@ -190,12 +190,36 @@ static bool advance(struct lane *lane) {
 	return true;
 }
 
+/*
+ * Expired before it was read. A new process looks up anew where the log begins
+ * now, and goes on from there with a seam.
+ */
+static bool halt_if_gone(struct lane *lane) {
+	const struct feed *feed = &lane->options.feed;
+
+	for (size_t i = 0; i < lane->n_intakes; i++) {
+		const struct intake *intake = lane->intakes[i];
+
+		if (!feed->class->partition(feed->self, intake->index)->gone)
+			continue;
+		lane_halt(lane,
+			  "%s/%d: the record at offset %lld is gone; a new "
+			  "start goes on with a seam",
+			  intake->topic, (int)intake->partition,
+			  (long long)intake->next);
+		return true;
+	}
+	return false;
+}
+
 /* Decisions that time brings; true if one was made. */
 static bool tick(struct lane *lane) {
 	bool all_idle;
 
 	if (lane->now < lane->next_tick)
 		return false;
+	if (halt_if_gone(lane))
+		return true;
 	if (enter_new_partitions(lane))
 		return true;
 	if (lane->catching_up) {
@@ -241,24 +265,33 @@ static void take(struct lane *lane, struct intake *intake) {
 	lane_take(lane, intake);
 }
 
-bool lane_live(struct lane *lane) {
+static void take_what_comes(struct lane *lane, struct merge *merge) {
 	enum merge_mode mode =
 		lane->catching_up ? MERGE_ALIGNED : MERGE_PRESENT;
-	struct intake *next, *missing = NULL;
+	struct intake *next;
+
+	while (lane->n_events < TURN_EVENTS &&
+	       (next = merge_next(lane->intakes, lane->n_intakes, lane->wall,
+				  mode, merge)))
+		do
+			take(lane, next);
+		while (lane->n_events < TURN_EVENTS &&
+		       merge_goes_on(merge, next));
+}
+
+bool lane_live(struct lane *lane) {
+	struct merge merge = { 0 };
 
 	if (tick(lane))
 		return true;
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		intake_fill(lane->intakes[i]);
-	while (lane->n_events < TURN_EVENTS &&
-	       (next = merge_next(lane->intakes, lane->n_intakes, lane->wall,
-				  mode, &missing)))
-		take(lane, next);
+	take_what_comes(lane, &merge);
 	if (lane->n_events) {
 		lane_commit_turn(lane);
 		return true;
 	}
-	if (missing && !intake_is_pinned(missing))
-		return wait_for(lane, missing);
+	if (merge.missing && !intake_is_pinned(merge.missing))
+		return wait_for(lane, merge.missing);
 	return false;
 }

@@ -1,7 +1,7 @@
 /*
  * Cost: what one key of a rule takes, near enough to choose by.
  */
-#include "rule/rule.h"
+#include "rule/load.h"
 
 #define KEY_BYTES 40    /* clock, links, hash */
 #define PART_BYTES 12   /* of the key's text, each */
@@ -58,6 +58,17 @@ static size_t period_bytes(const struct plan *plan) {
 	for (size_t i = 0; i < plan->n_baselines; i++)
 		bytes += plan->baselines[i].workday ? CURVE_BYTES : 0;
 	return bytes;
+}
+
+size_t plan_cell_bytes(const struct plan *plan) {
+	size_t panes =
+		plan->window.kind == WINDOW_PANES ? plan->window.panes : 1;
+	size_t key = KEY_BYTES + LAST_BYTES + latest_bytes(plan) +
+		     panes * (state_bytes(plan) + 8) + plan->n_baselines * 8 +
+		     64;
+	size_t chunk = plan->keeps_entries ? 64 * entry_bytes(plan) + 64 : 0;
+
+	return key > chunk ? key : chunk;
 }
 
 struct rule_cost rule_cost(const struct rule *rule) {

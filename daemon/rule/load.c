@@ -10,6 +10,8 @@
 #include "tocsin/alert.h"
 
 #define MAX_FOLDERS 32
+/* State lies in cells of at most 32 KiB; the rest is for the key's text. */
+#define MAX_CELL ((size_t)28 << 10)
 
 static const struct shape_key package_keys[] = {
 	{ "apiversion" },
@@ -463,6 +465,21 @@ static void set_id_for(struct loader *l) {
 	}
 }
 
+static void check_size(struct loader *l, const struct plan *plan) {
+	size_t bytes = plan_cell_bytes(plan);
+	const struct rule *rule = plan->n_rules      ? plan->rules[0]
+				  : plan->n_watchers ? plan->watchers[0]
+						     : NULL;
+
+	if (!rule || bytes <= MAX_CELL)
+		return;
+	diag_at(l->diag, rule->place, "E307",
+		"what rule `%s` and those of its shape keep for one key does "
+		"not fit: %zu bytes in one piece, at most %zu; take fewer "
+		"measures or panes",
+		rule->name, bytes, MAX_CELL);
+}
+
 static void finish_rules(struct loader *l) {
 	struct ruleset *set = l->set;
 
@@ -479,6 +496,7 @@ static void finish_rules(struct loader *l) {
 
 		plan_finish(l, build, (uint16_t)i);
 		set->plans[i] = build->plan;
+		check_size(l, build->plan);
 	}
 	for (size_t i = 0; i < set->n_rules; i++)
 		lint_cost(l, set->rules[i]);

@@ -119,6 +119,9 @@ void rule_compile(struct loader *l, struct package *p,
 /* plan.c: lists become arrays, once all rules have added to them. */
 void plan_finish(struct loader *l, struct plan_build *build, uint16_t index);
 
+/* cost.c: the largest piece of a key's state, the key's own text left out. */
+size_t plan_cell_bytes(const struct plan *plan);
+
 /* lint.c */
 void lint_package(struct loader *l, const struct package *p);
 /* Once the plans are finished. */

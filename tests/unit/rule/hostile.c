@@ -140,6 +140,38 @@ static void stops_complaining_at_some_time(void **state) {
 	assert_string_equal(world->diag.items[DIAG_MOST - 1].code, "W699");
 }
 
+static void refuse(struct world *world, const char *rule, const char *want) {
+	diag_free(&world->diag);
+	world->n_files = 0;
+	put_file(world, "a.yaml", STREAMS);
+	put_file(world, "b.yaml", rule);
+	load_with(world, NULL);
+	expect(world, want);
+}
+
+/* The engine asserts that a key fits its cell: the loader must see to it. */
+static void refuses_a_key_that_would_not_fit(void **state) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	refuse(*state,
+	       "apiversion: 1\npackage: p\nrules:\n"
+	       "- {rule: a, from: payments, by: [unit], window: {sliding: "
+	       "1000d, panes: 1000}, measure: {a: sum(amount), b: "
+	       "mean(amount), c: stdev(amount)}, alert_if: a > 1}\n",
+	       "b.yaml:4:10+1 E307 what rule `a` and those of its shape keep "
+	       "for one key does not fit: 104136 bytes in one piece, at most "
+	       "28672; take fewer measures or panes\n");
+	buf_puts(&text, "apiversion: 1\npackage: p\nrules:\n- rule: a\n"
+			"  from: payments\n  by: [unit]\n  window: 30d\n"
+			"  alert_if: m1 > 1\n  measure:\n");
+	for (int i = 0; i < 60; i++)
+		buf_printf(&text, "    m%d: sum(bidders + %d)\n", i, i);
+	refuse(*state, buf_cstr(&text),
+	       "b.yaml:4:9+1 E307 what rule `a` and those of its shape keep "
+	       "for one key does not fit: 33344 bytes in one piece, at most "
+	       "28672; take fewer measures or panes\n");
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -150,6 +182,7 @@ int main(void) {
 		TEST(refuses_lets_that_expand_without_end),
 		TEST(refuses_macros_that_stand_for_themselves),
 		TEST(refuses_a_file_that_is_too_large),
+		TEST(refuses_a_key_that_would_not_fit),
 		TEST(stops_complaining_at_some_time),
 	};
 

@@ -1,0 +1,222 @@
+/*
+ * Caps: who floods pays, and what is over gives its memory back.
+ */
+#include "engine/internal.h"
+#include "engine/world.h"
+
+#define RULE(more)                                                             \
+	WORLD_STREAMS                                                          \
+	"rules:\n"                                                             \
+	"- rule: r\n"                                                          \
+	"  title: t\n"                                                         \
+	"  from: pays\n"                                                       \
+	"  by: [unit, payee]\n" more
+
+static void pay_to(struct world *w, const char *unit, const char *payee,
+		   const char *amount, const char *at) {
+	char more[64];
+
+	snprintf(more, sizeof(more), ",\"payee\":\"%s\"", payee);
+	pay_with(w, unit, amount, at, more);
+}
+
+static void open_capped(struct world *w, const char *yaml, size_t keys) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_keys_per_rule = keys };
+
+	world_load(w, yaml);
+	world_start(w, &options);
+}
+
+#define TWO                                                                    \
+	RULE("  window: 90d\n"                                                 \
+	     "  measure: {cnt: count()}\n"                                     \
+	     "  alert_if: cnt >= 2\n"                                          \
+	     "  refresh: 90d\n")
+
+/* S9.2: F holds three of four keys, so one of F's goes, the oldest. */
+static void who_floods_pays(void **state) {
+	struct world w;
+
+	(void)state;
+	open_capped(&w, TWO, 4);
+	pay_to(&w, "A", "old", "1", "2026-03-01T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
+	pay_to(&w, "B", "new", "1", "2026-03-05T00:00:00Z");
+	assert_int_equal(counters(&w)->evicted, 1);
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 4);
+	pay_to(&w, "A", "old", "1", "2026-03-06T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-06T00:00:00Z");
+	assert_alerts(&w, "fired condition yellow firing A / old "
+			  "@2026-03-06T00:00:00Z {\"cnt\":2}\n"
+			  "fired condition yellow firing F / 2 "
+			  "@2026-03-06T00:00:00Z {\"cnt\":2}\n");
+	/* F/1 begins anew, in the place of F/3: F/2 rings. */
+	pay_to(&w, "F", "1", "1", "2026-03-07T00:00:00Z");
+	assert_alerts(&w, "");
+	assert_int_equal(counters(&w)->evicted, 2);
+	pay_to(&w, "F", "3", "1", "2026-03-08T00:00:00Z");
+	assert_alerts(&w, "");
+	assert_int_equal(counters(&w)->evicted, 3);
+	world_close(&w);
+}
+
+/* S9.2 */
+static void a_key_that_rings_stays(void **state) {
+	struct world w;
+
+	(void)state;
+	open_capped(&w, TWO, 2);
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	alerts(&w);
+	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
+	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
+	assert_alerts(&w, "");
+	assert_int_equal(counters(&w)->open, 2);
+	assert_int_equal(counters(&w)->evicted, 2);
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 2);
+	/* Their alerts end as they would have, and then there is room. */
+	advance(&w, "2026-06-01T00:00:00Z");
+	assert_int_equal(counters(&w)->open, 0);
+	pay_to(&w, "F", "3", "1", "2026-06-02T00:00:00Z");
+	pay_to(&w, "F", "3", "1", "2026-06-02T00:00:00Z");
+	assert_int_equal(counters(&w)->open, 1);
+	world_close(&w);
+}
+
+/* A flood of keys and of first values; memory stays where it was. */
+static void a_long_flood_costs_no_more_than_its_cap(void **state) {
+	struct world w;
+	size_t after_some = 0;
+	char unit[16];
+	int i;
+
+	(void)state;
+	open_capped(&w, TWO, 16);
+	for (i = 0; i < 20000; i++) {
+		snprintf(unit, sizeof(unit), "U-%05d", i);
+		pay_to(&w, unit, "P", "1", "2026-03-02T00:00:00Z");
+		arena_reset(&w.arena);
+		if (i == 100)
+			after_some = w.engine->pages.used_bytes;
+	}
+	assert_int_equal(w.engine->pages.used_bytes, after_some);
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 16);
+	assert_int_equal(counters(&w)->evicted, 20000 - 16);
+	world_close(&w);
+}
+
+static void assert_nothing_is_left(struct world *w) {
+	size_t i;
+
+	for (i = 0; i < w->set->n_plans; i++) {
+		assert_int_equal(engine_plan_counters(w->engine, i)->keys, 0);
+		assert_int_equal(engine_plan_counters(w->engine, i)->bytes, 0);
+	}
+	assert_int_equal(w->engine->pages.used_bytes, 0);
+}
+
+/* S9.3 */
+static void what_is_over_gives_its_memory_back(void **state) {
+	static const char *const rules[] = {
+		"  window: 10d\n"
+		"  measure: {cnt: count(), m: median(amount), who: "
+		"distinct(payee), all: {agg: sum(amount), by: [unit]}}\n"
+		"  alert_if: cnt >= 2\n",
+		"  window: {sliding: 10d, panes: 5}\n"
+		"  measure: {cnt: count(), top: max(amount)}\n"
+		"  alert_if: cnt >= 2\n"
+		"  every: 1d at 07:00\n",
+		"  window: {last: 3, max: 10d}\n"
+		"  measure: {cnt: count()}\n"
+		"  alert_if: cnt >= 2 && prev.amount > 0\n",
+		"  window: {tumble: 1d}\n"
+		"  measure: {cnt: count(), m: median(amount)}\n"
+		"  alert_if: cnt >= 2\n",
+		"  window: {calendar: month}\n"
+		"  measure: {cnt: count(), total: sum(amount)}\n"
+		"  baseline: {b: {of: total, over: 3, min_samples: 1}}\n"
+		"  alert_if: cnt >= 2 || total > b.mid\n"
+		"  every: 1d at 07:00\n",
+		"  window: 10d\n"
+		"  measure: {cnt: count()}\n"
+		"  alert_if: cnt >= 2 && x > 0.0\n"
+		"  on_missing: inconclusive\n",
+		"  window: 10d\n"
+		"  measure: {cnt: count()}\n"
+		"  alert_if: cnt >= 2\n"
+		"  max_entries: 2\n"
+		"  per: event\n",
+		"  alert_if: amount > 0\n"
+		"  cooldown: 2d\n",
+	};
+	static const char *const days[] = { "01", "02", "04", "03", "09" };
+	char yaml[2048], at[32], payee[8];
+	struct world w;
+	size_t r, d, k;
+
+	(void)state;
+	for (r = 0; r < ARRAY_SIZE(rules); r++) {
+		snprintf(yaml, sizeof(yaml), RULE("%s"), rules[r]);
+		world_open(&w, yaml);
+		for (d = 0; d < ARRAY_SIZE(days); d++)
+			for (k = 0; k < 40; k++) {
+				snprintf(at, sizeof(at),
+					 "2026-03-%sT0%zu:00:00Z", days[d],
+					 k % 10);
+				snprintf(payee, sizeof(payee), "P-%zu", k);
+				pay_to(&w, k % 2 ? "U" : "V", payee, "5", at);
+			}
+		assert_true(w.engine->pages.used_bytes > 0);
+		assert_true(counters(&w)->judged > 0);
+		/* Twice: the second looks at what the first moved on. */
+		advance(&w, "2027-03-01T00:00:00Z");
+		alerts(&w);
+		advance(&w, "2028-03-01T00:00:00Z");
+		alerts(&w);
+		assert_int_equal(counters(&w)->open, 0);
+		assert_nothing_is_left(&w);
+		world_close(&w);
+	}
+}
+
+/* S9.3: but not that of which `latest` is remembered. */
+static void a_key_with_latest_stays_until_it_is_evicted(void **state) {
+	struct world w;
+	size_t used;
+
+	(void)state;
+	open_capped(&w,
+		    RULE("  window: 10d\n"
+			 "  measure: {who: latest(payee), cnt: count()}\n"
+			 "  alert_if: cnt >= 2\n"),
+		    1);
+	pay_to(&w, "U", "P", "1", "2026-03-02T00:00:00Z");
+	advance(&w, "2027-03-01T00:00:00Z");
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 1);
+	used = w.engine->pages.used_bytes;
+	pay_to(&w, "U", "Q", "1", "2027-03-02T00:00:00Z");
+	pay_to(&w, "U", "R", "1", "2027-03-03T00:00:00Z");
+	advance(&w, "2028-03-01T00:00:00Z");
+	assert_int_equal(counters(&w)->evicted, 2);
+	assert_int_equal(w.engine->pages.used_bytes, used);
+	world_close(&w);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_floods_pays),
+		cmocka_unit_test(a_key_that_rings_stays),
+		cmocka_unit_test(a_long_flood_costs_no_more_than_its_cap),
+		cmocka_unit_test(what_is_over_gives_its_memory_back),
+		cmocka_unit_test(a_key_with_latest_stays_until_it_is_evicted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

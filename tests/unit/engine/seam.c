@@ -1,0 +1,167 @@
+/*
+ * The seam: what Redis holds, and what a silent engine found, made one.
+ */
+#include "engine/world.h"
+
+#define RULES(red)                                                             \
+	WORLD_STREAMS                                                          \
+	"rules:\n"                                                             \
+	"- rule: total\n"                                                      \
+	"  title: t\n"                                                         \
+	"  status: live\n"                                                     \
+	"  from: pays\n"                                                       \
+	"  by: [unit]\n"                                                       \
+	"  window: 10d\n"                                                      \
+	"  where: unit != 'W' || amount > " red "\n"                           \
+	"  measure: {total: sum(amount)}\n"                                    \
+	"  alert_if: total >= 100 && !(unit == 'V' && total > " red ")\n"      \
+	"  level: {red: total >= " red ", yellow: \"true\"}\n"
+
+static void pay_all(struct world *w) {
+	pay(w, "U", "200", "2026-03-01T00:00:00Z");
+	pay(w, "V", "200", "2026-03-01T00:00:01Z");
+	pay(w, "W", "200", "2026-03-01T00:00:02Z");
+	pay(w, "X", "900", "2026-03-01T00:00:03Z");
+}
+
+static struct decision seam_of(struct world *theirs, const char **open,
+			       size_t *len) {
+	struct outbox *outbox = engine_outbox(theirs->engine);
+	struct decision decision = { .kind = DECISION_SEAM,
+				     .reason = "other rules",
+				     .open = open,
+				     .open_len = len };
+	size_t i;
+
+	for (i = 0; i < outbox->n; i++) {
+		open[i] = outbox_at(outbox, i)->json;
+		len[i] = outbox_at(outbox, i)->json_len;
+	}
+	decision.n_open = outbox->n;
+	decision.seq = engine_seq(theirs->engine);
+	memcpy(decision.hash, engine_hash(theirs->engine), 32);
+	return decision;
+}
+
+static void assert_item(struct world *w, size_t i, enum alert_change change,
+			uint64_t seq, uint64_t rev, const char *key) {
+	const struct outbox_item *item = outbox_at(engine_outbox(w->engine), i);
+
+	assert_int_equal(item->change, change);
+	assert_int_equal(item->seq, seq);
+	assert_int_equal(item->rev, rev);
+	if (change != CHANGE_WITHDRAWN)
+		assert_string_equal(item->key, key);
+	assert_non_null(strstr(item->json, key));
+}
+
+/*
+ * Theirs has U, V and X as yellow, yellow and red; ours has U as red, W as
+ * red, X as red.
+ */
+static void the_difference_is_published_and_the_chain_goes_on(void **state) {
+	struct engine_options silent = { .silent = true, .seed = 1 };
+	struct world theirs, ours;
+	struct decision decision;
+	const char *open[8];
+	size_t len[8];
+
+	(void)state;
+	world_open(&theirs, RULES("300"));
+	pay_all(&theirs);
+	assert_int_equal(engine_outbox(theirs.engine)->n, 3);
+	decision = seam_of(&theirs, open, len);
+
+	world_load(&ours, RULES("150"));
+	world_start(&ours, &silent);
+	pay_all(&ours);
+	assert_int_equal(engine_outbox(ours.engine)->n, 0);
+	assert_int_equal(engine_seq(ours.engine), 0);
+	assert_true(engine_is_silent(ours.engine));
+
+	assert_true(engine_decide(ours.engine, &decision));
+	assert_false(engine_is_silent(ours.engine));
+	assert_int_equal(engine_outbox(ours.engine)->n, 3);
+	assert_item(&ours, 0, CHANGE_WITHDRAWN, 4, 2, "V");
+	assert_item(&ours, 1, CHANGE_AMENDED, 5, 2, "U");
+	assert_item(&ours, 2, CHANGE_FIRED, 6, 1, "W");
+	assert_int_equal(engine_seq(ours.engine), 6);
+	outbox_drop(engine_outbox(ours.engine), 3);
+
+	/* What comes then goes on from there; X was the same in both. */
+	pay(&ours, "U", "-150", "2026-03-02T00:00:00Z");
+	pay(&ours, "W", "160", "2026-03-05T00:00:00Z");
+	pay(&ours, "X", "-900", "2026-03-05T00:00:00Z");
+	assert_int_equal(engine_outbox(ours.engine)->n, 3);
+	assert_item(&ours, 0, CHANGE_RESOLVED, 7, 3, "U");
+	assert_item(&ours, 1, CHANGE_UPDATED, 8, 2, "W");
+	assert_item(&ours, 2, CHANGE_RESOLVED, 9, 2, "X");
+	world_close(&ours);
+	world_close(&theirs);
+}
+
+/* Each record links to the one before, the first of them to theirs. */
+static void the_hash_of_the_first_builds_on_theirs(void **state) {
+	struct engine_options silent = { .silent = true, .seed = 1 };
+	struct world theirs, ours;
+	struct decision decision;
+	const char *open[8];
+	char want[96];
+	struct buf hex = { 0 };
+	size_t len[8];
+
+	(void)state;
+	world_open(&theirs, RULES("300"));
+	pay_all(&theirs);
+	decision = seam_of(&theirs, open, len);
+	world_load(&ours, RULES("150"));
+	world_start(&ours, &silent);
+	assert_true(engine_decide(ours.engine, &decision));
+	/* Ours has nothing: all of theirs is withdrawn, by id. */
+	assert_int_equal(engine_outbox(ours.engine)->n, 3);
+	buf_hex(&hex, decision.hash, 32);
+	snprintf(want, sizeof(want), "\"prev_hash\":\"%s\"", buf_cstr(&hex));
+	assert_non_null(
+		strstr(outbox_at(engine_outbox(ours.engine), 0)->json, want));
+	assert_true(memcmp(outbox_at(engine_outbox(ours.engine), 0)->id,
+			   outbox_at(engine_outbox(ours.engine), 1)->id,
+			   16) < 0);
+	assert_true(memcmp(outbox_at(engine_outbox(ours.engine), 1)->id,
+			   outbox_at(engine_outbox(ours.engine), 2)->id,
+			   16) < 0);
+	buf_free(&hex);
+	world_close(&ours);
+	world_close(&theirs);
+}
+
+/* What Redis holds is not trusted. */
+static void a_record_that_is_none_is_left_alone(void **state) {
+	static const char *const open[] = { "{}", "", "[1" };
+	static const size_t len[] = { 2, 0, 2 };
+	struct engine_options silent = { .silent = true, .seed = 1 };
+	struct decision decision = { .kind = DECISION_SEAM,
+				     .open = open,
+				     .open_len = len,
+				     .n_open = 3,
+				     .seq = 41 };
+	struct world w;
+
+	(void)state;
+	world_load(&w, RULES("300"));
+	world_start(&w, &silent);
+	assert_true(engine_decide(w.engine, &decision));
+	assert_int_equal(engine_outbox(w.engine)->n, 0);
+	assert_int_equal(engine_seq(w.engine), 41);
+	world_close(&w);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			the_difference_is_published_and_the_chain_goes_on),
+		cmocka_unit_test(the_hash_of_the_first_builds_on_theirs),
+		cmocka_unit_test(a_record_that_is_none_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

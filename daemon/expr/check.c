@@ -632,8 +632,10 @@ static int check_env(struct checker *c, const struct node *node,
 
 	if (!c->env || !c->env->call)
 		return 0;
-	for (uint32_t i = 0; i < n_args; i++)
+	for (uint32_t i = 0; i < n_args; i++) {
 		types[i] = args[i]->type;
+		call.deps |= args[i]->deps;
+	}
 	r = c->env->call(c->env->ctx, path, n, field, types, n_args,
 			 place_whole(c, node), &call);
 	if (r == 0)

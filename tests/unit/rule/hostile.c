@@ -163,6 +163,7 @@ static void refuses_a_key_that_would_not_fit(void **state) {
 	       "28672; take fewer measures or panes\n");
 	buf_puts(&text, "apiversion: 1\npackage: p\nrules:\n- rule: a\n"
 			"  from: payments\n  by: [unit]\n  window: 30d\n"
+			"  max_entries: 64\n"
 			"  alert_if: m1 > 1\n  measure:\n");
 	for (int i = 0; i < 60; i++)
 		buf_printf(&text, "    m%d: sum(bidders + %d)\n", i, i);

@@ -173,11 +173,12 @@ struct ring {
 	uint32_t n;
 	handle_t items[];
 };
+/* The head of a blob: time, coordinates, then the fields that are shown. */
 struct ring_item {
+	uint64_t time_head;
 	usec_t time;
+	uint64_t coordinates_head;
 	uint64_t coordinates;
-	handle_t fields;
-	uint32_t unused;
 };
 
 static const struct ring_item *ring_item(const struct engine *engine,
@@ -185,37 +186,22 @@ static const struct ring_item *ring_item(const struct engine *engine,
 	return pages_read(&engine->pages, item);
 }
 
-static void ring_item_release(struct engine *engine, handle_t item) {
-	handle_t fields = ring_item(engine, item)->fields;
-
-	if (fields)
-		pages_release(&engine->pages, fields);
-	pages_release(&engine->pages, item);
-}
-
 static handle_t ring_item_make(struct folding *f) {
 	const struct plan *plan = f->ps->plan;
 	size_t base = (size_t)f->touch->i_input * plan->n_evidence, i;
-	struct ring_item *item;
 	struct value *values;
-	handle_t handle;
 	int32_t slot;
 
-	handle = pages_alloc(&f->engine->pages, sizeof(*item));
-	if (!handle)
-		return 0;
-	values = arena_array(&f->engine->scratch, struct value,
-			     plan->n_evidence + 1);
+	values = arena_alloc_raw(&f->engine->scratch,
+				 (plan->n_evidence + 2) * sizeof(*values), 16);
+	values[0] = value_int(f->event->time);
+	values[1] = value_int((int64_t)f->coordinates);
 	for (i = 0; i < plan->n_evidence; i++) {
 		slot = plan->evidence_slot[base + i];
-		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
-				     : f->event->slots[slot];
+		values[i + 2] = slot < 0 ? value_missing(MISSING_ALIAS)
+					 : f->event->slots[slot];
 	}
-	item = pages_write(&f->engine->pages, handle);
-	item->time = f->event->time;
-	item->coordinates = f->coordinates;
-	item->fields = blob_make(f->engine, values, plan->n_evidence, 256);
-	return handle;
+	return blob_make(f->engine, values, plan->n_evidence + 2, 256);
 }
 
 static bool item_before(const struct ring_item *a, const struct ring_item *b) {
@@ -246,10 +232,10 @@ static void bag_show(struct folding *f, handle_t cell, uint16_t bag) {
 			break;
 	if (ring->n == most) {
 		if (!i) {
-			ring_item_release(engine, item);
+			pages_release(&engine->pages, item);
 			return;
 		}
-		ring_item_release(engine, ring->items[0]);
+		pages_release(&engine->pages, ring->items[0]);
 		memmove(ring->items, ring->items + 1,
 			(size_t)(i - 1) * sizeof(handle_t));
 		ring->items[i - 1] = item;
@@ -440,7 +426,7 @@ void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
 		if (*evidence) {
 			ring = pages_write(&engine->pages, *evidence);
 			for (i = 0; i < ring->n; i++)
-				ring_item_release(engine, ring->items[i]);
+				pages_release(&engine->pages, ring->items[i]);
 			pages_release(&engine->pages, *evidence);
 			*evidence = 0;
 		}
@@ -1011,11 +997,11 @@ static void evidence_shown(const struct engine *engine,
 		if (item->time <= after)
 			break;
 		fields = arena_array(arena, struct value,
-				     ps->plan->n_evidence + 1);
-		blob_read(engine, item->fields, fields, ps->plan->n_evidence,
-			  arena);
+				     ps->plan->n_evidence + 2);
+		blob_read(engine, ring->items[i - 1], fields,
+			  ps->plan->n_evidence + 2, arena);
 		shown->time = item->time;
-		shown->fields = fields;
+		shown->fields = fields + 2;
 		coordinates_unpack(engine, item->coordinates, &shown->at);
 		shown++;
 		draft->n_shown++;

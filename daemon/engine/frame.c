@@ -197,6 +197,7 @@ struct past_walk {
 	struct engine *engine;
 	struct plan_state *ps;
 	handle_t key;
+	handle_t at; /* the first period not after the last one asked for */
 	const struct baseline *baseline;
 	uint16_t curve;
 	int64_t n; /* business day, if it aligns */
@@ -211,11 +212,23 @@ static bool has_events(const struct engine *engine, handle_t record) {
 	return period->events > 0;
 }
 
+/* Asked for from new to old, as the periods of a key are linked. */
+static handle_t walk_to(struct past_walk *walk, int64_t number) {
+	const struct period *period;
+
+	while (walk->at) {
+		period = pages_read(&walk->engine->pages, walk->at);
+		if (period->number <= number)
+			return period->number == number ? walk->at : 0;
+		walk->at = period->next;
+	}
+	return 0;
+}
+
 static void take_period(struct past_walk *walk, int64_t number) {
 	const struct measure *m =
 		&walk->ps->plan->measures[walk->baseline->measure];
-	handle_t record =
-		period_find(walk->engine, walk->ps, walk->key, number);
+	handle_t record = walk_to(walk, number);
 	struct value v;
 
 	if (record && !has_events(walk->engine, record))
@@ -385,6 +398,7 @@ struct baseline_used baseline_value(struct engine *engine,
 	if (walk.curve != NOWHERE)
 		walk.n = workday_number(ps, period, now);
 	walk.past = arena_array(&engine->scratch, struct past, b->over + 1);
+	walk.at = period_newest(engine, ps, key);
 	take_past(&walk, period);
 	ret.n = (uint32_t)walk.n_past;
 	if (with_past) {

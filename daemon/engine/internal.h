@@ -370,6 +370,8 @@ usec_t every_next(const struct rule *rule, usec_t after);
 int64_t plan_period(const struct plan_state *ps, usec_t at);
 usec_t plan_period_start(const struct plan_state *ps, int64_t period);
 bool plan_has_periods(const struct plan_state *ps);
+handle_t period_newest(const struct engine *engine, const struct plan_state *ps,
+		       handle_t key);
 handle_t period_find(const struct engine *engine, const struct plan_state *ps,
 		     handle_t key, int64_t number);
 handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,

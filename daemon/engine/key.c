@@ -473,13 +473,20 @@ static handle_t *periods_of(struct engine *engine, const struct plan_state *ps,
 	return (handle_t *)(void *)(bytes + ps->at.periods);
 }
 
-handle_t period_find(const struct engine *engine, const struct plan_state *ps,
-		     handle_t key, int64_t number) {
+handle_t period_newest(const struct engine *engine, const struct plan_state *ps,
+		       handle_t key) {
 	const uint8_t *bytes = pages_read(&engine->pages, key);
-	const struct period *period;
 	handle_t at;
 
 	memcpy(&at, bytes + ps->at.periods, sizeof(at));
+	return at;
+}
+
+handle_t period_find(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key, int64_t number) {
+	handle_t at = period_newest(engine, ps, key);
+	const struct period *period;
+
 	while (at) {
 		period = pages_read(&engine->pages, at);
 		if (period->number == number)

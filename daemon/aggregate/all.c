@@ -9,16 +9,20 @@
 #include "base/util.h"
 
 const struct aggregate *const all_aggregates[] = {
-	&count_aggregate,      &count_if_aggregate,
-	&cv_aggregate,         &distinct_aggregate,
-	&first_aggregate,      &last_aggregate,
-	&latest_aggregate,     &max_aggregate,
-	&max_repeat_aggregate, &mean_aggregate,
-	&median_aggregate,     &min_aggregate,
-	&quantile_aggregate,   &share_aggregate,
-	&stdev_aggregate,      &streak_aggregate,
-	&sum_aggregate,        &sum_if_aggregate,
-	&variance_aggregate,   NULL,
+	&changed_aggregate,   &count_aggregate,
+	&count_if_aggregate,  &cv_aggregate,
+	&distinct_aggregate,  &entropy_aggregate,
+	&first_aggregate,     &hhi_aggregate,
+	&last_aggregate,      &latest_aggregate,
+	&max_aggregate,       &max_repeat_aggregate,
+	&mean_aggregate,      &median_aggregate,
+	&min_aggregate,       &new_aggregate,
+	&nth_aggregate,       &quantile_aggregate,
+	&share_aggregate,     &slope_aggregate,
+	&stdev_aggregate,     &streak_aggregate,
+	&sum_aggregate,       &sum_if_aggregate,
+	&top_share_aggregate, &transitions_aggregate,
+	&variance_aggregate,  NULL,
 };
 
 static int compare_name(const void *name, const void *entry) {

@@ -313,6 +313,7 @@ void tally_count(struct tally *ret, const struct contribution *c, size_t n,
 	index = arena_array(arena, uint32_t, cap);
 	tally.values = arena_array(arena, struct value, n);
 	tally.times = arena_array(arena, size_t, n);
+	tally.which = arena_array(arena, size_t, n);
 	for (size_t i = 0; i < n; i++) {
 		size_t slot = hash_value(c[i].x) & (cap - 1);
 
@@ -323,9 +324,79 @@ void tally_count(struct tally *ret, const struct contribution *c, size_t n,
 			tally.values[tally.n] = c[i].x;
 			index[slot] = (uint32_t)++tally.n;
 		}
-		tally.times[index[slot] - 1]++;
+		tally.which[i] = index[slot] - 1;
+		tally.times[tally.which[i]]++;
 	}
 	*ret = tally;
+}
+
+/* Each in whole units, so that no share depends on the order. */
+static bool shares_exact(struct shares *ret, const struct tally *tally,
+			 const struct contribution *c, size_t n,
+			 struct arena *arena) {
+	i128 *sums = arena_array(arena, i128, tally->n);
+	i128 total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sums[tally->which[i]] += c[i].weight.kind ? c[i].weight.i : 1;
+	for (size_t i = 0; i < tally->n; i++)
+		total += sums[i] > 0 ? sums[i] : 0;
+	for (size_t i = 0; total && i < tally->n; i++)
+		if (sums[i] > 0)
+			ret->items[ret->n++] = i128_ratio(sums[i], total);
+	ret->reason = MISSING_ZERO;
+	return ret->n;
+}
+
+static bool shares_inexact(struct shares *ret, const struct tally *tally,
+			   const struct contribution *c, size_t n,
+			   struct arena *arena) {
+	double *sums = arena_array(arena, double, tally->n);
+	double total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sums[tally->which[i]] += c[i].weight.d;
+	for (size_t i = 0; i < tally->n; i++)
+		total += sums[i] > 0 ? sums[i] : 0;
+	for (size_t i = 0; isfinite(total) && i < tally->n; i++)
+		if (sums[i] > 0)
+			ret->items[ret->n++] = sums[i] / total;
+	ret->reason = isfinite(total) ? MISSING_ZERO : MISSING_OVERFLOW;
+	return ret->n;
+}
+
+bool shares_count(struct shares *ret, const struct contribution *c, size_t n,
+		  struct arena *arena) {
+	struct tally tally;
+
+	tally_count(&tally, c, n, arena);
+	*ret = (struct shares){ .items = arena_array(arena, double, tally.n) };
+	if (n && c[0].weight.kind == KIND_DOUBLE)
+		return shares_inexact(ret, &tally, c, n, arena);
+	return shares_exact(ret, &tally, c, n, arena);
+}
+
+#define ROOT_HALF 0.70710678118654752440
+#define LN_2 0.69314718055994530942
+
+/*
+ * ln m = 2·artanh((m − 1) ÷ (m + 1)) with m within a factor √2 of 1, where
+ * twelve terms of the series reach the last digit of a double.
+ */
+double binary_log(double x) {
+	int exponent;
+	double m = frexp(x, &exponent);
+	double s, square, sum = 0;
+
+	if (m < ROOT_HALF) {
+		m *= 2;
+		exponent--;
+	}
+	s = (m - 1) / (m + 1);
+	square = s * s;
+	for (int k = 23; k > 0; k -= 2)
+		sum = sum * square + 1.0 / k;
+	return exponent + 2 * s * sum / LN_2;
 }
 
 static int compare_values(const void *a, const void *b) {

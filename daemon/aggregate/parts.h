@@ -124,10 +124,27 @@ struct value scan_by_folding(const struct aggregate *aggregate,
 struct tally {
 	struct value *values;
 	size_t *times;
+	size_t *which; /* per contribution: its value */
 	size_t n;
 };
 void tally_count(struct tally *ret, const struct contribution *c, size_t n,
 		 struct arena *arena);
+
+/*
+ * What share of the weight each different value has, or of the events if they
+ * have no weight. A value whose weights add up to nothing or less (all of it
+ * was given back) has no share. False: there is none, for @reason.
+ */
+struct shares {
+	double *items;
+	size_t n;
+	enum missing reason;
+};
+bool shares_count(struct shares *ret, const struct contribution *c, size_t n,
+		  struct arena *arena);
+
+/* The logarithm to base 2 of a positive @x, the same on every machine. */
+double binary_log(double x);
 
 /*
  * Hyndman-Fan type 7: between the ranks around (n − 1)·p, linearly; p in parts

@@ -32,6 +32,7 @@ const struct aggregate quantile_aggregate = {
 	.signature = "quantile(x: number|date|timestamp, p: double): type of x",
 	.takes_x = true,
 	.takes_constant = true,
+	.constant = { .least = 0, .most = 1 },
 	.kinds = NUMBER_KINDS | BIT(KIND_DATE) | BIT(KIND_TIMESTAMP),
 	.result_kind = KIND_MISSING,
 	.scan = scan,

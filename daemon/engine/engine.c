@@ -34,8 +34,9 @@ static void plan_init(struct engine *engine, size_t p) {
 		ps->rules[i] = &engine->rules[ps->plan->rules[i]->rank];
 	ps->contributions = arena_array(&engine->arena, struct contribution, n);
 	ps->entered = arena_array(&engine->arena, bool, n);
-	ps->columns = arena_array(&engine->arena, struct value, n);
-	ps->has_column = arena_array(&engine->arena, bool, n);
+	/* An argument and a weight each. */
+	ps->columns = arena_array(&engine->arena, struct value, 2 * n);
+	ps->has_column = arena_array(&engine->arena, bool, 2 * n);
 	ps->key_values =
 		arena_array(&engine->arena, struct value, ps->plan->n_by + 1);
 	if (ps->keyed && ps->wheel.width < engine->sweep_width)

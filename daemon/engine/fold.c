@@ -43,15 +43,14 @@ void count_rules(struct engine *engine, const struct plan *plan, size_t offset,
 }
 /* --- contributions --- */
 
-static struct value column(struct folding *f, size_t measure,
+static struct value column(struct folding *f, uint16_t c,
 			   const struct expr_context *context) {
 	struct plan_state *ps = f->ps;
-	uint16_t c = ps->at.col_of[measure];
 
 	if (!ps->has_column[c]) {
-		ps->columns[c] = expr_eval(
-			ps->plan->measures[measure].x[f->touch->i_input],
-			f->event->slots, context);
+		ps->columns[c] =
+			expr_eval(ps->at.columns[c].x[f->touch->i_input],
+				  f->event->slots, context);
 		ps->has_column[c] = true;
 	}
 	return ps->columns[c];
@@ -71,6 +70,7 @@ static void contribute(struct folding *f, size_t i,
 	c->coordinates = f->coordinates;
 	c->truth = true;
 	c->x = value_bool(true);
+	c->weight = value_missing(MISSING_NONE);
 	if (m->aggregate->takes_condition) {
 		condition = m->condition[f->touch->i_input];
 		c->truth = value_is_true(
@@ -78,12 +78,14 @@ static void contribute(struct folding *f, size_t i,
 		if (!c->truth && m->aggregate->by_condition_only)
 			return;
 	}
-	if (m->aggregate->takes_x) {
-		c->x = column(f, i, context);
-		if (value_is_missing(c->x)) {
-			COUNT(f->engine, ps->plan, argument_missing, 1);
-			return;
-		}
+	if (m->aggregate->takes_x)
+		c->x = column(f, ps->at.col_of[i], context);
+	if (m->weight)
+		c->weight = column(f, ps->at.weight_of[i], context);
+	if (value_is_missing(c->x) ||
+	    (m->weight && value_is_missing(c->weight))) {
+		COUNT(f->engine, ps->plan, argument_missing, 1);
+		return;
 	}
 	ps->entered[i] = true;
 }
@@ -264,7 +266,7 @@ static uint64_t *entry_cols(const struct plan_state *ps, struct entry *entry) {
 }
 
 static uint8_t column_kind(const struct plan_state *ps, uint16_t c) {
-	return ps->plan->measures[ps->at.col_measure[c]].x_type.kind;
+	return ps->at.columns[c].type.kind;
 }
 
 static bool kind_is_bytes(uint8_t kind) {
@@ -316,38 +318,46 @@ static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
 			column_put(engine, &cols[i], ps->columns[i]);
 }
 
+static struct value entry_value(const struct engine *engine,
+				const struct plan_state *ps,
+				const struct entry *entry, uint16_t c) {
+	const struct type *type = &ps->at.columns[c].type;
+	struct value v = { .kind = type->kind, .unit = type->unit };
+	uint64_t col;
+
+	memcpy(&col,
+	       (const uint8_t *)entry + ps->at.entry_cols + c * sizeof(col),
+	       sizeof(col));
+	if (!kind_is_bytes(type->kind)) {
+		memcpy(&v.i, &col, sizeof(col));
+		return v;
+	}
+	if (!(col >> 32))
+		return value_string("", 0);
+	return value_string(pages_read(&engine->pages, (handle_t)(col >> 32)),
+			    (uint32_t)col);
+}
+
 struct contribution entry_contribution(const struct engine *engine,
 				       const struct plan_state *ps,
 				       const struct entry *entry,
 				       size_t measure) {
 	const uint8_t *bytes = (const uint8_t *)entry;
-	const struct type *type = &ps->plan->measures[measure].x_type;
-	uint16_t c = ps->at.col_of[measure];
+	uint16_t c = ps->at.col_of[measure], w = ps->at.weight_of[measure];
 	struct contribution ret = { .time = entry->time,
 				    .coordinates = entry->coordinates,
 				    .x = value_bool(true) };
 	uint32_t word;
-	uint64_t col;
 
 	memcpy(&word,
 	       bytes + ps->at.entry_words +
 		       (ps->at.n_words + measure / 32) * sizeof(word),
 	       sizeof(word));
 	ret.truth = word >> measure % 32 & 1;
-	if (c == NOWHERE)
-		return ret;
-	memcpy(&col, bytes + ps->at.entry_cols + c * sizeof(col), sizeof(col));
-	if (!kind_is_bytes(type->kind)) {
-		ret.x = (struct value){ .kind = type->kind,
-					.unit = type->unit };
-		memcpy(&ret.x.i, &col, sizeof(col));
-		return ret;
-	}
-	ret.x = value_string("", 0);
-	if (col >> 32)
-		ret.x = value_string(
-			pages_read(&engine->pages, (handle_t)(col >> 32)),
-			(uint32_t)col);
+	if (c != NOWHERE)
+		ret.x = entry_value(engine, ps, entry, c);
+	if (w != NOWHERE)
+		ret.weight = entry_value(engine, ps, entry, w);
 	return ret;
 }
 

@@ -93,6 +93,12 @@ struct curve {
 	} at[];
 };
 
+/* An argument that one or more measures have. */
+struct column {
+	const struct expr *const *x; /* per input; NULL: has no part in it */
+	struct type type;
+};
+
 struct layout {
 	uint16_t bag;         /* forever, sliding, last: struct bag */
 	uint16_t panes;       /* k bags; the newest is that of the clock */
@@ -108,10 +114,11 @@ struct layout {
 	uint16_t entry_words, entry_cols, entry_size;
 	uint16_t n_words; /* of 32 measures each: entered, then truth */
 	uint16_t n_cols;
-	uint16_t *col_of;      /* per measure; NOWHERE: no argument */
-	uint16_t *col_measure; /* per column: a measure that has it */
-	uint16_t *latest_of;   /* per measure */
-	uint16_t *curve_of; /* per baseline; NOWHERE: compares whole periods */
+	uint16_t *col_of;    /* per measure; NOWHERE: no argument */
+	uint16_t *weight_of; /* per measure; NOWHERE: no weight */
+	struct column *columns;
+	uint16_t *latest_of; /* per measure */
+	uint16_t *curve_of;  /* per baseline; NOWHERE: compares whole periods */
 	uint16_t n_curves;
 	usec_t pane; /* width of a pane, or of a tumbling period */
 	usec_t origin;

@@ -16,43 +16,50 @@ static uint16_t place(size_t *size, size_t bytes, size_t align) {
 	return (uint16_t)at;
 }
 
-static bool same_argument(const struct plan *plan, const struct measure *a,
-			  const struct measure *b) {
+static bool same_argument(const struct plan *plan, const struct expr *const *a,
+			  const struct expr *const *b) {
 	size_t i;
 
 	for (i = 0; i < plan->n_inputs; i++) {
-		const struct expr *x = a->feeds[i] ? a->x[i] : NULL;
-		const struct expr *y = b->feeds[i] ? b->x[i] : NULL;
-
-		if (!x != !y)
+		if (!a[i] != !b[i])
 			return false;
-		if (x && x != y && strcmp(expr_text(x), expr_text(y)) != 0)
+		if (a[i] && a[i] != b[i] &&
+		    strcmp(expr_text(a[i]), expr_text(b[i])) != 0)
 			return false;
 	}
 	return true;
 }
 
 /* Measures over the same argument share a column of the entries. */
-static void columns_init(struct layout *at, const struct plan *plan,
-			 struct arena *arena) {
-	size_t i;
+static uint16_t column_of(struct layout *at, const struct plan *plan,
+			  const struct expr *const *x, struct type type) {
 	uint16_t c;
 
-	at->col_of = arena_array(arena, uint16_t, plan->n_measures + 1);
-	at->col_measure = arena_array(arena, uint16_t, plan->n_measures + 1);
+	for (c = 0; c < at->n_cols; c++)
+		if (same_argument(plan, x, at->columns[c].x))
+			return c;
+	at->columns[c].x = x;
+	at->columns[c].type = type;
+	at->n_cols++;
+	return c;
+}
+
+static void columns_init(struct layout *at, const struct plan *plan,
+			 struct arena *arena) {
+	size_t n = plan->n_measures + 1, i;
+
+	at->col_of = arena_array(arena, uint16_t, n);
+	at->weight_of = arena_array(arena, uint16_t, n);
+	at->columns = arena_array(arena, struct column, 2 * n);
 	for (i = 0; i < plan->n_measures; i++) {
 		const struct measure *m = &plan->measures[i];
 
-		at->col_of[i] = NOWHERE;
-		if (!m->aggregate->takes_x)
-			continue;
-		for (c = 0; c < at->n_cols; c++)
-			if (same_argument(plan, m,
-					  &plan->measures[at->col_measure[c]]))
-				break;
-		if (c == at->n_cols)
-			at->col_measure[at->n_cols++] = (uint16_t)i;
-		at->col_of[i] = c;
+		at->col_of[i] = at->weight_of[i] = NOWHERE;
+		if (m->aggregate->takes_x)
+			at->col_of[i] = column_of(at, plan, m->x, m->x_type);
+		if (m->weight)
+			at->weight_of[i] =
+				column_of(at, plan, m->weight, m->weight_type);
 	}
 }
 

@@ -43,7 +43,8 @@ static size_t entry_bytes(const struct plan *plan) {
 	size_t bytes = ENTRY_BYTES + (plan->n_measures + 31) / 32 * 8;
 
 	for (size_t i = 0; i < plan->n_measures; i++)
-		bytes += plan->measures[i].aggregate->takes_x ? 8 : 0;
+		bytes += (plan->measures[i].aggregate->takes_x ? 8u : 0u) +
+			 (plan->measures[i].weight ? 8u : 0u);
 	return bytes;
 }
 

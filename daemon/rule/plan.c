@@ -628,10 +628,7 @@ struct call {
 	} args[MAX_ARGS];
 };
 
-static const char *const later_aggregates[] = {
-	"benford", "changed", "entropy", "hhi",       "max_repeat_share", "new",
-	"nth",     "rate",    "slope",   "top_share", "transitions",
-};
+static const char *const later_aggregates[] = { "benford", "rate" };
 
 static int bad_measure(struct rule_build *b, const struct yaml_node *node) {
 	return diag_at(b->l->diag, node->place, "E236",
@@ -812,21 +809,56 @@ static int check_x(struct rule_build *b, const struct call *call,
 	return 0;
 }
 
+static int check_weight(struct rule_build *b, const struct call *call,
+			struct measure *measure, struct type type) {
+	const uint32_t kinds =
+		1u << KIND_INT | 1u << KIND_DOUBLE | 1u << KIND_MONEY;
+
+	if (!(kinds & 1u << type.kind))
+		return diag_at(b->l->diag, call->args[1].place, "E237",
+			       "%s cannot weigh by %s; it is %s",
+			       measure->aggregate->name, type_text(b, type),
+			       measure->aggregate->signature);
+	if (measure->weight_type.kind && !same_type(measure->weight_type, type))
+		return diag_at(b->l->diag, call->args[1].place, "E234",
+			       "`%.*s` is %s of one stream and %s of another",
+			       (int)call->args[1].len, call->args[1].s,
+			       type_text(b, measure->weight_type),
+			       type_text(b, type));
+	type.optional = false;
+	measure->weight_type = type;
+	return 0;
+}
+
+static bool is_constant_of(const struct aggregate *aggregate,
+			   struct value value) {
+	double d = value.kind == KIND_INT ? (double)value.i : value.d;
+
+	if (value.kind != KIND_INT &&
+	    (aggregate->constant.whole || value.kind != KIND_DOUBLE))
+		return false;
+	return d >= aggregate->constant.least && d <= aggregate->constant.most;
+}
+
 static int take_constant(struct rule_build *b, const struct call *call,
 			 size_t arg, struct measure *measure) {
 	const struct expr *program = compile_arg(b, 0, call, arg, NULL);
+	const struct aggregate *aggregate = measure->aggregate;
 	struct value value;
 
 	if (!program)
 		return -EINVAL;
-	if (expr_constant(program, &value) && value.kind == KIND_INT)
-		value = value_double((double)value.i);
-	if (!expr_constant(program, &measure->constant) ||
-	    value.kind != KIND_DOUBLE || !(value.d >= 0 && value.d <= 1))
+	if (!expr_constant(program, &value) ||
+	    !is_constant_of(aggregate, value))
 		return diag_at(b->l->diag, call->args[arg].place, "E236",
-			       "the last argument of %s is a number from 0 to "
-			       "1",
-			       measure->aggregate->name);
+			       "the last argument of %s is a %snumber from %g "
+			       "to %g",
+			       aggregate->name,
+			       aggregate->constant.whole ? "whole " : "",
+			       aggregate->constant.least,
+			       aggregate->constant.most);
+	if (!aggregate->constant.whole && value.kind == KIND_INT)
+		value = value_double((double)value.i);
 	measure->constant = value;
 	return 0;
 }
@@ -838,8 +870,12 @@ static int measure_programs(struct rule_build *b, const struct call *call,
 		arena_array(b->l->arena, const struct expr *, b->n_inputs);
 	const struct expr **condition =
 		arena_array(b->l->arena, const struct expr *, b->n_inputs);
+	const struct expr **weight = NULL;
 	size_t last = call->n - 1;
 
+	if (aggregate->takes_weight && call->n > 1)
+		weight = arena_array(b->l->arena, const struct expr *,
+				     b->n_inputs);
 	for (size_t i = 0; i < b->n_inputs; i++) {
 		if (!feeds[i])
 			continue;
@@ -855,6 +891,13 @@ static int measure_programs(struct rule_build *b, const struct call *call,
 			type.optional = false;
 			measure->x_type = type;
 		}
+		if (weight) {
+			weight[i] = compile_arg(b, i, call, 1, NULL);
+			if (!weight[i] ||
+			    check_weight(b, call, measure,
+					 expr_type(weight[i])) < 0)
+				return -EINVAL;
+		}
 		if (aggregate->takes_condition) {
 			condition[i] = compile_arg(b, i, call, last, &boolean);
 			if (!condition[i])
@@ -862,6 +905,7 @@ static int measure_programs(struct rule_build *b, const struct call *call,
 		}
 	}
 	measure->x = x;
+	measure->weight = weight;
 	measure->condition = condition;
 	measure->feeds = feeds;
 	return 0;
@@ -955,6 +999,15 @@ static const struct measure *find_measure(const struct plan_build *plan,
 	return NULL;
 }
 
+static void wrong_count(struct rule_build *b, const struct call *call,
+			const struct aggregate *aggregate, size_t want) {
+	diag_at(b->l->diag, call->place, "E236",
+		"%s takes %zu%s argument%s, not %zu: it is %s", aggregate->name,
+		want, aggregate->takes_weight ? " or 2" : "",
+		want == 1 && !aggregate->takes_weight ? "" : "s", call->n,
+		aggregate->signature);
+}
+
 static const struct measure *read_measure(struct rule_build *b,
 					  struct plan_build *plan,
 					  const struct yaml_node *node) {
@@ -978,11 +1031,8 @@ static const struct measure *read_measure(struct rule_build *b,
 						  call.args[0].len);
 		if (count_of(b, &call, feeds) < 0)
 			return NULL;
-	} else if (call.n != want) {
-		diag_at(b->l->diag, call.place, "E236",
-			"%s takes %zu argument%s, not %zu: it is %s",
-			aggregate->name, want, want == 1 ? "" : "s", call.n,
-			aggregate->signature);
+	} else if (call.n < want || call.n > want + aggregate->takes_weight) {
+		wrong_count(b, &call, aggregate, want);
 		return NULL;
 	} else if (parse_args(b, &call) < 0 ||
 		   find_feeds(b, &call, feeds) < 0) {

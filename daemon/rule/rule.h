@@ -57,10 +57,11 @@ struct measure {
 	const char *text; /* canonical, "sum(amount)" */
 	const struct aggregate *aggregate;
 	const struct expr *const *x;         /* per input; may be NULL */
+	const struct expr *const *weight;    /* per input; NULL: none */
 	const struct expr *const *condition; /* per input; may be NULL */
 	const bool *feeds;                   /* per input */
 	struct value constant;
-	struct type x_type, type;
+	struct type x_type, weight_type, type;
 	bool latest; /* latest(x): of the key, not of the window */
 	bool scans;  /* computed from raw entries at judging */
 	uint16_t index;

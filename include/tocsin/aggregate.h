@@ -31,6 +31,7 @@ struct contribution {
 	int64_t time;         /* event time, microseconds */
 	uint64_t coordinates; /* packed; orders equal times */
 	struct value x;       /* the argument; count: any; never missing */
+	struct value weight;  /* missing: none was asked for */
 	bool truth;           /* of the condition (count_if, sum_if, share) */
 };
 
@@ -38,8 +39,16 @@ struct aggregate {
 	const char *name;      /* what a rule calls it */
 	const char *summary;   /* one sentence for the manual */
 	const char *signature; /* "sum(x: int|double|money): type of x" */
-	/* Arguments: has x; has a condition (the last argument); a constant. */
-	bool takes_x, takes_condition, takes_constant;
+	/*
+	 * Arguments: has x; has a condition (the last argument); a constant;
+	 * may have a weight behind x.
+	 */
+	bool takes_x, takes_condition, takes_constant, takes_weight;
+	/* What the constant may be: a whole number is an int, else a double. */
+	struct {
+		bool whole;
+		double least, most;
+	} constant;
 	/* Bits of 1 << enum kind that x may have; 0: any. */
 	uint32_t kinds;
 	bool by_condition_only; /* only contributions whose truth holds enter */
@@ -64,7 +73,7 @@ struct aggregate {
 	 * state of 8 bytes has no room to remember which.
 	 */
 	bool (*merge)(void *into, const void *from, struct value like);
-	/* @constant is quantile's p. */
+	/* @constant is quantile's p, nth's k. */
 	struct value (*result)(const void *state, struct value constant,
 			       struct value like);
 	/*

@@ -210,6 +210,186 @@ static void a_median_keeps_the_type_of_what_it_is_of(void **state) {
 	assert_true(scan("quantile", c, 4, value_double(0.1), c[0].x).d == 0.3);
 }
 
+/* Few different texts, so that they repeat; doubles that sum exactly. */
+static void fill(struct contribution *c, size_t n) {
+	static const char *const texts[] = { "a", "b", "ab", "", "c" };
+
+	for (size_t i = 0; i < n; i++)
+		c[i] = (struct contribution){
+			.time = (int64_t)(i * i) * 3600000000,
+			.coordinates = i,
+			.x = value_string(
+				texts[i * i % 7 % 5],
+				(uint32_t)strlen(texts[i * i % 7 % 5])),
+			.weight = value_money((int64_t)(i * 37 % 11) - 2, 3),
+		};
+}
+
+static double naive_share(const struct contribution *c, size_t n, size_t i,
+			  bool weighted) {
+	int64_t mine = 0, all = 0;
+
+	for (size_t j = 0; j < n; j++) {
+		int64_t sum = 0;
+		bool first = true;
+
+		for (size_t k = 0; k < n; k++) {
+			if (!value_equal(c[k].x, c[j].x))
+				continue;
+			first = first && k >= j;
+			sum += weighted ? c[k].weight.i : 1;
+		}
+		if (first && sum > 0)
+			all += sum;
+		if (value_equal(c[j].x, c[i].x))
+			mine = sum > 0 ? sum : 0;
+	}
+	return (double)mine / (double)all;
+}
+
+static bool is_first(const struct contribution *c, size_t i) {
+	for (size_t j = 0; j < i; j++)
+		if (value_equal(c[j].x, c[i].x))
+			return false;
+	return true;
+}
+
+static void assert_near(struct value got, double want) {
+	assert_int_equal(got.kind, KIND_DOUBLE);
+	assert_true(fabs(got.d - want) <= 1e-12 * (1 + fabs(want)));
+}
+
+static void shares_are_of_events_or_of_their_weight(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[N];
+
+	(void)state;
+	for (size_t n = 3; n <= 60; n += 3)
+		for (int weighted = 0; weighted < 2; weighted++) {
+			double hhi = 0, top = 0;
+
+			fill(c, n);
+			for (size_t i = 0; !weighted && i < n; i++)
+				c[i].weight = none;
+			for (size_t i = 0; i < n; i++) {
+				double s = naive_share(c, n, i, weighted);
+
+				hhi += is_first(c, i) ? s * s : 0;
+				top = s > top ? s : top;
+			}
+			assert_near(scan("hhi", c, n, none, c[0].x), hhi);
+			assert_near(scan("top_share", c, n, none, c[0].x), top);
+		}
+}
+
+static void what_was_given_back_has_no_share(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[] = {
+		{ .x = value_int(1), .weight = value_int(30) },
+		{ .x = value_int(2), .weight = value_int(10) },
+		{ .x = value_int(1), .weight = value_int(-30) },
+		{ .x = value_int(3), .weight = value_int(-5) },
+	};
+
+	(void)state;
+	assert_near(scan("hhi", c, 2, none, c[0].x), 0.625);
+	assert_near(scan("hhi", c, 4, none, c[0].x), 1);
+	assert_near(scan("top_share", c, 4, none, c[0].x), 1);
+	c[1].weight = value_int(0);
+	assert_int_equal(scan("hhi", c, 4, none, c[0].x).reason, MISSING_ZERO);
+	for (size_t i = 0; i < 4; i++)
+		c[i].weight = value_double(1e308);
+	assert_int_equal(scan("top_share", c, 4, none, c[0].x).reason,
+			 MISSING_OVERFLOW);
+}
+
+static void neighbours_are_compared_in_the_order_of_time(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[N];
+
+	(void)state;
+	fill(c, N);
+	for (size_t n = 1; n <= N; n++) {
+		int64_t changes = 0;
+
+		for (size_t i = 1; i < n; i++)
+			changes += !value_equal(c[i].x, c[i - 1].x);
+		assert_int_equal(scan("transitions", c, n, none, c[0].x).i,
+				 changes);
+		assert_int_equal(scan("new", c, n, none, c[0].x).i,
+				 is_first(c, n - 1));
+		if (n > 1)
+			assert_int_equal(scan("changed", c, n, none, c[0].x).i,
+					 !value_equal(c[n - 1].x, c[n - 2].x));
+	}
+	assert_int_equal(scan("changed", c, 1, none, c[0].x).reason,
+			 MISSING_PREVIOUS);
+}
+
+static void the_kth_value_counts_from_the_oldest(void **state) {
+	struct contribution c[] = { { .x = value_int(7) },
+				    { .x = value_int(9) } };
+
+	(void)state;
+	assert_int_equal(scan("nth", c, 2, value_int(1), c[0].x).i, 7);
+	assert_int_equal(scan("nth", c, 2, value_int(2), c[0].x).i, 9);
+	assert_int_equal(scan("nth", c, 2, value_int(3), c[0].x).reason,
+			 MISSING_EMPTY);
+}
+
+static void entropy_is_what_the_library_finds(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[N];
+
+	(void)state;
+	fill(c, N);
+	for (size_t n = 1; n <= N; n += 7) {
+		double bits = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			double p = 0;
+
+			for (size_t j = 0; j < n; j++)
+				p += value_equal(c[i].x, c[j].x);
+			bits -= log2(p / (double)n) / (double)n;
+		}
+		assert_near(scan("entropy", c, n, none, c[0].x), bits);
+	}
+	for (size_t i = 0; i < 64; i++)
+		c[i].x = value_int((int64_t)i);
+	assert_true(scan("entropy", c, 64, none, c[0].x).d == 6.0);
+	assert_true(scan("entropy", c, 1, none, c[0].x).d == 0.0);
+}
+
+static void a_slope_is_a_day_s_rise(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	const uint16_t cny = (uint16_t)currency_find("CNY", 3);
+	struct contribution c[N];
+	long double t = 0, x = 0, tt = 0, tx = 0, n = 50;
+
+	(void)state;
+	fill(c, 50);
+	for (size_t i = 0; i < 50; i++) {
+		long double day = (long double)c[i].time / 86400e6L;
+		int64_t fen = (int64_t)(i * 7919 % 1000);
+
+		c[i].x = value_money(fen, cny);
+		t += day;
+		x += (long double)fen / 100;
+		tt += day * day;
+		tx += day * (long double)fen / 100;
+	}
+	assert_near(scan("slope", c, 50, none, c[0].x),
+		    (double)((n * tx - t * x) / (n * tt - t * t)));
+	c[1].time = c[0].time;
+	assert_int_equal(scan("slope", c, 2, none, c[0].x).reason,
+			 MISSING_EMPTY);
+	c[1].time += INT64_C(43200000000);
+	c[0].x = value_double(1);
+	c[1].x = value_double(1.5);
+	assert_true(scan("slope", c, 2, none, c[0].x).d == 1.0);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_what_pairs_count),
@@ -220,6 +400,12 @@ int main(void) {
 		cmocka_unit_test(a_quantile_lies_between_ranks),
 		cmocka_unit_test(nine_tenths_mean_nine_tenths),
 		cmocka_unit_test(a_median_keeps_the_type_of_what_it_is_of),
+		cmocka_unit_test(shares_are_of_events_or_of_their_weight),
+		cmocka_unit_test(what_was_given_back_has_no_share),
+		cmocka_unit_test(neighbours_are_compared_in_the_order_of_time),
+		cmocka_unit_test(the_kth_value_counts_from_the_oldest),
+		cmocka_unit_test(entropy_is_what_the_library_finds),
+		cmocka_unit_test(a_slope_is_a_day_s_rise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

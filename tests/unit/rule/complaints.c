@@ -138,8 +138,20 @@ CASES(says_what_a_measure_must_be,
 	     "'true'\n",
 	"b.yaml:7:16+4 E203 there is no aggregate `summ` (did you mean "
 	"`sum`?)\n" },
-      { RULE "  window: 1d\n  measure: {s: hhi(unit)}\n  alert_if: 'true'\n",
-	"b.yaml:7:16+3 E111 `hhi` is not in this release\n" },
+      { RULE "  window: 1d\n  measure: {s: rate(unit)}\n  alert_if: 'true'\n",
+	"b.yaml:7:16+4 E111 `rate` is not in this release\n" },
+      { RULE "  window: 1d\n  measure: {s: 'hhi(unit, payee)'}\n"
+	     "  alert_if: s > 0.1\n",
+	"b.yaml:7:27+5 E237 hhi cannot weigh by string; it is hhi(x, weight: "
+	"int|double|money optional): double\n" },
+      { RULE "  window: 1d\n  measure: {s: 'hhi(unit, 1, 2)'}\n"
+	     "  alert_if: s > 0.1\n",
+	"b.yaml:7:17+3 E236 hhi takes 1 or 2 arguments, not 3: it is hhi(x, "
+	"weight: int|double|money optional): double\n" },
+      { RULE "  window: 1d\n  measure: {s: 'nth(amount, 0)'}\n"
+	     "  alert_if: s > 1\n",
+	"b.yaml:7:29+1 E236 the last argument of nth is a whole number from 1 "
+	"to 65536\n" },
       { RULE "  window: 1d\n  measure: {s: sum(amount) * 2}\n"
 	     "  alert_if: 'true'\n",
 	"b.yaml:7:16+15 E236 a measure is one aggregate, such as sum(amount); "

@@ -27,6 +27,10 @@ static int64_t wall_clock(void) {
 	return clock_usec(CLOCK_REALTIME);
 }
 
+static int64_t monotonic_clock(void) {
+	return clock_usec(CLOCK_MONOTONIC);
+}
+
 void lane_halt(struct lane *lane, const char *format, ...) {
 	struct buf text = { 0 };
 	va_list ap;
@@ -302,7 +306,7 @@ static bool turn(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 	bool more = false;
 
-	lane->now = clock_usec(CLOCK_MONOTONIC);
+	lane->now = lane->options.monotonic();
 	lane->wall_usec = lane->options.wall();
 	lane->wall = lane->wall_usec / USEC_PER_SEC;
 	feed->class->quieten(feed->self);
@@ -373,8 +377,8 @@ static void look_for_stop(struct lane *lane) {
 	if (epoll_wait(epoll, &event, 1, 0) == 1) {
 		log_info("lane: stopping");
 		lane->stopping = true;
-		lane->stop_by = clock_usec(CLOCK_MONOTONIC) +
-				lane->options.stop_timeout;
+		lane->stop_by =
+			lane->options.monotonic() + lane->options.stop_timeout;
 		if (lane->journal)
 			journal_sync(lane->journal);
 	}
@@ -408,6 +412,8 @@ int lane_new(struct lane **ret, const struct lane_options *options,
 	lane->options = *options;
 	if (!lane->options.wall)
 		lane->options.wall = wall_clock;
+	if (!lane->options.monotonic)
+		lane->options.monotonic = monotonic_clock;
 	lane->end = LANE_STOPPED;
 	r = statedir_open(&lane->dir, options->state, why);
 	if (r < 0) {

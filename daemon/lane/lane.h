@@ -30,8 +30,10 @@ struct lane_options {
 	bool wall_clock; /* advance when all is silent */
 	bool loss_halts; /* when Redis lost what it had, else send again */
 	const char *instance;
-	int stop_fd;           /* readable: end; -1: none */
-	int64_t (*wall)(void); /* microseconds since 1970; NULL: the clock */
+	int stop_fd; /* readable: end; -1: none */
+	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
+	int64_t (*wall)(void);
+	int64_t (*monotonic)(void);
 	/* Called about once a second, from the lane's thread. */
 	void (*report)(void *context, const struct lane *lane);
 	void *report_context;

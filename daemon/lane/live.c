@@ -50,7 +50,8 @@ void live_begin(struct lane *lane) {
 	}
 	lane->last_advance = lane->now;
 	/* A restart that has missed nothing changes nothing. */
-	if (!lane->n_intakes || lane->catching_up || is_behind(lane))
+	if (!lane->n_intakes || lane->catching_up || is_behind(lane) ||
+	    lane->phase == PHASE_SILENT)
 		begin_catch_up(lane);
 }
 

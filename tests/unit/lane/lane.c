@@ -349,6 +349,116 @@ static void takes_in_a_partition_that_appears(void **state) {
 	assert_int_equal(world.sink.n_entries, 1);
 }
 
+static void makes_a_seam_when_the_journal_ended_early(void **state) {
+	(void)state;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	world.sink.fence.mark += 3;
+	world.sink.fence.has_hash = false;
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"seam\":\"journal ended early\""));
+	assert_true(journal_says("\"seq\":43,"));
+}
+
+static void halts_at_a_loss_if_told_so(void **state) {
+	(void)state;
+	world.loss_halts = true;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	empty_sink();
+	world.sink.state = SINK_AWAY;
+	for (int i = 0; i < 3; i++)
+		lane_turn(world.lane);
+	assert_int_equal(lane_run(world.lane), LANE_HALTED);
+	lane_stop();
+	/* And at the next start as well. */
+	world.sink.fence = (struct sink_fence){ 0 };
+	lane_start();
+	for (int i = 0; i < 5; i++)
+		lane_turn(world.lane);
+	assert_int_equal(lane_run(world.lane), LANE_HALTED);
+}
+
+static void let_pass(int64_t span) {
+	world.later += span;
+	for (int i = 0; i < 10; i++)
+		assert_true(lane_turn(world.lane));
+}
+
+/* S2.3: all idle, and the clock goes on once a minute, max_delay behind. */
+static void lets_time_go_on_when_nothing_comes(void **state) {
+	(void)state;
+	pay(0, "U-1", 86000);
+	pay(1, "U-1", 86001);
+	lane_start();
+	assert_true(lane_rest());
+	let_pass(9 * USEC_PER_MIN);
+	let_pass(2 * USEC_PER_MIN);
+	let_pass(2 * USEC_PER_MIN);
+	pay(0, "U-1", 87000);
+	let_pass(USEC_PER_MIN / 2);
+	let_pass(2 * USEC_PER_MIN);
+	lane_stop();
+	assert_true(journal_says("\"decision\":\"live\"}\n"
+				 "{\"ordinal\":7,\"decision\":\"idle\","
+				 "\"topic\":\"pays\",\"partition\":0}\n"
+				 "{\"ordinal\":8,\"decision\":\"idle\","
+				 "\"topic\":\"pays\",\"partition\":1}\n"
+				 "{\"ordinal\":9,\"decision\":\"advance\","
+				 "\"at\":1767312600000000}\n"
+				 "{\"ordinal\":10,\"decision\":\"advance\","
+				 "\"at\":1767312720000000}\n"
+				 "{\"ordinal\":11,\"run\":"));
+}
+
+static void keeps_still_when_the_data_are_old(void **state) {
+	(void)state;
+	pay(0, "U-1", -7 * 86400);
+	lane_start();
+	assert_true(lane_rest());
+	let_pass(11 * USEC_PER_MIN);
+	let_pass(2 * USEC_PER_MIN);
+	lane_stop();
+	assert_true(journal_says("\"idle\""));
+	assert_false(journal_says("\"advance\""));
+}
+
+static void says_so_when_it_ends_with_alerts_left(void **state) {
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	world.stop_fd = fds[0];
+	for (int i = 0; i < 10; i++)
+		pay(0, "U-1", i);
+	lane_start();
+	assert_true(lane_rest());
+	assert_int_equal(world.sink.n_entries, 1);
+	world.sink.away = true;
+	for (int i = 0; i < 10; i++)
+		pay(0, "U-2", i);
+	for (int i = 0; i < 5; i++)
+		assert_true(lane_turn(world.lane));
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(lane_run(world.lane), LANE_INCOMPLETE);
+	lane_stop();
+	world.sink.away = false;
+	lane_start();
+	assert_int_equal(lane_run(world.lane), LANE_STOPPED);
+	lane_stop();
+	world.stop_fd = -1;
+	lane_start();
+	assert_true(lane_rest());
+	assert_int_equal(world.sink.n_entries, 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)
 
 int main(void) {
@@ -369,6 +479,11 @@ int main(void) {
 		TEST(makes_a_seam_when_its_state_was_lost),
 		TEST(makes_a_seam_when_the_log_has_expired),
 		TEST(takes_in_a_partition_that_appears),
+		TEST(makes_a_seam_when_the_journal_ended_early),
+		TEST(halts_at_a_loss_if_told_so),
+		TEST(lets_time_go_on_when_nothing_comes),
+		TEST(keeps_still_when_the_data_are_old),
+		TEST(says_so_when_it_ends_with_alerts_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

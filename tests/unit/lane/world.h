@@ -57,6 +57,9 @@ struct world {
 	struct memory_sink sink;
 	uint8_t rules_hash;
 	size_t outbox;
+	bool loss_halts;
+	int64_t later; /* microseconds by which the clocks are ahead */
+	int stop_fd;
 	struct lane *lane;
 };
 
@@ -337,6 +340,7 @@ static int world_begin(void **state) {
 	}
 	diag_free(&diag);
 	world.n_partitions = PARTITIONS;
+	world.stop_fd = -1;
 	for (int32_t i = 0; i < PARTITIONS; i++)
 		world.log[i].is = (struct feed_partition){ .topic = "pays",
 							   .partition = i };
@@ -375,7 +379,15 @@ static void pay(size_t partition, const char *unit, int64_t second) {
 }
 
 static int64_t wall(void) {
-	return (NOON + 86400) * USEC_PER_SEC;
+	return (NOON + 86400) * USEC_PER_SEC + world.later;
+}
+
+static int64_t monotonic(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000 +
+	       world.later;
 }
 
 static void lane_start(void) {
@@ -388,8 +400,12 @@ static void lane_start(void) {
 		.sink = { &sink_class, &world.sink },
 		.engine = { .outbox = world.outbox },
 		.align_wait = 20 * USEC_PER_MSEC,
-		.stop_fd = -1,
+		.stop_timeout = 100 * USEC_PER_MSEC,
+		.stop_fd = world.stop_fd,
+		.wall_clock = true,
+		.loss_halts = world.loss_halts,
 		.wall = wall,
+		.monotonic = monotonic,
 	};
 	struct buf why = { 0 };
 

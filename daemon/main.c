@@ -248,7 +248,6 @@ static int open_lane(struct daemon *daemon) {
 		.stop_timeout = config->stop_timeout,
 		.wall_clock = config->clock == CLOCK_WALL,
 		.loss_halts = config->loss == LOSS_HALT,
-		.instance = config->instance,
 		.stop_fd = daemon->stop_fd,
 		.report = publish,
 		.report_context = daemon,

@@ -180,7 +180,6 @@ static void remove_older_journals(struct lane *lane) {
 static bool phase_turn(struct lane *lane) {
 	switch (lane->phase) {
 	case PHASE_MEET:
-	case PHASE_CLAIM:
 		start_life(lane);
 		return lane->phase != PHASE_MEET;
 	case PHASE_REPLAY:
@@ -435,10 +434,9 @@ void lane_free(struct lane *lane) {
 }
 
 static const char *const phase_names[] = {
-	[PHASE_MEET] = "meet",     [PHASE_CLAIM] = "claim",
-	[PHASE_REPLAY] = "replay", [PHASE_SILENT] = "seam",
-	[PHASE_ASK] = "seam",      [PHASE_LIVE] = "live",
-	[PHASE_END] = "end",
+	[PHASE_MEET] = "meet",   [PHASE_REPLAY] = "replay",
+	[PHASE_SILENT] = "seam", [PHASE_ASK] = "seam",
+	[PHASE_LIVE] = "live",   [PHASE_END] = "end",
 };
 
 const char *lane_phase_name(enum lane_phase phase) {

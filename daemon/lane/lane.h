@@ -29,8 +29,7 @@ struct lane_options {
 	usec_t stop_timeout;
 	bool wall_clock; /* advance when all is silent */
 	bool loss_halts; /* when Redis lost what it had, else send again */
-	const char *instance;
-	int stop_fd; /* readable: end; -1: none */
+	int stop_fd;     /* readable: end; -1: none */
 	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
 	int64_t (*wall)(void);
 	int64_t (*monotonic)(void);
@@ -57,7 +56,6 @@ void lane_free(struct lane *lane);
 /* For reports. */
 enum lane_phase {
 	PHASE_MEET,   /* waits for feed and sink */
-	PHASE_CLAIM,  /* has asked for the lane */
 	PHASE_REPLAY, /* takes again what the journal says */
 	PHASE_SILENT, /* of a seam: takes what is there, publishes nothing */
 	PHASE_ASK,    /* of a seam: asks the sink what is open */

@@ -4,7 +4,9 @@
 -- lost can be asked for again. A lower epoch than ours in the fence means that
 -- Redis went back to an older state: ours is set again. A fence that is gone
 -- is made from what the streams still say, as read by the caller on this very
--- connection.
+-- connection. The answer is what the fence holds now that nobody else writes:
+-- until here the daemon before could, so the caller compares it with what it
+-- has read.
 --
 -- KEYS  fence
 -- ARGV  epoch, owner, rules, mark, hash, dead

@@ -382,8 +382,25 @@ static void introduce(struct redis *redis, const char *set,
 	ask(redis, ASKED_ASIDE, 0, 0);
 }
 
-static void on_claim(struct redis *redis) {
+/*
+ * The daemon that had the lane could write until the very claim. What it wrote
+ * since the fence was read must be read, too: alerts numbered from an older
+ * mark would be taken for ones that are there already.
+ */
+static bool fence_has_moved(const struct redis *redis,
+			    const redisReply *reply) {
+	return reply->elements != 2 ||
+	       number_of(reply->element[0]) != redis->fence.mark ||
+	       number_of(reply->element[1]) != redis->fence.dead;
+}
+
+static void on_claim(struct redis *redis, const redisReply *reply) {
 	redis->claiming = false;
+	if (fence_has_moved(redis, reply)) {
+		fail(redis, 0, "the fence has moved under the claim",
+		     "reading it again");
+		return;
+	}
 	redis->state = SINK_OPEN;
 	redis->backoff = 0;
 	if (!redis->said_by_reply) {
@@ -495,7 +512,7 @@ static void on_answer(struct redis *redis, const struct pending *pending,
 		on_last_dead(redis, reply);
 		break;
 	case ASKED_CLAIM:
-		on_claim(redis);
+		on_claim(redis, reply);
 		break;
 	case ASKED_BATCH:
 		on_batch(redis, pending, reply);

@@ -309,6 +309,24 @@ static void gives_an_epoch_to_one_owner_only(void **state) {
 	other.class->free(other.self);
 }
 
+static void reads_again_what_was_written_until_the_claim(void **state) {
+	static const uint8_t rules[32] = { 7 };
+	struct sink other = new_sink(NULL);
+
+	(void)state;
+	open_lane(&sink, 1);
+	wait_state(&other, SINK_MET);
+	assert_int_equal(other.class->fence(other.self)->mark, 0);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	other.class->claim(other.self, 2, rules);
+	wait_state(&other, SINK_AWAY);
+	open_lane(&other, 2);
+	assert_int_equal(other.class->fence(other.self)->mark, 1);
+	assert_int_equal(other.class->fence(other.self)->hash[0], 1);
+	other.class->free(other.self);
+}
+
 static void notices_that_redis_has_lost_its_data(void **state) {
 	(void)state;
 	open_lane(&sink, 3);
@@ -446,6 +464,7 @@ int main(void) {
 		TEST(refuses_a_gap),
 		TEST(turns_a_daemon_away_whose_lane_was_taken),
 		TEST(gives_an_epoch_to_one_owner_only),
+		TEST(reads_again_what_was_written_until_the_claim),
 		TEST(notices_that_redis_has_lost_its_data),
 		TEST(makes_a_lost_fence_from_the_stream),
 		TEST(loads_its_scripts_again),

@@ -12,6 +12,13 @@
 #define TURN_EVENTS 4096u
 #define GATES 16384u
 
+/*
+ * Reasons that say what a seam takes silently. They stand in the journal's
+ * header, so that a seam that was interrupted goes the same way again.
+ */
+#define SEAM_LOG_CHANGED "log changed"         /* not the old journal */
+#define SEAM_ENDED_EARLY "journal ended early" /* and what lies behind it */
+
 /* So much of the outbox may leave once the journal is durable up to there. */
 struct gate {
 	uint64_t items, dead; /* counted from the lane's beginning */
@@ -36,10 +43,8 @@ struct lane {
 	struct sink_fence fence;
 	bool connected; /* the fence of this connection was compared */
 
-	/* Why the next life begins with a seam whatever the journal says; and
-	 * whether it may go by the order of the journal before. */
+	/* Why the next life begins with a seam whatever the journal says. */
 	const char *force_seam;
-	bool force_by_journal;
 
 	/* One life: thrown away and begun again when the sink lost data. */
 	struct engine *engine;

@@ -10,8 +10,7 @@
  * computed again, so the lane begins anew with what is there, and a seam.
  */
 static bool give_up(struct lane *lane, const char *why) {
-	lane->force_seam = "log changed";
-	lane->force_by_journal = false;
+	lane->force_seam = SEAM_LOG_CHANGED;
 	lane_restart(lane, why);
 	return true;
 }
@@ -139,11 +138,11 @@ static bool replay_turn(struct lane *lane) {
 static bool own_end(struct lane *lane) {
 	int r;
 
-	if (lane->fence.mark > engine_seq(lane->engine)) {
-		lane->force_seam = "journal ended early";
-		lane->force_by_journal = true;
-		lane_restart(lane, "the sink holds alerts that the journal "
-				   "does not lead to");
+	if (lane->fence.mark > engine_seq(lane->engine) ||
+	    lane->fence.dead > engine_ordinal(lane->engine)) {
+		lane->force_seam = SEAM_ENDED_EARLY;
+		lane_restart(lane, "the sink holds alerts or dead letters that "
+				   "the journal does not lead to");
 		return true;
 	}
 	r = journal_append(&lane->journal, lane->reader);

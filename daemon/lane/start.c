@@ -198,7 +198,8 @@ static bool find_journal(struct lane *lane, struct found *found) {
 			continue;
 		const char *seam = journal_read_header(found->reader)->seam;
 		if (seam && !found->has_seam) {
-			found->unfinished = keep_text(lane, seam);
+			if (!found->unfinished)
+				found->unfinished = keep_text(lane, seam);
 			journal_read_close(TAKE(found->reader));
 		}
 	}
@@ -313,10 +314,9 @@ static int begin(struct lane *lane, struct found *found) {
 		log_info("lane: beginning a new journal");
 		return new_journal(lane, found, NULL);
 	}
-	/* Which topics the old journal has is known when it was read. */
-	by_journal =
-		found->reader && (!lane->force_seam || lane->force_by_journal);
-	lane->then_silent = lane->force_seam && lane->force_by_journal;
+	by_journal = found->reader && found->same_topics &&
+		     strcmp(reason, SEAM_LOG_CHANGED) != 0;
+	lane->then_silent = by_journal && strcmp(reason, SEAM_ENDED_EARLY) == 0;
 	return begin_seam(lane, found, reason, by_journal);
 }
 
@@ -345,7 +345,6 @@ void start_life(struct lane *lane) {
 		if (r < 0)
 			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
 		lane->force_seam = NULL;
-		lane->force_by_journal = false;
 	}
 	journal_read_close(found.reader);
 }

@@ -293,7 +293,7 @@ static void begins_again_when_a_seam_was_interrupted(void **state) {
 	lane_start();
 	assert_true(lane_rest());
 	lane_stop();
-	world.rules_hash = 1;
+	world.rules_hash++;
 	/* Long enough to begin the new journal, not to finish it. */
 	lane_start();
 	for (int i = 0; i < 8; i++)
@@ -304,6 +304,131 @@ static void begins_again_when_a_seam_was_interrupted(void **state) {
 	assert_true(lane_rest());
 	lane_stop();
 	assert_true(journal_says("\"decision\":\"seam\""));
+}
+
+/* Entries from @from on, of which each was made by a seam. */
+static void assert_all_from_seam(size_t from) {
+	for (size_t i = from; i < world.sink.n_entries; i++)
+		assert_non_null(
+			strstr(world.sink.entries[i], "\"why\":\"seam\""));
+}
+
+static const char with_orders[] =
+	"apiversion: 1\n"
+	"package: test\n"
+	"streams:\n"
+	"  pays:\n"
+	"    topic: pays\n"
+	"    format: json\n"
+	"    time: at\n"
+	"    max_delay: 1m\n"
+	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
+	"epoch_s}}\n"
+	"  orders:\n"
+	"    topic: orders\n"
+	"    format: json\n"
+	"    time: at\n"
+	"    max_delay: 1m\n"
+	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
+	"epoch_s}}\n"
+	"rules:\n"
+	"- rule: ordered\n"
+	"  title: {zh: 多, en: many}\n"
+	"  from: orders\n"
+	"  by: [unit]\n"
+	"  window: 1h\n"
+	"  measure: {cnt: count()}\n"
+	"  alert_if: cnt >= 3\n"
+	"  status: live\n";
+
+static void takes_a_new_topic_silently_up_to_the_seam(void **state) {
+	(void)state;
+	world.n_partitions = 1;
+	pay(0, "U-1", 1);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	rules_are(with_orders);
+	world.log[1].is.topic = "orders";
+	world.n_partitions = 2;
+	for (int i = 0; i < 3; i++)
+		pay(1, "U-1", i);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_int_equal(world.sink.n_entries, 1);
+	assert_all_from_seam(0);
+	assert_true(journal_says("\"seam\":\"rules changed\""));
+}
+
+/* The state folder as it was before, as if restored from a backup. */
+static void keep_state(const char *command) {
+	char text[256];
+
+	snprintf(text, sizeof(text), "cd %s && %s", world.dir, command);
+	assert_int_equal(system(text), 0);
+}
+
+static size_t journals(void) {
+	uint32_t *numbers;
+	size_t n;
+
+	assert_int_equal(statedir_journals(world.state, &numbers, &n), 0);
+	free(numbers);
+	return n;
+}
+
+static void
+takes_silently_what_lies_behind_a_journal_that_ended_early(void **state) {
+	size_t n;
+
+	(void)state;
+	pay(0, "U-1", 1);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	keep_state("cp -r state backup");
+	for (int i = 0; i < 300; i++)
+		pay(0, "U-2", i);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	n = world.sink.n_entries;
+	assert_true(n > 0);
+	keep_state("rm -rf state && mv backup state");
+	/* The first seam gets no further than its journal's beginning. */
+	lane_start();
+	while (journals() < 2)
+		assert_true(lane_turn(world.lane));
+	lane_stop();
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"seam\":\"journal ended early\""));
+	assert_true(world.sink.n_entries > n);
+	assert_all_from_seam(n);
+}
+
+static void
+notices_by_a_dead_letter_that_its_journal_ended_early(void **state) {
+	(void)state;
+	pay(0, "U-1", 1);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	keep_state("cp -r state backup");
+	for (int i = 0; i < 5; i++)
+		produce(0, "bad");
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	keep_state("rm -rf state && mv backup state");
+	produce(0, "unheard of");
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_int_equal(world.sink.dead[world.sink.n_dead - 1], 6);
+	assert_true(journal_says("\"seam\":\"journal ended early\""));
 }
 
 static void makes_a_seam_when_its_state_was_lost(void **state) {
@@ -476,6 +601,9 @@ int main(void) {
 		TEST(refuses_a_state_folder_in_use),
 		TEST(makes_a_seam_when_the_rules_have_changed),
 		TEST(begins_again_when_a_seam_was_interrupted),
+		TEST(takes_a_new_topic_silently_up_to_the_seam),
+		TEST(takes_silently_what_lies_behind_a_journal_that_ended_early),
+		TEST(notices_by_a_dead_letter_that_its_journal_ended_early),
 		TEST(makes_a_seam_when_its_state_was_lost),
 		TEST(makes_a_seam_when_the_log_has_expired),
 		TEST(takes_in_a_partition_that_appears),

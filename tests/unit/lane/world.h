@@ -316,22 +316,18 @@ static const char rule_text[] =
 	"  alert_if: cnt >= 3\n"
 	"  status: live\n";
 
-static int world_begin(void **state) {
+/* Judged by from now on; of another hash than the ones before. */
+static void rules_are(const char *text) {
 	const char *const paths[] = { world.rules_path };
 	struct buf out = { 0 };
 	struct diag diag = { 0 };
 	FILE *file;
 
-	(void)state;
-	memset(&world, 0, sizeof(world));
-	snprintf(world.dir, sizeof(world.dir), "/tmp/tocsin-lane-XXXXXX");
-	assert_non_null(mkdtemp(world.dir));
-	snprintf(world.state, sizeof(world.state), "%s/state", world.dir);
-	snprintf(world.rules_path, sizeof(world.rules_path), "%s/rules.yaml",
-		 world.dir);
+	ruleset_free(world.rules);
+	world.rules_hash++;
 	file = fopen(world.rules_path, "w");
 	assert_non_null(file);
-	fputs(rule_text, file);
+	fputs(text, file);
 	fclose(file);
 	if (ruleset_load(&world.rules, paths, 1, &(struct ruleset_options){ 0 },
 			 &diag) < 0) {
@@ -339,6 +335,17 @@ static int world_begin(void **state) {
 		fail_msg("%s", buf_cstr(&out));
 	}
 	diag_free(&diag);
+}
+
+static int world_begin(void **state) {
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	snprintf(world.dir, sizeof(world.dir), "/tmp/tocsin-lane-XXXXXX");
+	assert_non_null(mkdtemp(world.dir));
+	snprintf(world.state, sizeof(world.state), "%s/state", world.dir);
+	snprintf(world.rules_path, sizeof(world.rules_path), "%s/rules.yaml",
+		 world.dir);
+	rules_are(rule_text);
 	world.n_partitions = PARTITIONS;
 	world.stop_fd = -1;
 	for (int32_t i = 0; i < PARTITIONS; i++)

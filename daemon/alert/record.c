@@ -550,6 +550,8 @@ static void write_missing(const struct writing *w) {
 
 static const char *stat_name(enum baseline_stat stat) {
 	switch (stat) {
+	case STAT_IQR:
+		return "iqr";
 	case STAT_MEAN_SD:
 		return "mean_sd";
 	case STAT_MEDIAN:

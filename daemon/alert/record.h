@@ -36,6 +36,7 @@ struct baseline_used {
 	const char *name;
 	const struct baseline *baseline;
 	struct value mid, spread;
+	struct value q1, q3; /* of stat: iqr */
 	uint32_t n;
 	const struct past *past; /* newest first */
 	size_t n_past;

@@ -344,10 +344,49 @@ static struct value mad(struct value *v, size_t n, struct arena *arena) {
 			    (i128_to_double(d) / (4 * money_scale(v[0]))));
 }
 
+/* Between the ranks around (n - 1)·@quarters/4, four times over. */
+static i128 quartile_exact(const struct value *v, size_t n, unsigned quarters) {
+	size_t rank = (n - 1) * quarters / 4;
+	int64_t rest = (int64_t)((n - 1) * quarters % 4);
+	i128 low = v[rank].i;
+
+	return rest ? low * 4 + (v[rank + 1].i - low) * rest : low * 4;
+}
+
+static double quartile_inexact(const struct value *v, size_t n,
+			       unsigned quarters) {
+	size_t rank = (n - 1) * quarters / 4;
+	double rest = (double)((n - 1) * quarters % 4) / 4, low = v[rank].d;
+
+	return rest > 0 ? low + (v[rank + 1].d - low) * rest : low;
+}
+
+/* Of sorted values, Hyndman-Fan type 7, in major units and not rounded. */
+static void quartiles(const struct value *v, size_t n,
+		      struct baseline_used *ret) {
+	double scale = 4 * money_scale(v[0]), q1, q3;
+	i128 low, high;
+
+	if (v[0].kind == KIND_DOUBLE) {
+		q1 = quartile_inexact(v, n, 1);
+		q3 = quartile_inexact(v, n, 3);
+		ret->q1 = value_double(q1);
+		ret->q3 = value_double(q3);
+		ret->spread = value_double(q3 - q1);
+		return;
+	}
+	low = quartile_exact(v, n, 1);
+	high = quartile_exact(v, n, 3);
+	ret->q1 = value_double(i128_to_double(low) / scale);
+	ret->q3 = value_double(i128_to_double(high) / scale);
+	ret->spread = value_double(i128_to_double(high - low) / scale);
+}
+
 static void statistics(struct engine *engine, const struct baseline *baseline,
 		       const struct past *past, size_t n,
 		       struct baseline_used *ret) {
-	static const char *const mids[] = { [STAT_MEAN_SD] = "mean",
+	static const char *const mids[] = { [STAT_IQR] = "median",
+					    [STAT_MEAN_SD] = "mean",
 					    [STAT_MEDIAN] = "median",
 					    [STAT_MEDIAN_MAD] = "median" };
 	struct arena *arena = &engine->scratch;
@@ -367,6 +406,10 @@ static void statistics(struct engine *engine, const struct baseline *baseline,
 	ret->mid = aggregate_find(mids[baseline->stat])
 			   ->scan(c, n, none, v[0], arena);
 	switch (baseline->stat) {
+	case STAT_IQR:
+		qsort(v, n, sizeof(*v), compare_values);
+		quartiles(v, n, ret);
+		break;
 	case STAT_MEAN_SD:
 		ret->spread =
 			aggregate_find("stdev")->scan(c, n, none, v[0], arena);
@@ -392,7 +435,7 @@ struct baseline_used baseline_value(struct engine *engine,
 				  .curve = ps->at.curve_of[baseline] };
 	struct baseline_used ret = { .baseline = b };
 
-	ret.mid = ret.spread = value_missing(MISSING_YOUNG);
+	ret.mid = ret.spread = ret.q1 = ret.q3 = value_missing(MISSING_YOUNG);
 	if (!key)
 		return ret;
 	if (walk.curve != NOWHERE)
@@ -487,6 +530,10 @@ static struct value bind_baseline(struct binding *b, const struct bind *bind) {
 		return used->spread;
 	case PART_N:
 		return value_int(used->n);
+	case PART_Q1:
+		return used->q1;
+	case PART_Q3:
+		return used->q3;
 	}
 	return value_missing(MISSING_ERROR);
 }

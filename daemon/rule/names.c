@@ -372,7 +372,7 @@ static int measure_name(struct rule_build *b, const char *name,
 static struct bind baseline_bind(struct rule_build *b,
 				 const struct baseline_ref *ref,
 				 enum baseline_part part) {
-	static const char *const names[] = { "mid", "spread", "n" };
+	static const char *const names[] = { "mid", "spread", "n", "q1", "q3" };
 	struct bind bind = {
 		.from = BIND_BASELINE,
 		.name = arena_printf(b->l->arena, "%s.%s", ref->name,
@@ -396,7 +396,7 @@ static int no_spread(struct rule_build *b, const struct baseline_ref *ref,
 		     struct place place, const char *part) {
 	return diag_at(b->l->diag, place, "E235",
 		       "a baseline with `stat: median` has no spread, so no "
-		       "`%s.%s`; take median_mad or mean_sd",
+		       "`%s.%s`; take median_mad, mean_sd or iqr",
 		       ref->name, part);
 }
 
@@ -535,9 +535,11 @@ static struct value deviation(const void *self,
 	return value_double((major(args[2]) - major(args[0])) / spread);
 }
 
+/* args: mid, spread, for iqr the quartile, k. */
 static struct value bound_at(const struct baseline *baseline,
 			     const struct value *args, unsigned n,
 			     double sign) {
+	double from;
 	double spread;
 	double k;
 
@@ -545,8 +547,10 @@ static struct value bound_at(const struct baseline *baseline,
 		if (value_is_missing(args[i]))
 			return args[i];
 	spread = least_spread(baseline, major(args[0]), args[1].d);
-	k = args[2].kind == KIND_INT ? (double)args[2].i : args[2].d;
-	return from_major(args[0], major(args[0]) + sign * k * spread);
+	from = n > 3 ? args[2].d : major(args[0]);
+	k = args[n - 1].kind == KIND_INT ? (double)args[n - 1].i
+					 : args[n - 1].d;
+	return from_major(args[0], from + sign * k * spread);
 }
 
 static struct value lower_bound(const void *self,
@@ -574,6 +578,7 @@ static int baseline_call(struct rule_build *b, const struct baseline_ref *ref,
 	bool z = !strcmp(what, "z");
 	struct bind mid = baseline_bind(b, ref, PART_MID);
 	struct bind spread = baseline_bind(b, ref, PART_SPREAD);
+	struct bind quartile;
 	bool fits;
 
 	if (ref->baseline->stat == STAT_MEDIAN)
@@ -591,6 +596,11 @@ static int baseline_call(struct rule_build *b, const struct baseline_ref *ref,
 	ret->hidden[0] = add_bind(b, &mid);
 	ret->hidden[1] = add_bind(b, &spread);
 	ret->n_hidden = 2;
+	if (!z && ref->baseline->stat == STAT_IQR) {
+		quartile =
+			baseline_bind(b, ref, *what == 'l' ? PART_Q1 : PART_Q3);
+		ret->hidden[ret->n_hidden++] = add_bind(b, &quartile);
+	}
 	ret->deps |= DEP_BASELINE;
 	ret->self = ref->baseline;
 	ret->fn = z ? deviation : *what == 'l' ? lower_bound : upper_bound;

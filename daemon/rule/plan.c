@@ -1225,9 +1225,9 @@ static const struct shape_key baseline_keys[] = {
 
 static int baseline_stat(struct rule_build *b, const struct yaml_node *node,
 			 struct baseline *baseline) {
-	static const char *const stats[] = { "mean_sd", "median",
+	static const char *const stats[] = { "iqr", "mean_sd", "median",
 					     "median_mad" };
-	static const char *const later[] = { "iqr", "ewma", "seasonal" };
+	static const char *const later[] = { "ewma", "seasonal" };
 	unsigned stat = STAT_MEDIAN_MAD;
 
 	for (size_t i = 0; node && i < ARRAY_SIZE(later); i++)

@@ -67,7 +67,7 @@ struct measure {
 	uint16_t index;
 };
 
-enum baseline_stat { STAT_MEAN_SD, STAT_MEDIAN, STAT_MEDIAN_MAD };
+enum baseline_stat { STAT_IQR, STAT_MEAN_SD, STAT_MEDIAN, STAT_MEDIAN_MAD };
 enum baseline_only { ONLY_ALL, ONLY_SAME_MONTH, ONLY_SAME_QUARTER };
 
 /* Over past periods of a plan with a tumbling or calendar window. */
@@ -134,7 +134,9 @@ enum bind_from {
 	BIND_BASELINE, /* index: of plan->baselines; part */
 	BIND_LET       /* expr, over the slots before it */
 };
-enum baseline_part { PART_MID, PART_SPREAD, PART_N };
+/* Quartiles are doubles in major units, not rounded; only stat: iqr has them.
+ */
+enum baseline_part { PART_MID, PART_SPREAD, PART_N, PART_Q1, PART_Q3 };
 
 struct bind {
 	enum bind_from from;

@@ -137,6 +137,16 @@ def median(values):
     return (values[middle - 1] + values[middle]) / 2
 
 
+def quantile(values, quarters):
+    """Hyndman-Fan type 7, for quartiles."""
+    values = sorted(values)
+    rank = Fraction((len(values) - 1) * quarters, 4)
+    low = values[int(rank)]
+    if rank.denominator == 1:
+        return low
+    return low + (values[int(rank) + 1] - low) * (rank - int(rank))
+
+
 class Baseline:
     """Past periods of a measure of a calendar window."""
 
@@ -202,10 +212,13 @@ class Baseline:
         else:
             mid = median(exact)
             spread = None
+            if self.stat == "iqr":
+                self.quartiles = quantile(exact, 1), quantile(exact, 3)
+                spread = float(self.quartiles[1] - self.quartiles[0])
             if self.stat == "median_mad":
                 spread = 1.4826 * float(median([abs(x - mid)
                                                 for x in exact]))
-            elif self.stat != "median":
+            elif self.stat not in ("iqr", "median"):
                 raise Unsupported(f"stat {self.stat}")
         mid = wrap(mid)
         if isinstance(mid, Money) and spread is not None:
@@ -239,6 +252,9 @@ class Baseline:
                 return Missing("spread")
             return (num(args[0]) - middle) / least
         if name in ("lo", "hi"):
+            if self.stat == "iqr":
+                middle = float(self.quartiles[name == "hi"])
+                middle /= 10 ** 2 if isinstance(mid, Money) else 1
             value = middle + (least if name == "hi" else -least) * \
                 float(args[0])
             if isinstance(mid, Money):

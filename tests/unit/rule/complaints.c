@@ -127,7 +127,7 @@ CASES(says_what_a_name_cannot_be_where_it_stands,
 	     "  baseline: {u: {of: n, over: 3, stat: median}}\n"
 	     "  alert_if: u.z(n) > 1.0\n",
 	"b.yaml:9:13+6 E235 a baseline with `stat: median` has no spread, so "
-	"no `u.z`; take median_mad or mean_sd\n" })
+	"no `u.z`; take median_mad, mean_sd or iqr\n" })
 
 CASES(says_what_a_measure_must_be,
       { RULE "  window: 1d\n  measure: {s: sum(payee)}\n  alert_if: "
@@ -214,9 +214,9 @@ CASES(says_what_a_window_and_a_baseline_must_be,
 	"b.yaml:8:40+10 E305 `only: same_month` needs a window of calendar "
 	"months\n" },
       { RULE "  window: {calendar: month}\n  measure: {n: count()}\n"
-	     "  baseline: {u: {of: n, over: 3, stat: iqr}}\n"
+	     "  baseline: {u: {of: n, over: 3, stat: ewma}}\n"
 	     "  alert_if: n > 1\n",
-	"b.yaml:8:40+3 E111 `iqr` is not in this release\n" },
+	"b.yaml:8:40+4 E111 `ewma` is not in this release\n" },
       { RULE "  window: {calendar: month}\n  measure: {n: count()}\n"
 	     "  baseline: {u: {of: n, over: 3, min_samples: 4}}\n"
 	     "  alert_if: n > 1\n",

@@ -56,6 +56,7 @@ struct topic {
 	rd_kafka_topic_t *handle;
 	/* The watcher's. */
 	int32_t known; /* partitions handed over */
+	bool complete; /* all that the broker spoke of last are known */
 	bool missing, said;
 };
 
@@ -67,7 +68,7 @@ struct partition {
 	int64_t committed, acknowledged;
 };
 
-/* A partition on its way from the watcher to the lane. */
+/* A partition on its way from the watcher to the lane, or its new bounds. */
 struct found {
 	struct found *next;
 	struct topic *topic;
@@ -83,6 +84,7 @@ struct kafka {
 	struct partition **partitions;
 	size_t n_partitions;
 	int64_t next_commit;
+	bool settled_here; /* and what was found by then is adopted */
 	_Atomic bool all_down;
 	/* Between the lane and the watcher. */
 	pthread_t watcher;
@@ -92,6 +94,7 @@ struct kafka {
 	bool stop;
 	struct found *found, **found_tail;
 	_Atomic bool settled;
+	_Atomic bool recheck; /* bounds of known partitions have changed */
 	_Atomic bool unreachable;
 	_Atomic int missing; /* topics */
 };
@@ -150,11 +153,13 @@ static void hand_over(struct kafka *kafka, struct topic *topic,
 	*kafka->found_tail = found;
 	kafka->found_tail = &found->next;
 	pthread_mutex_unlock(&kafka->lock);
-	topic->known = partition + 1;
+	if (topic->known <= partition)
+		topic->known = partition + 1;
 }
 
 /* False: the topic is not there, or nobody could say. */
-static bool look_for(struct kafka *kafka, struct topic *topic, bool *answered) {
+static bool look_for(struct kafka *kafka, struct topic *topic, bool recheck,
+		     bool *answered) {
 	const struct rd_kafka_metadata *metadata;
 	const struct rd_kafka_metadata_topic *found;
 	rd_kafka_resp_err_t error;
@@ -175,7 +180,8 @@ static bool look_for(struct kafka *kafka, struct topic *topic, bool *answered) {
 	else if (!topic->missing && topic->said)
 		log_info("kafka: topic %s is there", topic->name);
 	topic->said = topic->missing;
-	for (int32_t i = topic->known; i < n; i++) {
+	topic->complete = false;
+	for (int32_t i = recheck ? 0 : topic->known; i < n; i++) {
 		int64_t low, high;
 
 		error = rd_kafka_query_watermark_offsets(kafka->rk, topic->name,
@@ -185,17 +191,20 @@ static bool look_for(struct kafka *kafka, struct topic *topic, bool *answered) {
 			return false; /* the partition has no leader now */
 		hand_over(kafka, topic, i, low, high);
 	}
+	topic->complete = true;
 	return !topic->missing;
 }
 
 static bool look(struct kafka *kafka) {
 	bool complete = true, all_answered = true;
+	bool recheck = atomic_exchange(&kafka->recheck, false);
 	int missing = 0;
 
 	for (size_t i = 0; i < kafka->n_topics; i++) {
 		bool answered;
 
-		complete &= look_for(kafka, &kafka->topics[i], &answered);
+		complete &=
+			look_for(kafka, &kafka->topics[i], recheck, &answered);
 		all_answered &= answered;
 		missing += kafka->topics[i].missing;
 		if (!answered)
@@ -206,13 +215,17 @@ static bool look(struct kafka *kafka) {
 		if (atomic_exchange(&kafka->all_down, false))
 			log_info("kafka: connected");
 		atomic_store(&kafka->missing, missing);
-		/* A topic whose partitions lack a leader is waited for. */
+		/*
+		 * A partition without a leader is waited for: a replay would
+		 * take it for one that is gone.
+		 */
 		for (size_t i = 0; i < kafka->n_topics; i++)
-			all_answered &= kafka->topics[i].missing ||
-					kafka->topics[i].known > 0;
-		if (all_answered)
-			atomic_store(&kafka->settled, true);
+			all_answered &= kafka->topics[i].complete;
 	}
+	if (all_answered)
+		atomic_store(&kafka->settled, true);
+	else if (recheck)
+		atomic_store(&kafka->recheck, true);
 	ring(kafka);
 	return complete;
 }
@@ -234,7 +247,7 @@ static void *watch(void *context) {
 		until.tv_sec += wait / 1000 + until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
 		pthread_mutex_lock(&kafka->lock);
-		while (!kafka->stop &&
+		while (!kafka->stop && !(complete && kafka->recheck) &&
 		       pthread_cond_timedwait(&kafka->wake, &kafka->lock,
 					      &until) != ETIMEDOUT)
 			;
@@ -245,10 +258,25 @@ static void *watch(void *context) {
 
 /* The lane's side. */
 
+static struct partition *partition_of(const struct kafka *kafka,
+				      const struct found *found) {
+	for (size_t i = 0; i < kafka->n_partitions; i++)
+		if (kafka->partitions[i]->topic == found->topic &&
+		    kafka->partitions[i]->is.partition == found->partition)
+			return kafka->partitions[i];
+	return NULL;
+}
+
 static void adopt(struct kafka *kafka, const struct found *found) {
-	struct partition *partition = calloc(1, sizeof(*partition));
+	struct partition *partition = partition_of(kafka, found);
 	uint64_t one = 1;
 
+	if (partition) {
+		partition->is.low = found->low;
+		partition->is.high = found->high;
+		return;
+	}
+	partition = calloc(1, sizeof(*partition));
 	if (!partition)
 		abort();
 	partition->is = (struct feed_partition){ .topic = found->topic->name,
@@ -295,6 +323,8 @@ static void serve(void *self) {
 	struct kafka *kafka = self;
 	int64_t now = now_usec();
 	struct found *found;
+	/* Asked first: all that was found by then is in the list below. */
+	bool is_settled = atomic_load(&kafka->settled);
 
 	rd_kafka_poll(kafka->rk, 0);
 	pthread_mutex_lock(&kafka->lock);
@@ -309,6 +339,7 @@ static void serve(void *self) {
 		free(found);
 		found = next;
 	}
+	kafka->settled_here = is_settled;
 	if (now >= kafka->next_commit) {
 		commit(kafka);
 		kafka->next_commit = now + COMMIT_EVERY;
@@ -328,7 +359,7 @@ static void quieten(void *self) {
 }
 
 static bool settled(const void *self) {
-	return atomic_load(&((const struct kafka *)self)->settled);
+	return ((const struct kafka *)self)->settled_here;
 }
 
 static size_t n_partitions(const void *self) {
@@ -353,8 +384,19 @@ static int start(void *self, size_t i, int64_t offset) {
 	return 0;
 }
 
+/* What is asked for is not there: where does the log begin and end now? */
+static void look_again(struct kafka *kafka) {
+	kafka->settled_here = false;
+	pthread_mutex_lock(&kafka->lock);
+	atomic_store(&kafka->settled, false);
+	atomic_store(&kafka->recheck, true);
+	pthread_cond_signal(&kafka->wake);
+	pthread_mutex_unlock(&kafka->lock);
+}
+
 /* An error stands in the queue as a message would. */
-static void on_trouble(struct partition *p, const rd_kafka_message_t *message) {
+static void on_trouble(struct kafka *kafka, struct partition *p,
+		       const rd_kafka_message_t *message) {
 	switch ((int)message->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		p->is.at_end = true;
@@ -362,6 +404,7 @@ static void on_trouble(struct partition *p, const rd_kafka_message_t *message) {
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 		p->is.gone = true;
+		look_again(kafka);
 		break;
 	default:
 		log_warn("kafka: %s/%d: %s", p->is.topic, (int)p->is.partition,
@@ -387,7 +430,7 @@ static size_t read_partition(void *self, size_t i, struct feed_record *records,
 		rd_kafka_message_t *message = messages[m];
 
 		if (message->err) {
-			on_trouble(p, message);
+			on_trouble(kafka, p, message);
 			rd_kafka_message_destroy(message);
 			continue;
 		}

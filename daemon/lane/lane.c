@@ -60,6 +60,15 @@ void lane_restart(struct lane *lane, const char *why) {
 	lane->phase = PHASE_MEET;
 }
 
+/*
+ * The log no longer holds what the journal says, or what comes next. That past
+ * cannot be computed again, so the lane begins anew with what is there.
+ */
+void lane_log_changed(struct lane *lane, const char *why) {
+	lane->force_seam = SEAM_LOG_CHANGED;
+	lane_restart(lane, why);
+}
+
 bool lane_has_room(const struct lane *lane) {
 	if (!outbox_has_room(engine_outbox(lane->engine)))
 		return false;

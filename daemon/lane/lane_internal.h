@@ -69,9 +69,10 @@ struct lane {
 	uint64_t run_taken; /* records of that run */
 	bool by_journal;    /* this seam goes by the journal before */
 	uint64_t old_dead;  /* refused ordinals the old journal had delivered */
-	uint64_t known_dead; /* the last new ordinal that stands for one */
-	int64_t shift;       /* old ordinal minus new one */
-	bool then_silent;    /* after the old journal, catch up silently */
+	uint64_t known_dead;  /* the last new ordinal that stands for one */
+	int64_t shift;        /* old ordinal minus new one */
+	int64_t missed_since; /* a partition that the feed lacks; 0: none */
+	bool then_silent;     /* after the old journal, catch up silently */
 
 	/* Input that the engine has not yet taken, already in the journal. */
 	struct event *events[TURN_EVENTS];
@@ -102,6 +103,8 @@ struct lane {
 __attribute__((format(printf, 2, 3))) void lane_halt(struct lane *lane,
 						     const char *format, ...);
 void lane_restart(struct lane *lane, const char *why);
+/* Records that were taken, or were to be taken next, are gone: a seam. */
+void lane_log_changed(struct lane *lane, const char *why);
 /* The engine takes what is pending; false: the outbox is full. */
 bool lane_settle(struct lane *lane);
 /* Journals a decision and hands it to the engine, or keeps it pending. */

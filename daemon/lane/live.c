@@ -191,11 +191,8 @@ static bool advance(struct lane *lane) {
 	return true;
 }
 
-/*
- * Expired before it was read. A new process looks up anew where the log begins
- * now, and goes on from there with a seam.
- */
-static bool halt_if_gone(struct lane *lane) {
+/* Expired before it was read, or the topic was made anew. */
+static bool leave_what_is_gone(struct lane *lane) {
 	const struct feed *feed = &lane->options.feed;
 
 	for (size_t i = 0; i < lane->n_intakes; i++) {
@@ -203,11 +200,10 @@ static bool halt_if_gone(struct lane *lane) {
 
 		if (!feed->class->partition(feed->self, intake->index)->gone)
 			continue;
-		lane_halt(lane,
-			  "%s/%d: the record at offset %lld is gone; a new "
-			  "start goes on with a seam",
-			  intake->topic, (int)intake->partition,
-			  (long long)intake->next);
+		log_warn("lane: %s/%d: the record at offset %lld is gone",
+			 intake->topic, (int)intake->partition,
+			 (long long)intake->next);
+		lane_log_changed(lane, "going on with what is there");
 		return true;
 	}
 	return false;
@@ -219,7 +215,7 @@ static bool tick(struct lane *lane) {
 
 	if (lane->now < lane->next_tick)
 		return false;
-	if (halt_if_gone(lane))
+	if (leave_what_is_gone(lane))
 		return true;
 	if (enter_new_partitions(lane))
 		return true;

@@ -5,17 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
-/*
- * The log no longer holds what the journal says was taken. That past cannot be
- * computed again, so the lane begins anew with what is there, and a seam.
- */
 static bool give_up(struct lane *lane, const char *why) {
-	lane->force_seam = SEAM_LOG_CHANGED;
-	lane_restart(lane, why);
+	lane_log_changed(lane, why);
 	return true;
 }
 
-static bool enter(struct lane *lane) {
+/* 1: entered; 0: the feed does not know it; -ENODATA: its beginning is gone. */
+static int enter(struct lane *lane) {
 	const struct decision *decision = &lane->entry.decision;
 	const struct feed *feed = &lane->options.feed;
 
@@ -27,12 +23,44 @@ static bool enter(struct lane *lane) {
 		    strcmp(is->topic, decision->topic) != 0)
 			continue;
 		if (is->low > lane->entry.first_offset)
-			return false;
+			return -ENODATA;
 		lane_enter(lane, is->topic, is->partition,
 			   lane->entry.first_offset);
-		return true;
+		return 1;
 	}
-	return false;
+	return 0;
+}
+
+/*
+ * A broker that has just begun may not know all its topics yet. Taking one for
+ * gone costs a seam, so it is waited for as long as for one that is silent.
+ */
+static bool wait_for_partition(struct lane *lane) {
+	const struct decision *decision = &lane->entry.decision;
+
+	if (!lane->missed_since) {
+		lane->missed_since = lane->now;
+		log_warn("lane: the journal has read %s/%d, which is not "
+			 "there: waiting for it",
+			 decision->topic, (int)decision->partition);
+	}
+	if (lane->now - lane->missed_since < lane->options.align_wait)
+		return false;
+	return give_up(lane, "a partition of the journal is gone");
+}
+
+static bool replay_partition(struct lane *lane) {
+	int r = enter(lane);
+
+	if (r < 0)
+		return give_up(lane, "the first records of the journal are "
+				     "gone");
+	if (r == 0)
+		return wait_for_partition(lane);
+	lane->missed_since = 0;
+	lane->entry_valid = false;
+	lane_decide(lane, &lane->entry.decision, lane->entry.first_offset);
+	return true;
 }
 
 static struct intake *intake_of(struct lane *lane,
@@ -48,6 +76,8 @@ static bool replay_decision(struct lane *lane) {
 	const struct decision *decision = &lane->entry.decision;
 	struct intake *intake;
 
+	if (decision->kind == DECISION_PARTITION)
+		return replay_partition(lane);
 	lane->entry_valid = false;
 	if (decision->kind == DECISION_SEAM) {
 		if (!lane->own) { /* the new journal has its own seam */
@@ -56,9 +86,6 @@ static bool replay_decision(struct lane *lane) {
 		}
 		lane->sealed = true;
 	}
-	if (decision->kind == DECISION_PARTITION && !enter(lane))
-		return give_up(lane, "a partition of the journal is gone, or "
-				     "its first records are");
 	if (decision->kind == DECISION_CATCH_UP)
 		lane->catching_up = true;
 	if (decision->kind == DECISION_LIVE)

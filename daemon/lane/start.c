@@ -394,5 +394,5 @@ void start_forget_life(struct lane *lane) {
 	lane->open_items = lane->open_dead = 0;
 	lane->gate_head = lane->n_gates = 0;
 	lane->sealed_position = 0;
-	lane->next_tick = 0;
+	lane->next_tick = lane->missed_since = 0;
 }

@@ -26,7 +26,7 @@ struct feed_record {
 struct feed_partition {
 	const char *topic; /* interned: one address per topic */
 	int32_t partition;
-	int64_t low;  /* the first offset that is there when it was found */
+	int64_t low;  /* the first offset, when it was found or gone last */
 	int64_t high; /* behind the last one, as far as is known */
 	bool at_end;  /* read to its end after the last record handed out */
 	bool gone;    /* what start() asked for is not there (any more) */
@@ -39,7 +39,10 @@ struct feed_class {
 	void (*quieten)(void *self);
 	/* Does what is due; may find partitions. */
 	void (*serve)(void *self);
-	/* Every topic has been looked for at least once. */
+	/*
+	 * Every topic has been looked for, and low and high are of after a
+	 * partition was found to be gone.
+	 */
 	bool (*settled)(const void *self);
 	size_t (*n_partitions)(const void *self);
 	const struct feed_partition *(*partition)(const void *self, size_t i);

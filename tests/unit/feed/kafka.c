@@ -171,6 +171,40 @@ static void says_when_an_offset_is_gone(void **state) {
 	assert_true(feed.class->partition(feed.self, 0)->gone);
 }
 
+/* The mock cluster keeps 5 MiB of a partition. */
+static void says_where_a_log_begins_that_was_cut(void **state) {
+	static const char *const topics[] = { "pays" };
+	static char large[200000];
+	const struct feed_partition *is;
+
+	(void)state;
+	produce("pays", 0, 10);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	is = feed.class->partition(feed.self, 0);
+	assert_int_equal(is->low, 0);
+	for (int i = 0; i < 60; i++) {
+		assert_int_equal(
+			rd_kafka_producev(
+				producer, RD_KAFKA_V_TOPIC("pays"),
+				RD_KAFKA_V_PARTITION(0),
+				RD_KAFKA_V_VALUE(large, sizeof(large)),
+				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				RD_KAFKA_V_END),
+			0);
+		assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+	}
+	assert_int_equal(feed.class->start(feed.self, 0, 0), 0);
+	assert_int_equal(read_all(0, 0), 0);
+	assert_true(is->gone);
+	assert_false(feed.class->settled(feed.self));
+	wait_partitions(2);
+	assert_true(is->low > 10);
+	assert_int_equal(is->high, 70);
+	assert_int_equal(feed.class->start(feed.self, 0, is->low), 0);
+	assert_int_equal(read_all(0, is->low), 70);
+}
+
 static void refuses_properties_that_are_not_the_users(void **state) {
 	struct buf why = { 0 };
 
@@ -194,6 +228,7 @@ int main(void) {
 		TEST(reads_each_partition_by_itself),
 		TEST(begins_again_where_it_is_told),
 		TEST(says_when_an_offset_is_gone),
+		TEST(says_where_a_log_begins_that_was_cut),
 		cmocka_unit_test(refuses_properties_that_are_not_the_users),
 	};
 

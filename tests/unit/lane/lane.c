@@ -459,6 +459,37 @@ static void makes_a_seam_when_the_log_has_expired(void **state) {
 	assert_true(journal_says("\"partition\":0,\"offset\":50"));
 }
 
+static void makes_a_seam_when_the_log_is_cut_under_it(void **state) {
+	(void)state;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	world.log[0].is.low = (int64_t)world.log[0].n;
+	world.log[0].is.gone = true;
+	pay(0, "U-1", 100000);
+	usleep(150000);
+	assert_true(lane_turn(world.lane));
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"seam\":\"log changed\""));
+}
+
+static void waits_for_a_partition_that_the_broker_forgot(void **state) {
+	(void)state;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	world.n_partitions = 1;
+	lane_start();
+	for (int i = 0; i < 20; i++)
+		assert_true(lane_turn(world.lane));
+	world.n_partitions = 2;
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"seam\":null"));
+}
+
 static void takes_in_a_partition_that_appears(void **state) {
 	(void)state;
 	world.n_partitions = 1;
@@ -606,6 +637,8 @@ int main(void) {
 		TEST(notices_by_a_dead_letter_that_its_journal_ended_early),
 		TEST(makes_a_seam_when_its_state_was_lost),
 		TEST(makes_a_seam_when_the_log_has_expired),
+		TEST(makes_a_seam_when_the_log_is_cut_under_it),
+		TEST(waits_for_a_partition_that_the_broker_forgot),
 		TEST(takes_in_a_partition_that_appears),
 		TEST(makes_a_seam_when_the_journal_ended_early),
 		TEST(halts_at_a_loss_if_told_so),

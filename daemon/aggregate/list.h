@@ -5,6 +5,7 @@
 
 #include "tocsin/aggregate.h"
 
+extern const struct aggregate benford_aggregate;
 extern const struct aggregate changed_aggregate;
 extern const struct aggregate count_aggregate;
 extern const struct aggregate count_if_aggregate;

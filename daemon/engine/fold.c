@@ -122,7 +122,7 @@ static void bag_add(struct folding *f, handle_t cell, uint16_t bag) {
 	size_t i;
 
 	for (i = 0; i < ps->plan->n_measures; i++) {
-		if (!ps->entered[i] || ps->at.in.acc[i] == NOWHERE)
+		if (!ps->entered[i] || !keeps(ps, i))
 			continue;
 		if (ps->plan->measures[i].aggregate->add(
 			    bytes + ps->at.in.acc[i], &ps->contributions[i]))
@@ -385,7 +385,7 @@ static void bag_retract(struct engine *engine, struct plan_state *ps,
 	    ps->plan->window.kind != WINDOW_LAST)
 		return;
 	for (i = 0; i < ps->plan->n_measures; i++) {
-		if (ps->at.in.acc[i] == NOWHERE || !entry_has(ps, entry, i))
+		if (!keeps(ps, i) || !entry_has(ps, entry, i))
 			continue;
 		c = entry_contribution(engine, ps, entry, i);
 		ps->plan->measures[i].aggregate->retract(bag + ps->at.in.acc[i],

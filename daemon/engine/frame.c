@@ -95,7 +95,7 @@ static struct value panes_value(struct engine *engine,
 	uint32_t k = ps->plan->window.panes, i;
 	int64_t newest;
 	uint64_t at;
-	uint64_t state[32] = { 0 };
+	uint64_t state[64] = { 0 };
 
 	newest = plan_period(ps, key_read(engine, key)->clock);
 	at = (uint64_t)(((newest + 1) % k + k) % k);

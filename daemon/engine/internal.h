@@ -328,6 +328,12 @@ struct judging {
 	handle_t coarse[COARSE_MAX];
 };
 
+/* The measure has an accumulator, and it is not that of another one. */
+static inline bool keeps(const struct plan_state *ps, size_t measure) {
+	return ps->at.in.acc[measure] != NOWHERE &&
+	       ps->plan->measures[measure].keeper == measure;
+}
+
 /* layout.c */
 void layout_init(struct plan_state *ps, struct arena *arena);
 size_t layout_key_bytes(const struct plan_state *ps, size_t key_len);

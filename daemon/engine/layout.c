@@ -92,6 +92,10 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		in->acc[i] = NOWHERE;
 		if (plan->measures[i].scans || plan->measures[i].latest)
 			continue;
+		if (plan->measures[i].keeper < i) {
+			in->acc[i] = in->acc[plan->measures[i].keeper];
+			continue;
+		}
 		bytes = plan->measures[i].aggregate->state_size;
 		in->acc[i] = place(&size, bytes, 8);
 	}

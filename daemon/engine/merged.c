@@ -133,7 +133,7 @@ bool merged_add(struct engine *engine, const struct plan_state *ps,
 	if (!pane)
 		return false;
 	for (i = 0; i < ps->plan->n_measures; i++) {
-		if (!entry_has(ps, entry, i) || ps->at.in.acc[i] == NOWHERE)
+		if (!entry_has(ps, entry, i) || !keeps(ps, i))
 			continue;
 		c = entry_contribution(engine, ps, entry, i);
 		ps->plan->measures[i].aggregate->add(

@@ -52,6 +52,7 @@ struct measure_ref {
 	struct place place;
 	uint16_t plan; /* 0: the rule's own, else coarse - 1 */
 	const struct measure *measure;
+	bool several; /* only its members have a value, "b.mad" */
 	bool broken;
 };
 
@@ -106,6 +107,9 @@ struct expr_env *event_env(struct rule_build *b, size_t input);
 struct expr_env *judging_env(struct rule_build *b);
 void read_lets(struct rule_build *b);
 void read_params(struct rule_build *b);
+/* Complains that @ref has members and no value of its own. */
+int several_results(struct rule_build *b, const struct measure_ref *ref,
+		    struct place place);
 /* Binds every let, in order. */
 void bind_measures(struct rule_build *b);
 void bind_lets(struct rule_build *b);

@@ -25,7 +25,8 @@ static size_t state_bytes(const struct plan *plan) {
 	for (size_t i = 0; i < plan->n_measures; i++) {
 		const struct measure *measure = &plan->measures[i];
 
-		if (!measure->scans && !measure->latest)
+		if (!measure->scans && !measure->latest &&
+		    measure->keeper == measure->index)
 			bytes += measure->aggregate->state_size;
 	}
 	return bytes;

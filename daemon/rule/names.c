@@ -350,23 +350,56 @@ static int key_name(struct rule_build *b, const char *name,
 	return 0;
 }
 
-static int measure_name(struct rule_build *b, const char *name,
-			struct expr_name *ret) {
-	const struct measure_ref *ref =
-		map_get(&b->measures, name, strlen(name));
+static int measure_bind(struct rule_build *b, const struct measure_ref *ref,
+			int taken, struct expr_name *ret) {
 	struct bind bind = { .from = BIND_MEASURE,
 			     .shown = true,
 			     .deps = DEP_MEASURE };
+
+	bind.name = ref->name;
+	bind.plan = ref->plan;
+	bind.index = ref->measure->index;
+	bind.type = ref->measure->type;
+	return take_bind(b, &bind, taken, ret);
+}
+
+int several_results(struct rule_build *b, const struct measure_ref *ref,
+		    struct place place) {
+	CLEANUP(buf_free) struct buf names = { 0 };
+
+	for (size_t i = 0; i < b->measures.n; i++) {
+		const struct measure_ref *member = b->measures.values[i];
+
+		if (member != ref &&
+		    member->place.source == ref->place.source &&
+		    member->place.line == ref->place.line &&
+		    member->place.column == ref->place.column)
+			buf_printf(&names, " %s", member->name);
+	}
+	return diag_at(b->l->diag, place, "E235",
+		       "measure `%s` has several results:%s", ref->name,
+		       buf_cstr(&names));
+}
+
+static int measure_name(struct rule_build *b, const char *const *path, size_t n,
+			struct place place, struct expr_name *ret) {
+	const struct measure_ref *ref =
+		map_get(&b->measures, path[0], strlen(path[0]));
+	const struct measure_ref *member = NULL;
+	const char *name;
 
 	if (!ref)
 		return 0;
 	if (ref->broken)
 		return -EINVAL;
-	bind.name = ref->name;
-	bind.plan = ref->plan;
-	bind.index = ref->measure->index;
-	bind.type = ref->measure->type;
-	return take_bind(b, &bind, 1, ret);
+	if (!ref->several)
+		return measure_bind(b, ref, 1, ret);
+	if (n >= 2) {
+		name = arena_printf(b->l->arena, "%s.%s", path[0], path[1]);
+		member = map_get(&b->measures, name, strlen(name));
+	}
+	return member ? measure_bind(b, member, 2, ret)
+		      : several_results(b, ref, place);
 }
 
 static struct bind baseline_bind(struct rule_build *b,
@@ -474,7 +507,7 @@ static int judging_name(void *ctx, const char *const *path, size_t n,
 	if (!r)
 		r = let_name(b, path[0], place, ret);
 	if (!r)
-		r = measure_name(b, path[0], ret);
+		r = measure_name(b, path, n, place, ret);
 	if (!r)
 		r = baseline_name(b, path, n, place, ret);
 	if (!r)
@@ -849,8 +882,12 @@ static bool is_key(const struct rule_build *b, const char *name) {
 void bind_measures(struct rule_build *b) {
 	struct expr_name ignored;
 
-	for (size_t i = 0; i < b->measures.n; i++)
-		measure_name(b, b->measures.keys[i], &ignored);
+	for (size_t i = 0; i < b->measures.n; i++) {
+		const struct measure_ref *ref = b->measures.values[i];
+
+		if (!ref->broken && !ref->several)
+			measure_bind(b, ref, 1, &ignored);
+	}
 }
 
 void bind_lets(struct rule_build *b) {

@@ -628,7 +628,7 @@ struct call {
 	} args[MAX_ARGS];
 };
 
-static const char *const later_aggregates[] = { "benford", "rate" };
+static const char *const later_aggregates[] = { "rate" };
 
 static int bad_measure(struct rule_build *b, const struct yaml_node *node) {
 	return diag_at(b->l->diag, node->place, "E236",
@@ -999,6 +999,52 @@ static const struct measure *find_measure(const struct plan_build *plan,
 	return NULL;
 }
 
+static const struct measure *add_measure(struct rule_build *b,
+					 struct plan_build *plan,
+					 const struct yaml_node *node,
+					 struct measure *measure) {
+	const struct measure *same = find_measure(plan, measure->text);
+
+	if (measure_way(b, node, &plan->plan->window, measure) < 0)
+		return NULL;
+	if (same)
+		return same;
+	measure->type = measure_type(measure);
+	measure->index = (uint16_t)plan->measures.n;
+	if (!measure->is_member)
+		measure->keeper = measure->index;
+	pointers_add(&plan->measures, b->l->arena, measure);
+	return measure;
+}
+
+/* One behind the other; the first of them. */
+static const struct measure *add_members(struct rule_build *b,
+					 struct plan_build *plan,
+					 const struct yaml_node *node,
+					 const struct measure *measure) {
+	const struct aggregate *member =
+		measure->aggregate->members(measure->constant);
+	const struct measure *first = NULL;
+
+	for (; member->name; member++) {
+		struct measure *mine = arena_new(b->l->arena, struct measure);
+		const struct measure *added;
+
+		*mine = *measure;
+		mine->aggregate = member;
+		mine->text = arena_printf(b->l->arena, "%s.%s", measure->text,
+					  member->name);
+		mine->is_member = true;
+		mine->keeper =
+			first ? first->index : (uint16_t)plan->measures.n;
+		added = add_measure(b, plan, node, mine);
+		if (!added)
+			return NULL;
+		first = first ? first : added;
+	}
+	return first;
+}
+
 static void wrong_count(struct rule_build *b, const struct call *call,
 			const struct aggregate *aggregate, size_t want) {
 	diag_at(b->l->diag, call->place, "E236",
@@ -1014,7 +1060,6 @@ static const struct measure *read_measure(struct rule_build *b,
 	struct measure *measure = arena_new(b->l->arena, struct measure);
 	bool *feeds = arena_array(b->l->arena, bool, b->n_inputs);
 	const struct aggregate *aggregate;
-	const struct measure *same;
 	struct call call = { 0 };
 	size_t want;
 
@@ -1039,20 +1084,13 @@ static const struct measure *read_measure(struct rule_build *b,
 		return NULL;
 	}
 	measure->text = measure_text(b, &call);
-	same = find_measure(plan, measure->text);
 	if (measure_programs(b, &call, measure, feeds) < 0)
 		return NULL;
 	if (aggregate->takes_constant &&
 	    take_constant(b, &call, call.n - 1, measure) < 0)
 		return NULL;
-	if (measure_way(b, node, &plan->plan->window, measure) < 0)
-		return NULL;
-	if (same)
-		return same;
-	measure->type = measure_type(measure);
-	measure->index = (uint16_t)plan->measures.n;
-	pointers_add(&plan->measures, b->l->arena, measure);
-	return measure;
+	return aggregate->members ? add_members(b, plan, node, measure)
+				  : add_measure(b, plan, node, measure);
 }
 
 static int coarse_part(struct rule_build *b, const struct yaml_node *node,
@@ -1166,6 +1204,30 @@ static bool is_taken(struct rule_build *b, const struct yaml_node *key,
 	return false;
 }
 
+/* `b.mad`, `b.n`: each is a measure under a name of its own. */
+static void name_members(struct rule_build *b, const struct plan_build *plan,
+			 struct measure_ref *ref) {
+	size_t i = ref->measure->index;
+
+	ref->several = true;
+	for (; i < plan->measures.n; i++) {
+		const struct measure *measure = plan->measures.items[i];
+		struct measure_ref *mine;
+
+		if (!measure->is_member ||
+		    measure->keeper != ref->measure->keeper)
+			break;
+		mine = arena_new(b->l->arena, struct measure_ref);
+		*mine = *ref;
+		mine->name = arena_printf(b->l->arena, "%s.%s", ref->name,
+					  measure->aggregate->name);
+		mine->measure = measure;
+		mine->several = mine->broken = false;
+		map_put(&b->measures, b->l->arena, mine->name,
+			strlen(mine->name), mine);
+	}
+}
+
 void read_measures(struct rule_build *b) {
 	const struct yaml_node *node = yaml_get(b->node, "measure");
 
@@ -1196,6 +1258,8 @@ void read_measures(struct rule_build *b) {
 		ref->measure =
 			read_measure(b, coarse ? coarse->plan : b->plan, text);
 		ref->broken = !ref->measure;
+		if (ref->measure && ref->measure->is_member)
+			name_members(b, coarse ? coarse->plan : b->plan, ref);
 	}
 	for (size_t i = 0; i < b->lets.n; i++) {
 		const struct let *let = b->lets.values[i];
@@ -1322,6 +1386,10 @@ static const struct measure_ref *baseline_of(struct rule_build *b,
 	}
 	if (ref->broken)
 		return NULL;
+	if (ref->several) {
+		several_results(b, ref, node->place);
+		return NULL;
+	}
 	if (ref->plan) {
 		diag_at(b->l->diag, node->place, "E305",
 			"a baseline is of the rule's own key, and `%s` is of "

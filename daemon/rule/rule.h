@@ -65,6 +65,8 @@ struct measure {
 	bool latest; /* latest(x): of the key, not of the window */
 	bool scans;  /* computed from raw entries at judging */
 	uint16_t index;
+	uint16_t keeper; /* whose accumulator it reads; most: their own */
+	bool is_member;  /* one result of several */
 };
 
 enum baseline_stat { STAT_IQR, STAT_MEAN_SD, STAT_MEDIAN, STAT_MEDIAN_MAD };

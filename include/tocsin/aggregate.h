@@ -83,6 +83,13 @@ struct aggregate {
 	struct value (*scan)(const struct contribution *c, size_t n,
 			     struct value constant, struct value like,
 			     struct arena *arena);
+	/*
+	 * An aggregate with several results (b.n, b.mad) has none of its own:
+	 * each is an aggregate here, by its name, up to one without a name.
+	 * They fold one and the same state, which is kept once, and take back
+	 * exactly all that they fold, so nothing ever scans them.
+	 */
+	const struct aggregate *(*members)(struct value constant);
 };
 
 /* Sorted by name, NULL-terminated. */

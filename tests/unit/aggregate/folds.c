@@ -149,7 +149,7 @@ static void finds_each_aggregate_by_its_name(void **state) {
 		const struct aggregate *a = all_aggregates[i];
 
 		assert_ptr_equal(aggregate_find(a->name), a);
-		assert_non_null(a->scan);
+		assert_true(!a->scan == !!a->members);
 		assert_non_null(a->summary);
 		assert_memory_equal(a->signature, a->name, strlen(a->name));
 		assert_int_equal(!a->folds, !a->state_size);
@@ -247,8 +247,11 @@ static void over_no_events_sums_are_zero_and_the_rest_is_missing(void **state) {
 	(void)state;
 	for (size_t i = 0; all_aggregates[i]; i++) {
 		const struct aggregate *a = all_aggregates[i];
-		struct value ret = scanned(a, NULL, 0, KIND_MONEY);
+		struct value ret;
 
+		if (a->members)
+			continue;
+		ret = scanned(a, NULL, 0, KIND_MONEY);
 		if (!a->zero_when_empty) {
 			assert_same(ret, value_missing(MISSING_EMPTY));
 			continue;

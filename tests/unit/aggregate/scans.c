@@ -390,6 +390,57 @@ static void a_slope_is_a_day_s_rise(void **state) {
 	assert_true(scan("slope", c, 2, none, c[0].x).d == 1.0);
 }
 
+/* By the digits as they are written. */
+static int written(int64_t x, int digits) {
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.*e", 18, (double)llabs(x));
+	return digits == 1 ? text[0] - '0'
+			   : (text[0] - '0') * 10 + text[2] - '0';
+}
+
+static void digits_are_held_against_the_law(void **state) {
+	const struct aggregate *member, *benford = aggregate_find("benford");
+
+	(void)state;
+	for (int d = 1; d <= 2; d++) {
+		int least = d == 1 ? 1 : 10, n = 0, times[100] = { 0 };
+		double mad = 0, chi2 = 0;
+		uint64_t kept[64] = { 0 }, part[64] = { 0 };
+
+		member = benford->members(value_int(d));
+		for (int64_t i = -200; i < 700; i++) {
+			struct contribution c = { .x = value_int(i * i * i) };
+
+			member->add(i % 2 ? kept : part, &c);
+			n += i != 0;
+			times[i ? written(c.x.i, d) : 0]++;
+		}
+		member->merge(kept, part, value_int(0));
+		for (int64_t i = 1; i < 50; i++) {
+			struct contribution c = { .x = value_int(i) };
+
+			member->add(kept, &c);
+			member->retract(kept, &c);
+		}
+		for (int k = least; k < 10 * least; k++) {
+			double law = log10(1 + 1.0 / k);
+			double off = fabs((double)times[k] / n - law);
+
+			mad += off / (9 * least);
+			chi2 += n * off * off / law;
+		}
+		assert_string_equal(member[0].name, "chi2");
+		assert_near(member[0].result(kept, value_int(d), value_int(0)),
+			    chi2);
+		assert_near(member[1].result(kept, value_int(d), value_int(0)),
+			    mad);
+		assert_int_equal(
+			member[2].result(kept, value_int(d), value_int(0)).i,
+			n);
+	}
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_what_pairs_count),
@@ -406,6 +457,7 @@ int main(void) {
 		cmocka_unit_test(the_kth_value_counts_from_the_oldest),
 		cmocka_unit_test(entropy_is_what_the_library_finds),
 		cmocka_unit_test(a_slope_is_a_day_s_rise),
+		cmocka_unit_test(digits_are_held_against_the_law),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,16 @@ CASES(says_what_a_measure_must_be,
 	"`sum`?)\n" },
       { RULE "  window: 1d\n  measure: {s: rate(unit)}\n  alert_if: 'true'\n",
 	"b.yaml:7:16+4 E111 `rate` is not in this release\n" },
+      { RULE "  window: 1d\n  measure: {s: 'benford(amount, 1)'}\n"
+	     "  alert_if: s > 0.1 || s.mod > 0.1\n",
+	"b.yaml:8:13+1 E235 measure `s` has several results: s.chi2 s.mad "
+	"s.n\n"
+	"b.yaml:8:24+5 E235 measure `s` has several results: s.chi2 s.mad "
+	"s.n\n" },
+      { RULE "  window: 1d\n  measure: {s: 'benford(amount, 3)'}\n"
+	     "  alert_if: s.n > 1\n",
+	"b.yaml:7:33+1 E236 the last argument of benford is a whole number "
+	"from 1 to 2\n" },
       { RULE "  window: 1d\n  measure: {s: 'hhi(unit, payee)'}\n"
 	     "  alert_if: s > 0.1\n",
 	"b.yaml:7:27+5 E237 hhi cannot weigh by string; it is hhi(x, weight: "

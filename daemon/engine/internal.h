@@ -199,7 +199,7 @@ struct life {
 	uint32_t at_fire_len;
 	handle_t key_bytes; /* per: event: its own copy */
 	uint16_t key_len;
-	uint16_t timers;
+	uint32_t timers; /* a late event may arm another; no end is known */
 	/* per coarser key: the next open alert beneath it, and the key. */
 	handle_t beneath_next[COARSE_MAX];
 	handle_t beneath_key[COARSE_MAX];

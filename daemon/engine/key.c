@@ -179,14 +179,20 @@ static void key_arm_every(struct engine *engine, struct plan_state *ps,
 			  handle_t handle) {
 	struct key *key = key_write(engine, handle);
 	struct timer timer = { .created = key->created, .target = handle };
+	usec_t after = key->clock;
 	size_t i;
+
+	/* A late key has no part in clock times that were over before it: an
+	 * event of the year 1 would be judged seventeen million times. */
+	if (engine->watermark > after)
+		after = engine->watermark;
 
 	for (i = 0; i < ps->plan->n_rules; i++) {
 		const struct rule *rule = ps->plan->rules[i];
 
 		if (!rule->every.n)
 			continue;
-		timer.due = every_next(rule, key->clock);
+		timer.due = every_next(rule, after);
 		timer.rule = rule->rank;
 		timer.kind = TIMER_EVERY;
 		timers_add(&engine->timers, &timer);

@@ -185,19 +185,24 @@ void life_arm(struct engine *engine, handle_t handle, enum timer_kind kind,
 	life->timers++;
 }
 
-/* One timer per open alert, at the end of the oldest thing in its windows. */
+/*
+ * One timer per open alert, at the end of the oldest thing in its windows. A
+ * coarser key that the alert is not linked to (open_max) is not waited for.
+ */
 void life_arm_exit(struct engine *engine, handle_t handle,
 		   const struct judging *j) {
+	const struct life *life = life_read(engine, handle);
 	const struct rule_state *rs = j->rs;
 	usec_t due = window_exit(engine, rs->plan, j->key), coarse;
 	size_t c;
 
 	for (c = 0; c < rs->rule->n_coarse; c++) {
-		coarse = window_exit(engine, rs->coarse[c], j->coarse[c]);
+		coarse = window_exit(engine, rs->coarse[c],
+				     life->beneath_key[c]);
 		if (coarse < due)
 			due = coarse;
 	}
-	if (due >= life_read(engine, handle)->exit_due)
+	if (due >= life->exit_due)
 		return;
 	life_write(engine, handle)->exit_due = due;
 	life_arm(engine, handle, TIMER_WINDOW_EXIT, due);

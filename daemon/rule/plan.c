@@ -441,13 +441,24 @@ static int window_map(struct rule_build *b, const struct yaml_node *node) {
 	return last_max(b, yaml_get(node, "max"));
 }
 
+static bool same_key(const struct rule_build *b, const struct yaml_node *by) {
+	if (by->kind != YAML_LIST || by->n != b->n_key)
+		return false;
+	for (size_t i = 0; i < by->n; i++)
+		if (!yaml_is_text(by->items[i], b->key[i].name))
+			return false;
+	return true;
+}
+
 /* A measure that is a text is of the rule's own key. */
 static bool has_own_measure(const struct rule_build *b) {
-	const struct yaml_node *node = yaml_get(b->node, "measure");
+	const struct yaml_node *node = yaml_get(b->node, "measure"), *by;
 
-	for (size_t i = 0; node && node->kind == YAML_MAP && i < node->n; i++)
-		if (!yaml_get(node->pairs[i].value, "by"))
+	for (size_t i = 0; node && node->kind == YAML_MAP && i < node->n; i++) {
+		by = yaml_get(node->pairs[i].value, "by");
+		if (!by || same_key(b, by))
 			return true;
+	}
 	return false;
 }
 
@@ -1140,15 +1151,6 @@ static uint16_t read_coarse(struct rule_build *b, const struct yaml_node *by) {
 	pointers_add(&b->coarse, b->l->arena, coarse);
 	pointers_add(&coarse->plan->watchers, b->l->arena, b->rule);
 	return (uint16_t)b->coarse.n;
-}
-
-static bool same_key(const struct rule_build *b, const struct yaml_node *by) {
-	if (by->kind != YAML_LIST || by->n != b->n_key)
-		return false;
-	for (size_t i = 0; i < by->n; i++)
-		if (!yaml_is_text(by->items[i], b->key[i].name))
-			return false;
-	return true;
 }
 
 static const struct yaml_node *measure_map(struct rule_build *b,

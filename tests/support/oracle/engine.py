@@ -773,8 +773,9 @@ class Oracle:
         if key is None or self._is_over(rule, key):
             key = rule.keys[values] = Key(next(self._ordinals), values)
             if rule.every_at is not None:
-                self._set_timer(rule.next_tick(entry.time), rule, key,
-                                "every", None)
+                self._set_timer(
+                    rule.next_tick(max(entry.time, self.watermark)), rule,
+                    key, "every", None)
         self._fold_key(rule, key, values, entry)
 
     def _judge_alone(self, rule, values, entry):

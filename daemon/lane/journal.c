@@ -19,6 +19,9 @@
 /* What is handed over unasked, so that the buffer does not grow. */
 #define HANDOVER_BYTES (256u << 10)
 
+/* So far ahead of the records zeros are written; see zero_ahead(). */
+#define AHEAD_BYTES (1u << 20)
+
 /* Bytes for one place of one segment. */
 struct chunk {
 	struct chunk *next;
@@ -56,7 +59,8 @@ struct journal {
 	_Atomic int error;
 	/* ---- */
 	int fd;
-	uint64_t fd_segment;
+	uint64_t fd_segment, fd_end;
+	uint64_t zeroed; /* up to here the blocks have been written before */
 };
 
 void partitions_add(struct journal_partition **partitions, size_t *n,
@@ -113,6 +117,58 @@ static int preallocate(int fd, uint64_t bytes) {
 	return 0;
 }
 
+static int write_at(int fd, const char *data, size_t len, uint64_t at) {
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+/*
+ * A block that was only preallocated is marked as written when it first is,
+ * and a sync of it is a commit of the file system, behind whatever anybody
+ * else has in that commit. Over a block that holds zeros a sync is a write and
+ * a flush. So zeros go ahead, in steps; the price is that all is written
+ * twice. Where it fails (a full disk that could not preallocate), syncs are
+ * merely slower.
+ */
+static void zero_ahead(struct journal *journal, uint64_t from) {
+	static char zeros[64 << 10];
+
+	if (journal->zeroed > from)
+		from = journal->zeroed;
+	journal->zeroed = from + AHEAD_BYTES < journal->fd_end
+				  ? from + AHEAD_BYTES
+				  : journal->fd_end;
+	while (from < journal->zeroed) {
+		uint64_t n = journal->zeroed - from;
+
+		if (n > sizeof(zeros))
+			n = sizeof(zeros);
+		if (write_at(journal->fd, zeros, n,
+			     from - journal->fd_segment) < 0)
+			return;
+		from += n;
+	}
+}
+
+/* Behind a sync, so that few alerts wait for it. */
+static int go_ahead(struct journal *journal, uint64_t written) {
+	if (journal->zeroed == journal->fd_end ||
+	    journal->zeroed > written + AHEAD_BYTES / 2)
+		return 0;
+	zero_ahead(journal, written);
+	return fdatasync(journal->fd) < 0 ? -EIO : 0;
+}
+
 static int close_segment(struct journal *journal) {
 	int r = 0;
 
@@ -148,22 +204,9 @@ static int use_segment(struct journal *journal, uint64_t segment,
 		return r;
 	}
 	journal->fd = fd;
-	journal->fd_segment = segment;
-	return 0;
-}
-
-static int write_at(int fd, const char *data, size_t len, uint64_t at) {
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
+	journal->fd_segment = journal->zeroed = segment;
+	journal->fd_end = segment + bytes;
+	zero_ahead(journal, segment);
 	return 0;
 }
 
@@ -237,8 +280,12 @@ static void carry_or_fail(struct journal *journal, struct chunk *chunk) {
 	}
 	if (atomic_load(&journal->error) == -ENOSPC || r < 0)
 		set_error(journal, r);
-	if (r == 0 && chunk->sync)
-		ring_bell(journal);
+	if (r < 0 || !chunk->sync)
+		return;
+	ring_bell(journal);
+	r = go_ahead(journal, chunk->position + chunk->data.len);
+	if (r < 0)
+		set_error(journal, r);
 }
 
 static struct chunk *next_chunk(struct journal *journal) {
@@ -437,7 +484,12 @@ static int cut_off(struct journal *journal, const struct journal_reader *reader,
 		return 0;
 	if (ftruncate(journal->fd, (off_t)(end - journal->segment)) < 0)
 		return -errno;
-	return preallocate(journal->fd, journal->segment_bytes);
+	r = preallocate(journal->fd, journal->segment_bytes);
+	if (r < 0)
+		return r;
+	journal->fd_end = journal->segment + journal->segment_bytes;
+	zero_ahead(journal, end);
+	return 0;
 }
 
 int journal_append(struct journal **ret, struct journal_reader *reader) {

@@ -376,6 +376,48 @@ static void prints_itself_as_json_lines(void **state) {
 	buf_free(&why);
 }
 
+/* A preallocated block that was never written is a hole to lseek(). */
+static bool is_written(uint64_t at) {
+	char *path = segment_path(dir, 0);
+	int fd = open(path, O_RDONLY);
+	off_t data;
+
+	free(path);
+	assert_true(fd >= 0);
+	data = lseek(fd, (off_t)at, SEEK_DATA);
+	close(fd);
+	return data == (off_t)at;
+}
+
+static void writes_zeros_ahead_of_its_records(void **state) {
+	struct journal_reader *reader;
+	struct journal *journal;
+	int64_t next = 0;
+
+	(void)state;
+	assert_int_equal(journal_create(&journal, dir, &header), 0);
+	assert_true(is_written(512 << 10));
+	put_partition(journal, "fin.payments", 0, 0);
+	while (journal_position(journal) < 768 << 10) {
+		put_run(journal, 0, next, next + 1, 1);
+		next++;
+	}
+	sync_wait(journal);
+	journal_close(journal);
+	assert_true(is_written(1280 << 10));
+
+	/* They are no records, and whoever goes on has his own. */
+	assert_int_equal(read_all(&reader), (int)next + 1);
+	assert_int_equal(journal_append(&journal, reader), 0);
+	journal_read_close(reader);
+	assert_true(is_written(1280 << 10));
+	put_run(journal, 0, next, next + 1, 1);
+	sync_wait(journal);
+	journal_close(journal);
+	assert_int_equal(read_all(&reader), (int)next + 2);
+	journal_read_close(reader);
+}
+
 static void has_no_journal_where_there_is_none(void **state) {
 	(void)state;
 	assert_int_equal(read_all(NULL), -ENOENT);
@@ -393,6 +435,7 @@ int main(void) {
 		TEST(begins_a_new_segment_when_one_is_full),
 		TEST(halts_when_a_segment_is_missing),
 		TEST(prints_itself_as_json_lines),
+		TEST(writes_zeros_ahead_of_its_records),
 		TEST(has_no_journal_where_there_is_none),
 	};
 

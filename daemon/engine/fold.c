@@ -489,11 +489,30 @@ static int64_t pane_newest(const struct engine *engine,
 	return plan_period(ps, key_read(engine, key)->clock);
 }
 
-static uint16_t pane_bag(const struct plan_state *ps, int64_t pane) {
+static uint32_t pane_place(const struct plan_state *ps, int64_t pane) {
 	int64_t k = (int64_t)ps->plan->window.panes;
-	int64_t i = (pane % k + k) % k;
 
-	return (uint16_t)(ps->at.panes + i * ps->at.in.size);
+	return (uint32_t)((pane % k + k) % k);
+}
+
+static uint16_t pane_bag(const struct plan_state *ps, int64_t pane) {
+	return (uint16_t)(ps->at.panes + pane_place(ps, pane) * ps->at.in.size);
+}
+
+static void pane_fill(struct folding *f, handle_t key, int64_t pane) {
+	uint8_t *filled = bytes_at(f->engine, key, f->ps->at.filled);
+	uint32_t i = pane_place(f->ps, pane);
+
+	filled[i / 8] = (uint8_t)(filled[i / 8] | 1u << i % 8);
+}
+
+static void pane_empty(struct engine *engine, const struct plan_state *ps,
+		       handle_t key, int64_t pane) {
+	uint8_t *filled = bytes_at(engine, key, ps->at.filled);
+	uint32_t i = pane_place(ps, pane);
+
+	filled[i / 8] = (uint8_t)(filled[i / 8] & ~(1u << i % 8));
+	memset(bytes_at(engine, key, pane_bag(ps, pane)), 0, ps->at.in.size);
 }
 
 /* Empties the panes between the old clock's and the new one's. */
@@ -505,8 +524,7 @@ static void panes_advance(struct engine *engine, struct plan_state *ps,
 	if (pane - from >= (int64_t)ps->plan->window.panes)
 		from = pane - (int64_t)ps->plan->window.panes + 1;
 	for (; from <= pane; from++)
-		memset(bytes_at(engine, key, pane_bag(ps, from)), 0,
-		       ps->at.in.size);
+		pane_empty(engine, ps, key, from);
 }
 
 void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
@@ -538,13 +556,10 @@ static uint32_t chain_n(const struct engine *engine,
 
 static bool pane_has(const struct engine *engine, const struct plan_state *ps,
 		     handle_t key, int64_t pane) {
-	uint64_t count;
+	const uint8_t *filled = bytes_of(engine, key, ps->at.filled);
+	uint32_t i = pane_place(ps, pane);
 
-	memcpy(&count,
-	       bytes_of(engine, key,
-			(uint16_t)(pane_bag(ps, pane) + ps->at.in.count)),
-	       sizeof(count));
-	return count > 0;
+	return filled[i / 8] >> i % 8 & 1;
 }
 
 /* The oldest pane of the window in which something lies; false: none. */
@@ -874,6 +889,7 @@ static void fold_period(struct folding *f, handle_t key) {
 
 static void fold_window(struct folding *f, handle_t key) {
 	struct plan_state *ps = f->ps;
+	int64_t pane;
 
 	switch (ps->plan->window.kind) {
 	case WINDOW_EVENT:
@@ -888,7 +904,9 @@ static void fold_window(struct folding *f, handle_t key) {
 			bag_leave(f->engine, ps, key, ps->at.bag);
 		break;
 	case WINDOW_PANES:
-		bag_fold(f, key, pane_bag(ps, plan_period(ps, f->event->time)));
+		pane = plan_period(ps, f->event->time);
+		pane_fill(f, key, pane);
+		bag_fold(f, key, pane_bag(ps, pane));
 		break;
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:

@@ -80,8 +80,8 @@ struct last {
 	uint64_t coordinates;
 	handle_t values; /* blob of plan->kept, then its name; 0: neither */
 	handle_t before; /* the same of the event before */
-	uint32_t is_set;
-	uint32_t stream;
+	uint16_t is_set;
+	uint16_t stream;
 };
 
 /* What a period had gathered by each business day, only where it changed. */
@@ -102,6 +102,7 @@ struct column {
 struct layout {
 	uint16_t bag;         /* forever, sliding, last: struct bag */
 	uint16_t panes;       /* k bags; the newest is that of the clock */
+	uint16_t filled;      /* a bit per pane: sums may cancel out */
 	uint16_t periods;     /* handle_t of the newest */
 	uint16_t last;        /* struct last */
 	uint16_t latest;      /* struct latest per latest measure */

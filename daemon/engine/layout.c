@@ -85,8 +85,7 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		in->chain = place(&size, sizeof(struct chain), 8);
 	if (plan->evidence && !chain)
 		in->digest = place(&size, 2 * sizeof(uint64_t), 8);
-	/* Panes ask it whether they are empty: sums may cancel out. */
-	if (!chain && (plan->evidence || plan->window.kind == WINDOW_PANES))
+	if (plan->evidence && !chain)
 		in->count = place(&size, sizeof(uint64_t), 8);
 	for (i = 0; i < plan->n_measures; i++) {
 		in->acc[i] = NOWHERE;
@@ -209,6 +208,8 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 		at->latest = place(&size, n_latest * sizeof(struct latest), 8);
 	if (plan->n_watchers)
 		at->beneath = place(&size, sizeof(handle_t), 4);
+	if (at->panes != NOWHERE)
+		at->filled = place(&size, (plan->window.panes + 7) / 8, 1);
 	at->key = place(&size, 0, 1);
 	if (plan->window.width)
 		granule = plan->window.width / 64;

@@ -122,7 +122,7 @@ static void assert_nothing_is_left(struct world *w) {
 	assert_int_equal(w->engine->pages.used_bytes, 0);
 }
 
-/* S9.3 */
+/* S9.1, S9.3 */
 static void what_is_over_gives_its_memory_back(void **state) {
 	static const char *const rules[] = {
 		"  window: 10d\n"

@@ -122,6 +122,7 @@ static const char *run(struct town *town, size_t batch) {
 	return buf_cstr(&town->seen);
 }
 
+/* S1.5 */
 static void merges_files_by_time_and_refused_rows_at_once(void **state) {
 	for (size_t batch = 1; batch < 8; batch += 3) {
 		struct town town;

@@ -112,6 +112,7 @@ static void comes_to_the_same_after_any_ending(void **state) {
 	assert_same(entries, n);
 }
 
+/* S1.2 */
 static void reads_partitions_side_by_side_by_event_time(void **state) {
 	(void)state;
 	for (int i = 0; i < 2000; i++) {
@@ -128,6 +129,7 @@ static void reads_partitions_side_by_side_by_event_time(void **state) {
 	assert_false(journal_says("went_on"));
 }
 
+/* S1.3 */
 static void goes_on_without_a_partition_that_sends_nothing(void **state) {
 	struct lane_view view;
 	int64_t taken = 0;

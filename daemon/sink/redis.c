@@ -267,9 +267,11 @@ static void ask_words(struct redis *redis, enum question question,
 static void greet(struct redis *redis) {
 	const struct redis_options *o = &redis->options;
 
-	if (o->password && o->user)
-		ask_words(redis, ASKED_SETUP,
-			  WORDS("AUTH", o->user, o->password));
+	/* A user without a password is one, too (nopass), not the default. */
+	if (o->user)
+		ask_words(
+			redis, ASKED_SETUP,
+			WORDS("AUTH", o->user, o->password ? o->password : ""));
 	else if (o->password)
 		ask_words(redis, ASKED_SETUP, WORDS("AUTH", o->password));
 	if (o->database) {

@@ -108,7 +108,7 @@ static struct sink new_sink(const char *user) {
 	struct redis_options options = {
 		.socket = path,
 		.user = user,
-		.password = user ? "secret" : NULL,
+		.password = user && strcmp(user, "open") ? "secret" : NULL,
 		.prefix = "tocsin",
 		.lane = "0",
 		.instance = "test",
@@ -392,6 +392,15 @@ static void keeps_the_alert_when_a_part_of_it_fails(void **state) {
 	assert_int_equal(sink.class->counters(sink.self)->partial, 4);
 }
 
+static void is_the_user_that_has_no_password(void **state) {
+	(void)state;
+	redis("ACL SETUSER open on nopass ~tocsin:* &tocsin:* +@all");
+	sink.class->free(sink.self);
+	sink = new_sink("open");
+	open_lane(&sink, 1);
+	assert_non_null(strstr(redis("CLIENT LIST"), "user=open"));
+}
+
 static void stops_at_a_key_of_another_type(void **state) {
 	(void)state;
 	open_lane(&sink, 1);
@@ -469,6 +478,7 @@ int main(void) {
 		TEST(makes_a_lost_fence_from_the_stream),
 		TEST(loads_its_scripts_again),
 		TEST(keeps_the_alert_when_a_part_of_it_fails),
+		TEST(is_the_user_that_has_no_password),
 		TEST(stops_at_a_key_of_another_type),
 		TEST(takes_a_dead_letter_once),
 		TEST(reads_the_records_of_open_alerts_by_id),

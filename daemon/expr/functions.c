@@ -266,6 +266,27 @@ static BUILTIN(least) {
 	return extreme(args, n, -1);
 }
 
+/* Texts stand in the order of their code points, which is that of bytes. */
+static struct value extreme_text(const struct value *items, uint32_t n,
+				 int sign) {
+	struct value best = items[0];
+
+	for (uint32_t i = 1; i < n; i++)
+		if (value_compare(items[i], best) * sign > 0)
+			best = items[i];
+	return best;
+}
+
+static BUILTIN(text_greatest) {
+	(void)run;
+	return extreme_text(args, n, 1);
+}
+
+static BUILTIN(text_least) {
+	(void)run;
+	return extreme_text(args, n, -1);
+}
+
 static BUILTIN(list_greatest) {
 	(void)run;
 	(void)n;
@@ -516,12 +537,14 @@ static const struct builtin builtins[] = {
 	{ "greatest", "D*", '1', 0, greatest },
 	{ "greatest", "t*", '1', 0, greatest },
 	{ "greatest", "u*", '1', 0, greatest },
+	{ "greatest", "s*", '1', 0, text_greatest },
 	{ "greatest", "l", 'e', 0, list_greatest },
 	{ "least", "n*", '1', 0, least },
 	{ "least", "m*", '1', 0, least },
 	{ "least", "D*", '1', 0, least },
 	{ "least", "t*", '1', 0, least },
 	{ "least", "u*", '1', 0, least },
+	{ "least", "s*", '1', 0, text_least },
 	{ "least", "l", 'e', 0, list_least },
 	{ "round", "d", 'd', 0, double_round },
 	{ "round", "di", 'd', 0, double_round },

@@ -26,6 +26,7 @@ struct let {
 	struct place place;
 	bool broken;
 	bool bound;
+	bool keyed; /* a stream's part of `by`, so it is put in place */
 	uint16_t slot;
 	struct expr *expr;
 };

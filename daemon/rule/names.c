@@ -468,6 +468,8 @@ static int let_name(struct rule_build *b, const char *name, struct place place,
 		return 0;
 	if (let->broken)
 		return -EINVAL;
+	if (let->keyed)
+		return take_tree(ret, let->tree, 1);
 	if (!let->bound)
 		return diag_at(b->l->diag, place, "E238",
 			       "let `%s` is used before it is defined", name);
@@ -895,7 +897,8 @@ void bind_lets(struct rule_build *b) {
 		struct let *let = b->lets.values[i];
 		struct bind bind = { .from = BIND_LET, .shown = true };
 
-		if (let->broken || is_key(b, let->name))
+		/* One stream's part of the key has no meaning in another. */
+		if (let->broken || let->keyed || is_key(b, let->name))
 			continue;
 		if (expr_compile(&let->expr, b->l->arena, let->tree, b->judging,
 				 NULL, b->l->diag) < 0) {

@@ -107,12 +107,19 @@ static bool is_identifier(const char *s) {
 	return !*s;
 }
 
+/*
+ * A let may hold what a masked field holds. Whether it is something, and what
+ * was reckoned from several, does not show it.
+ */
 static enum mask mask_of(const struct stream *stream,
 			 const struct expr *program) {
 	enum mask mask = MASK_NONE;
+	enum kind kind = (enum kind)expr_type(program).kind;
 	size_t n;
 	const uint16_t *slots = expr_slots(program, &n);
 
+	if (kind == KIND_BOOL || (n > 1 && kind != KIND_STRING))
+		return MASK_NONE;
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < stream->n_fields; k++) {
 			const struct field *field = &stream->fields[k];
@@ -178,6 +185,15 @@ static int key_program(struct rule_build *b, struct key_part *part,
 	return 0;
 }
 
+static void key_let(struct rule_build *b, const struct yaml_node *node) {
+	struct let *let = node->kind == YAML_SCALAR
+				  ? map_get(&b->lets, node->text, node->len)
+				  : NULL;
+
+	if (let)
+		let->keyed = true;
+}
+
 static int key_part(struct rule_build *b, struct key_part *part,
 		    const struct yaml_node *name,
 		    const struct yaml_node *value) {
@@ -201,6 +217,8 @@ static int key_part(struct rule_build *b, struct key_part *part,
 			return diag_at(b->l->diag, value->place, "E112",
 				       "key `%s` lacks `%s`", part->name,
 				       b->inputs[i].alias);
+		if (value->kind == YAML_MAP)
+			key_let(b, node);
 		r = key_program(b, part, i, node);
 		if (!r)
 			buf_printf(&text, " = %s",

@@ -298,9 +298,9 @@ class EventScope(Scope):
         if name in rule.package.macros:
             return evaluate(parse(rule.package.macros[name]), self)
         if name in rule.by_of:
-            field = rule.by_of[name].get(entry.alias, name)
-            if field in entry.event.fields:
-                return entry.event.fields[field]
+            part = rule.by_of[name].get(entry.alias, name)
+            if part != name:
+                return self.lookup(part)
         if name in entry.event.fields:
             return entry.event.fields[name]
         if any(name in s.fields for s in rule.aliases.values()):
@@ -320,7 +320,7 @@ class EventScope(Scope):
         raise KeyError(name)
 
     def call(self, name, args):
-        return self.rule.package.tables[name].find(args, self.entry.time)
+        return self.rule.call(name, args, self.entry.time)
 
 
 class JudgeScope(Scope):
@@ -365,7 +365,7 @@ class JudgeScope(Scope):
         raise KeyError(name)
 
     def call(self, name, args):
-        return self.rule.package.tables[name].find(args, self.now)
+        return self.rule.call(name, args, self.now)
 
 
 class Key:
@@ -493,6 +493,13 @@ class Rule:
 
     def measure(self, name):
         return self.measures[name]
+
+    def call(self, name, args, at):
+        """A function of the calendar, or a table as of an instant."""
+        if name == "fiscal_year":
+            return self.calendar.first_day(
+                name, self.calendar.date(args[0])).year
+        return self.package.tables[name].find(args, at)
 
     def currency_of(self, tree):
         """The currency of a plain field, None for another expression."""

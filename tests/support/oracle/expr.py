@@ -346,6 +346,7 @@ FUNCTIONS = {
     "greatest": lambda *args: _greatest(args, 1),
     "least": lambda *args: _greatest(args, -1),
     "size": len,
+    "prefix": lambda text, n: text[:n],
     "double": num,
 }
 

@@ -80,6 +80,10 @@ def _compare(package, test, out):
             elif name == "rule":
                 if not got["rule"].endswith("/" + value):
                     return f"rule {got['rule']}"
+            elif name == "key":
+                have = dict(zip(got["by"], got["key"]))
+                if have != value:
+                    return f"key is {have}, not {value}"
             elif got[name] != value:
                 return f"{name} is {got[name]}, not {value}: {got}"
     return None

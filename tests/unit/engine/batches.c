@@ -23,12 +23,13 @@
 			"\"true\"}\n"                                          \
 			"  message: \"{unit} {total|money} {payee}\"\n")       \
 		RULE("sliding",                                                \
-		     "  by: [unit, payee]\n"                                   \
+		     "  let: {tail: \"payee.substring(1)\", part: "            \
+		     "\"ratio(total, all)\"}\n"                                \
+		     "  by: [unit, tail]\n"                                    \
 		     "  window: 20d\n"                                         \
 		     "  max_entries: 16\n"                                     \
 		     "  measure: {total: sum(amount), all: {agg: "             \
 		     "sum(amount), by: [unit]}}\n"                             \
-		     "  let: {part: \"ratio(total, all)\"}\n"                  \
 		     "  alert_if: total >= 150 && part > 0.4\n"                \
 		     "  level: {orange: part > 0.7, green: \"true\"}\n"        \
 		     "  cooldown: 2d\n")                                       \

@@ -115,6 +115,19 @@ CASES(says_what_a_name_cannot_be_where_it_stands,
       { RULE "  by: ['amount * 2']\n  alert_if: 'true'\n",
 	"b.yaml:6:8+12 E235 `by` takes fields or lets, not expressions; give "
 	"`amount * 2` a name with `let`\n" },
+      { RULE "  let: {big: n > 1}\n  by: [big]\n  window: 1d\n"
+	     "  measure: {n: count()}\n  alert_if: n > 1\n",
+	"b.yaml:6:14+1 E235 `n` is a measure, and `by` sees one event "
+	"alone\n" },
+      { RULE "  let: {day: date(now)}\n  by: [day]\n  alert_if: 'true'\n",
+	"b.yaml:6:19+3 E235 `now` is the key's clock, and `by` sees one event "
+	"alone\n" },
+      { RULE "  let: {x: x + 'a'}\n  by: [x]\n  alert_if: 'true'\n",
+	"b.yaml:6:12+1 E210 `x` stands for itself, or names are nested more "
+	"than 32 deep\n" },
+      { RULE "  let: {us: '[unit, payee]'}\n  by: [us]\n"
+	     "  alert_if: 'true'\n",
+	"b.yaml:7:8+2 E206 a key cannot be list(string)\n" },
       { RULE "  window: 1d\n  measure: {amount: sum(amount)}\n"
 	     "  alert_if: amount > 1\n",
 	"b.yaml:7:13+6 E233 measure `amount` hides the field of that name; "

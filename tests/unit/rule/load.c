@@ -123,6 +123,47 @@ static void gives_a_coarser_measure_a_plan_of_its_own(void **state) {
 	assert_int_equal(r->coarse[0].plan->by_masks[0], MASK_LAST4);
 }
 
+static void masks_a_key_that_holds_what_a_masked_field_holds(void **state) {
+	struct world *world = *state;
+	const struct plan *plan;
+
+	load_rules(world, HEAD "- rule: a\n"
+			       "  from: payments\n"
+			       "  let:\n"
+			       "    bank: prefix(payee, 6)\n"
+			       "    pair: unit + '/' + bank\n"
+			       "    ours: payee == '62220001'\n"
+			       "  by: [bank, pair, ours, unit]\n"
+			       "  alert_if: amount > 1\n");
+	plan = rule(world, "a")->plan;
+	assert_int_equal(plan->by_masks[0], MASK_LAST4);
+	assert_int_equal(plan->by_masks[1], MASK_LAST4);
+	assert_int_equal(plan->by_masks[2], MASK_NONE);
+	assert_int_equal(plan->by_masks[3], MASK_NONE);
+}
+
+static void
+keeps_a_let_that_is_one_streams_key_out_of_the_values(void **state) {
+	struct world *world = *state;
+	const struct rule *r;
+
+	put_file(world, "c.yaml",
+		 "apiversion: 1\npackage: p\nstreams:\n"
+		 "  budgets: {time: at, fields: {line: string, amount: "
+		 "money(CNY), at: date}}\n");
+	load_rules(world, HEAD "- rule: a\n"
+			       "  from: {grant: budgets, pay: payments}\n"
+			       "  let: {head: 'prefix(line, 2)', ratio: 1}\n"
+			       "  by: {class: {grant: head, pay: unit}}\n"
+			       "  window: 30d\n"
+			       "  measure: {n: count()}\n"
+			       "  alert_if: n > ratio\n");
+	r = rule(world, "a");
+	for (size_t i = 0; i < r->n_slots; i++)
+		assert_string_not_equal(r->binds[i].name, "head");
+	assert_int_equal(world->diag.n, 0);
+}
+
 static void defaults_depend_on_what_an_alert_stands_for(void **state) {
 	struct world *world = *state;
 	const struct rule *e;
@@ -399,6 +440,8 @@ int main(void) {
 		TEST(indexes_a_rule_by_the_constants_of_where),
 		TEST(decodes_only_what_a_rule_reads),
 		TEST(gives_a_coarser_measure_a_plan_of_its_own),
+		TEST(masks_a_key_that_holds_what_a_masked_field_holds),
+		TEST(keeps_a_let_that_is_one_streams_key_out_of_the_values),
 		TEST(defaults_depend_on_what_an_alert_stands_for),
 		TEST(baselines_say_how_many_periods_are_kept),
 		TEST(deviations_have_a_least_spread),

@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "feed/file.h"
 #include "tool/drive.h"
+#include "tool/inputs.h"
 #include "tool/rules.h"
 #include "tool/show.h"
 #include "tool/verb.h"
@@ -30,6 +31,7 @@ struct replay {
 	enum format format;
 	struct ruleset *set;
 	struct diag diag;
+	struct inputs inputs;
 	struct file_feed *feed;
 	struct driver driver;
 	struct columns columns;
@@ -259,48 +261,46 @@ static int replay_rows(struct replay *replay) {
 	return r;
 }
 
-/* "payments=payments.jsonl" */
-static int add_file(const struct verb *verb, struct replay *replay,
-		    const char *arg) {
+static int find_inputs(const struct verb *verb, struct replay *replay, size_t n,
+		       char **args) {
+	CLEANUP(buf_free) struct buf notes = { 0 };
 	CLEANUP(buf_free) struct buf why = { 0 };
-	const char *path = strchr(arg, '=');
-	const struct stream *stream;
-	char *name;
-	int r;
+	int r = 0;
 
-	if (!path)
-		return usage_error(verb, "`%s` is not STREAM=FILE", arg);
-	name = strndup(arg, (size_t)(path++ - arg));
-	if (!name)
-		abort();
-	stream = ruleset_stream(replay->set, name);
-	if (!stream)
-		r = usage_error(verb, "the rules have no stream `%s`", name);
-	free(name);
-	if (!stream)
-		return r;
-	r = file_feed_add(replay->feed, stream, path, &why);
-	if (r < 0 && why.len)
-		return usage_error(verb, "%s: %s", path, buf_cstr(&why));
-	return r < 0 ? fail_file(path, r) : CLEAN;
+	replay->inputs.set = replay->set;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = inputs_add(&replay->inputs, args[i], &notes, &why);
+	if (r < 0)
+		return usage_error(verb, "%s", buf_cstr(&why));
+	inputs_absent(&replay->inputs, &notes);
+	fputs(buf_cstr(&notes), stderr);
+	return CLEAN;
 }
 
-/* A date is the beginning of that day, in the zone of the first calendar. */
+static int open_input(const struct verb *verb, struct replay *replay,
+		      const struct input *input) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	int r = file_feed_add(replay->feed, input->stream, input->path, &why);
+
+	if (r < 0 && why.len)
+		return usage_error(verb, "%s: %s", input->path, buf_cstr(&why));
+	return r < 0 ? fail_file(input->path, r) : CLEAN;
+}
+
+static const struct zone *first_zone(const struct replay *replay) {
+	return replay->set->n_calendars ? &replay->set->calendars[0]->zone
+					: NULL;
+}
+
 static int parse_as_of(const struct replay *replay, int64_t *ret) {
-	const char *s = replay->as_of_text;
-	int64_t days;
 	usec_t at;
 
-	if (!s) {
+	if (!replay->as_of_text) {
 		*ret = (int64_t)time(NULL);
 		return 0;
 	}
-	if (!date_parse(&days, s, strlen(s)))
-		at = replay->set->n_calendars
-			     ? zone_day_start(&replay->set->calendars[0]->zone,
-					      days)
-			     : days * USEC_PER_DAY;
-	else if (time_parse_rfc3339(&at, s, strlen(s)) < 0)
+	if (instant_parse(&at, replay->as_of_text, first_zone(replay), false) <
+	    0)
 		return -EINVAL;
 	*ret = at / USEC_PER_SEC;
 	return 0;
@@ -310,14 +310,11 @@ static void say_as_of(const struct replay *replay) {
 	CLEANUP(buf_free) struct buf out = { 0 };
 
 	time_format_rfc3339(&out, replay->driver.poll_time * USEC_PER_SEC,
-			    replay->set->n_calendars
-				    ? &replay->set->calendars[0]->zone
-				    : NULL);
+			    first_zone(replay));
 	fprintf(stderr, "as of %s\n", buf_cstr(&out));
 }
 
-static int start(const struct verb *verb, struct replay *replay, size_t n,
-		 char **files) {
+static int start(const struct verb *verb, struct replay *replay) {
 	const struct engine_options options = { .shadow = true,
 						.check_skew = true };
 	int r;
@@ -330,8 +327,8 @@ static int start(const struct verb *verb, struct replay *replay, size_t n,
 	if (file_feed_new(&replay->feed, 0,
 			  replay->driver.poll_time * USEC_PER_SEC) < 0)
 		abort();
-	for (size_t i = 0; i < n; i++) {
-		r = add_file(verb, replay, files[i]);
+	for (size_t i = 0; i < replay->inputs.n; i++) {
+		r = open_input(verb, replay, &replay->inputs.items[i]);
 		if (r)
 			return r;
 	}
@@ -382,11 +379,13 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 	if (r)
 		return r;
 	if (n == 0)
-		return usage_error(verb, "which events? STREAM=FILE");
+		return usage_error(verb,
+				   "which events? STREAM=FILE, or a folder");
 	if (rules_load(&replay->set, replay->paths.items, replay->paths.n,
 		       &options, &replay->diag) < 0)
 		return FINDINGS;
-	return start(verb, replay, (size_t)n, argv);
+	r = find_inputs(verb, replay, (size_t)n, argv);
+	return r ? r : start(verb, replay);
 }
 
 static int replay_main(const struct verb *verb, int argc, char **argv) {
@@ -403,6 +402,7 @@ static int replay_main(const struct verb *verb, int argc, char **argv) {
 	r = run(verb, &replay, argc, argv);
 	engine_free(replay.driver.engine);
 	file_feed_free(replay.feed);
+	inputs_free(&replay.inputs);
 	ruleset_free(replay.set);
 	diag_free(&replay.diag);
 	free(replay.paths.items);
@@ -414,8 +414,9 @@ static int replay_main(const struct verb *verb, int argc, char **argv) {
 const struct verb replay_verb = {
 	.name = "replay",
 	.summary = "Holds files of events against rules: what would have rung.",
-	.arguments = "-r RULES STREAM=FILE...",
+	.arguments = "-r RULES FOLDER|STREAM=FILE...",
 	.example = "tocsin replay -r rules/ payments=payments.csv.gz "
-		   "orders=orders.jsonl",
+		   "orders=orders.jsonl\n"
+		   "  tocsin replay -r rules/ events/",
 	.run = replay_main,
 };

@@ -29,6 +29,18 @@ int rules_load(struct ruleset **ret, const char *const *paths, size_t n,
 	return r;
 }
 
+int instant_parse(usec_t *ret, const char *s, const struct zone *zone,
+		  bool end) {
+	int64_t days;
+
+	if (date_parse(&days, s, strlen(s)) < 0)
+		return time_parse_rfc3339(ret, s, strlen(s));
+	days += end;
+	*ret = zone ? zone_day_start(zone, days) : days * USEC_PER_DAY;
+	*ret -= end;
+	return 0;
+}
+
 void put_grouped(struct buf *out, uint64_t n) {
 	number_format(out, (int64_t)n, 0, true);
 }

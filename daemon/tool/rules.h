@@ -1,5 +1,6 @@
 /*
- * Rules: loading them for a verb, complaints and all.
+ * Rules: loading them for a verb, complaints and all; and what verbs that read
+ * or print figures have in common.
  */
 #pragma once
 
@@ -13,6 +14,12 @@ void rules_keep_errors(struct diag *diag);
  */
 int rules_load(struct ruleset **ret, const char *const *paths, size_t n,
 	       const struct ruleset_options *options, struct diag *diag);
+/*
+ * A time with its offset, or a date, which is the first instant of that day in
+ * @zone (NULL: UTC), or the last one if it is the @end. 0 or -EINVAL.
+ */
+int instant_parse(usec_t *ret, const char *s, const struct zone *zone,
+		  bool end);
 /* 1234567 as "1,234,567". */
 void put_grouped(struct buf *out, uint64_t n);
 /* A number at the right of a cell, two blanks behind it. */

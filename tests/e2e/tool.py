@@ -328,6 +328,89 @@ class Replay(Folder):
                       self.replay("order=" + path, code=2).stderr)
 
 
+class ReplayOfAFolder(Folder):
+    """Files by their names."""
+
+    def setUp(self):
+        super().setUp()
+        self.rules = self.write("town.yaml", (PACKAGE % GIVEN).replace(
+            "tables:", """\
+  pays:
+    topic: town.pays
+    time: at
+    fields: {num: string, at: timestamp}
+tables:""", 1))
+        self.events = os.path.join(self.folder, "events")
+        os.mkdir(self.events)
+
+    def rows(self, name, *numbers):
+        if ".csv" in name:
+            text = "num,buyer,pay/amt,at\n" + "".join(
+                f"{n},B,400,2026-03-{n:02}\n" for n in numbers)
+        else:
+            text = "".join(json.dumps(
+                {"num": str(n), "buyer": "B", "pay": {"amt": 400},
+                 "at": f"2026-03-{n:02}"}) + "\n" for n in numbers)
+        return self.write("events/" + name, text)
+
+    def replay(self, *arguments, code=0):
+        done = run("replay", "-r", self.rules, "--as-of", "2026-04-01",
+                   *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def test_files_of_a_stream_are_merged_by_time(self):
+        self.rows("orders.jsonl", 4, 5)
+        self.rows("orders-2025.csv", 1, 6)
+        self.rows("orders.2.jsonl.gz", 2)
+        self.rows("orders.old.part-7.csv.gz", 3)
+        done = self.replay("--summary", self.events)
+        self.assertRegex(done.stdout, r"(?m)^orders +6 +6 +0 +0 +0$")
+        self.assertEqual(done.stderr, "no file of: pays\n")
+        done = self.replay(self.events)
+        self.assertIn("2026-03-03 00:00  red", done.stdout)
+
+    def test_what_no_stream_claims_is_named_and_left(self):
+        self.rows("orders.jsonl", 1)
+        self.rows("pays.csv", 1)
+        for name in ("order.jsonl", "orders2.jsonl", "orders.txt",
+                     "orders.jsonl.xz", "labels.jsonl", "counts.json",
+                     ".orders.jsonl"):
+            self.write("events/" + name, "x\n")
+        done = self.replay("--summary", self.events + "/")
+        self.assertEqual(
+            done.stderr, "".join(
+                f"{self.events}/{name}: no stream has this name; left\n"
+                for name in ("order.jsonl", "orders.jsonl.xz", "orders.txt",
+                             "orders2.jsonl")))
+        self.assertRegex(done.stdout, r"(?m)^all +2 +2 ")
+
+    def test_a_file_by_its_name_and_a_stream_beside_a_folder(self):
+        path = self.rows("orders-1.jsonl", 1)
+        done = self.replay("--summary", path)
+        self.assertRegex(done.stdout, r"(?m)^orders +1 +1 ")
+        self.assertEqual(done.stderr, "")
+        other = self.write("other", '{"num":"x","at":"2026-03-01"}\n')
+        done = self.replay("--summary", self.events, "pays=" + other)
+        self.assertRegex(done.stdout, r"(?m)^pays +1 +1 ")
+        self.assertEqual(done.stderr, "")
+
+    def test_folders_that_cannot_be_replayed(self):
+        self.assertIn("no file that is named after a stream",
+                      self.replay(self.events, code=2).stderr)
+        self.assertIn("no folder, and no stream has this name",
+                      self.replay(self.events + "/none.csv", code=2).stderr)
+        with open(self.rules, encoding="utf-8") as file:
+            other = file.read().replace("package: town", "package: village")
+        other = other[:other.index("tables:")].replace("town.", "v.")
+        self.write("more.yaml", other)
+        path = self.rows("pays.csv", 1)
+        done = run("replay", "-r", self.folder, path)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "may be of `.*/pays` or of `.*/pays`; "
+                         "say which: .*/pays=FILE")
+
+
 class Eval(unittest.TestCase):
     def test_a_value_and_its_type(self):
         self.assertEqual(run("eval", "1 + 2").stdout, "3 : int\n")

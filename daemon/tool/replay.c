@@ -15,6 +15,7 @@
 #include "feed/file.h"
 #include "tool/drive.h"
 #include "tool/inputs.h"
+#include "tool/report.h"
 #include "tool/rules.h"
 #include "tool/show.h"
 #include "tool/verb.h"
@@ -22,16 +23,17 @@
 #define BATCH 256
 #define BAR_COLUMNS 30
 
-enum format { FORMAT_TABLE, FORMAT_JSONL, FORMAT_SUMMARY };
+enum output { OUT_TABLE, OUT_JSONL, OUT_SUMMARY, OUT_REPORT, OUT_REPORT_JSON };
 
 struct replay {
 	struct texts_given paths;
-	const char *format_name, *as_of_text, *language;
-	bool summary;
-	enum format format;
+	const char *format, *as_of_text, *language, *labels_path, *floors;
+	bool summary, verbose;
+	enum output output;
 	struct ruleset *set;
 	struct diag diag;
 	struct inputs inputs;
+	struct labels *labels;
 	struct file_feed *feed;
 	struct driver driver;
 	struct columns columns;
@@ -76,15 +78,11 @@ static void draw_bar(struct replay *replay) {
 	fputs(buf_cstr(&out), stderr);
 }
 
-static void show_item(void *ctx, const struct outbox_item *item) {
-	struct replay *replay = ctx;
+static void print_item(struct replay *replay, const struct outbox_item *item) {
 	const struct json *record;
 
 	buf_reset(&replay->line);
-	arena_reset(&replay->arena);
-	if (replay->format == FORMAT_SUMMARY)
-		return;
-	if (replay->format == FORMAT_JSONL) {
+	if (replay->output == OUT_JSONL) {
 		buf_add(&replay->line, item->json, item->json_len);
 		buf_putc(&replay->line, '\n');
 	} else if (!json_parse(&record, &replay->arena, item->json,
@@ -94,6 +92,25 @@ static void show_item(void *ctx, const struct outbox_item *item) {
 	if (isatty(STDOUT_FILENO))
 		clear_bar(replay);
 	fwrite(replay->line.data, 1, replay->line.len, stdout);
+}
+
+static void label_item(struct replay *replay, const struct outbox_item *item) {
+	const struct json *record = NULL;
+
+	if (item->change == CHANGE_FIRED &&
+	    json_parse(&record, &replay->arena, item->json, item->json_len))
+		return;
+	labels_take(replay->labels, item, record);
+}
+
+static void take_item(void *ctx, const struct outbox_item *item) {
+	struct replay *replay = ctx;
+
+	arena_reset(&replay->arena);
+	if (replay->labels)
+		label_item(replay, item);
+	else if (replay->output != OUT_SUMMARY)
+		print_item(replay, item);
 }
 
 static int fail_file(const char *path, int r) {
@@ -244,20 +261,47 @@ static size_t rule_columns(const struct ruleset *set) {
 	return widest;
 }
 
+static int report(const struct replay *replay) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	CLEANUP(buf_free) struct buf below = { 0 };
+	struct report report = { 0 };
+	int n = 0;
+
+	labels_end(replay->labels);
+	report_make(&report, replay->labels, replay->driver.engine);
+	if (replay->output == OUT_REPORT_JSON)
+		report_json(&report, &out);
+	else
+		report_table(&report, &out, replay->verbose);
+	if (replay->floors)
+		n = report_require(&report, replay->floors, &below, NULL);
+	report_free(&report);
+	fputs(buf_cstr(&out), stdout);
+	fputs(buf_cstr(&below), stderr);
+	return n ? FINDINGS : CLEAN;
+}
+
+static void print_head(const struct replay *replay) {
+	CLEANUP(buf_free) struct buf head = { 0 };
+
+	show_head(&head, &replay->columns);
+	fputs(buf_cstr(&head), stdout);
+}
+
 static int replay_rows(struct replay *replay) {
-	struct buf head = { 0 };
+	bool json = replay->output == OUT_JSONL ||
+		    replay->output == OUT_REPORT_JSON;
 	int r;
 
 	replay->columns.rule = rule_columns(replay->set);
-	if (replay->format == FORMAT_TABLE) {
-		show_head(&head, &replay->columns);
-		fputs(buf_cstr(&head), stdout);
-		buf_free(&head);
-	}
+	if (replay->output == OUT_TABLE)
+		print_head(replay);
 	r = run_rows(replay);
-	if (r == CLEAN && replay->format == FORMAT_SUMMARY)
+	if (r == CLEAN && replay->output == OUT_SUMMARY)
 		print_summary(replay);
-	print_rows(replay, replay->format == FORMAT_JSONL ? stderr : stdout);
+	if (r == CLEAN && replay->labels)
+		r = report(replay);
+	print_rows(replay, json ? stderr : stdout);
 	return r;
 }
 
@@ -273,6 +317,23 @@ static int find_inputs(const struct verb *verb, struct replay *replay, size_t n,
 	if (r < 0)
 		return usage_error(verb, "%s", buf_cstr(&why));
 	inputs_absent(&replay->inputs, &notes);
+	fputs(buf_cstr(&notes), stderr);
+	return CLEAN;
+}
+
+static int read_labels(const struct verb *verb, struct replay *replay) {
+	CLEANUP(buf_free) struct buf notes = { 0 };
+	CLEANUP(buf_free) struct buf why = { 0 };
+	int r;
+
+	if (!replay->labels_path)
+		return CLEAN;
+	r = labels_read(&replay->labels, replay->set, replay->labels_path,
+			&notes, &why);
+	if (r < 0 && why.len)
+		return usage_error(verb, "%s", buf_cstr(&why));
+	if (r < 0)
+		return fail_file(replay->labels_path, r);
 	fputs(buf_cstr(&notes), stderr);
 	return CLEAN;
 }
@@ -340,15 +401,35 @@ static int start(const struct verb *verb, struct replay *replay) {
 	return replay_rows(replay);
 }
 
+static bool find_output(struct replay *replay) {
+	bool labels = replay->labels_path;
+
+	if (!strcmp(replay->format, "table"))
+		replay->output = labels ? OUT_REPORT : OUT_TABLE;
+	else if (!strcmp(replay->format, labels ? "json" : "jsonl"))
+		replay->output = labels ? OUT_REPORT_JSON : OUT_JSONL;
+	else
+		return false;
+	return true;
+}
+
 static int check_flags(const struct verb *verb, struct replay *replay) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+
 	if (!replay->paths.n)
 		return usage_error(verb, "which rules? -r RULES");
-	if (!strcmp(replay->format_name, "jsonl"))
-		replay->format = FORMAT_JSONL;
-	else if (strcmp(replay->format_name, "table"))
-		return usage_error(verb, "--format is table or jsonl");
+	if (!find_output(replay))
+		return usage_error(verb, "--format is table or jsonl, and with "
+					 "--labels table or json");
+	if (replay->summary && replay->labels_path)
+		return usage_error(verb, "--summary or --labels, not both");
 	if (replay->summary)
-		replay->format = FORMAT_SUMMARY;
+		replay->output = OUT_SUMMARY;
+	if (replay->floors && !replay->labels_path)
+		return usage_error(verb, "--require asks for --labels");
+	if (replay->floors &&
+	    report_require(NULL, replay->floors, NULL, &why) < 0)
+		return usage_error(verb, "%s", buf_cstr(&why));
 	if (!language_find(&replay->columns.language, replay->language))
 		return usage_error(verb, "--language is zh or en");
 	return CLEAN;
@@ -360,11 +441,19 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 	const struct flag flags[] = {
 		{ 'r', "rules", "PATH", "file or folder of rules; repeatable",
 		  NULL, NULL, &replay->paths },
-		{ 'f', "format", "table|jsonl",
-		  "a line per transition (default), or the records", NULL,
-		  &replay->format_name, NULL },
+		{ 'f', "format", "NAME",
+		  "table (default), jsonl (records); --labels: json", NULL,
+		  &replay->format, NULL },
 		{ 's', "summary", NULL, "counts per rule instead",
 		  &replay->summary, NULL, NULL },
+		{ 'L', "labels", "FILE",
+		  "per rule: what was planted, what was found", NULL,
+		  &replay->labels_path, NULL },
+		{ 0, "require", "LIST",
+		  "exit 1 if a rule is below: plain=1.0,near=0.95", NULL,
+		  &replay->floors, NULL },
+		{ 'v', "verbose", NULL, "which labels were missed or rang",
+		  &replay->verbose, NULL, NULL },
 		{ 0, "as-of", "TIME", "both clocks of max_skew (default: now)",
 		  NULL, &replay->as_of_text, NULL },
 		{ 'l', "language", "zh|en", "of the messages (default zh)",
@@ -385,23 +474,26 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 		       &options, &replay->diag) < 0)
 		return FINDINGS;
 	r = find_inputs(verb, replay, (size_t)n, argv);
+	if (r == CLEAN)
+		r = read_labels(verb, replay);
 	return r ? r : start(verb, replay);
 }
 
 static int replay_main(const struct verb *verb, int argc, char **argv) {
 	struct replay replay = {
-		.format_name = "table",
+		.format = "table",
 		.language = "zh",
 		.columns = { .key = 28, .colour = isatty(STDOUT_FILENO) == 1 },
 		.bar = isatty(STDERR_FILENO) == 1,
 	};
 	int r;
 
-	replay.driver.item = show_item;
+	replay.driver.item = take_item;
 	replay.driver.ctx = &replay;
 	r = run(verb, &replay, argc, argv);
 	engine_free(replay.driver.engine);
 	file_feed_free(replay.feed);
+	labels_free(replay.labels);
 	inputs_free(&replay.inputs);
 	ruleset_free(replay.set);
 	diag_free(&replay.diag);
@@ -417,6 +509,6 @@ const struct verb replay_verb = {
 	.arguments = "-r RULES FOLDER|STREAM=FILE...",
 	.example = "tocsin replay -r rules/ payments=payments.csv.gz "
 		   "orders=orders.jsonl\n"
-		   "  tocsin replay -r rules/ events/",
+		   "  tocsin replay -r rules/ --labels city/labels.jsonl city/",
 	.run = replay_main,
 };

@@ -411,6 +411,259 @@ tables:""", 1))
                          "say which: .*/pays=FILE")
 
 
+class Labels(Folder):
+    """Five buyers: A rings on the 3rd, B is raised on the 5th, C rings on
+    the 9th, D is a lookalike that rings, E is silent."""
+
+    BUYERS = {"A": (1, 2, 3), "B": (2, 3, 4, 5), "C": (7, 8, 9),
+              "D": (1, 5, 6), "E": (1, 2)}
+
+    def setUp(self):
+        super().setUp()
+        self.write("limits.csv", "buyer,most\n" + "".join(
+            f"{name},500\n" for name in self.BUYERS))
+        text = (PACKAGE % GIVEN).replace("total > 1000", "total > 500")
+        self.rules = self.write("town.yaml", text.replace(
+            "total >= limits(buyer).most", "total >= 30"))
+        self.events = os.path.join(self.folder, "events")
+        os.mkdir(self.events)
+        self.write("events/orders.jsonl", "".join(
+            json.dumps({"num": f"{buyer}{day}", "buyer": buyer,
+                        "pay": {"amt": 490 if (buyer, day) == ("B", 5) else
+                                10.5},
+                        "at": f"2026-03-{day:02}T12:00:00+08:00"}) + "\n"
+            for day in range(1, 10) for buyer, days in self.BUYERS.items()
+            if day in days))
+
+    def label(self, buyer, day, expect="alert", **more):
+        return {"rule": "three", "expect": expect, "key": {"buyer": buyer},
+                "time": f"2026-03-{day:02}T10:00:00+08:00", **more}
+
+    def replay(self, labels, *arguments, code=0):
+        self.write("events/labels.jsonl", "".join(
+            (label if isinstance(label, str) else json.dumps(label)) + "\n"
+            for label in labels))
+        done = run("replay", "-r", self.rules, "--as-of", "2026-04-01",
+                   "--labels", self.events + "/labels.jsonl", *arguments,
+                   self.events)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def row(self, labels, *arguments, code=0):
+        done = self.replay(labels, "--format", "json", *arguments, code=code)
+        self.assertIn("read =", done.stderr)
+        row, = json.loads(done.stdout)
+        return row
+
+    def planted(self):
+        return [self.label("A", 3, level="yellow"),
+                self.label("B", 4, grade="near", level="red", note="rises"),
+                # Its time is over before it rings.
+                self.label("C", 6, grade="hidden", first="C7"),
+                self.label("D", 6, "silence"), self.label("E", 2, "silence")]
+
+    def test_counts_by_grade_and_what_follows_from_them(self):
+        labels = self.planted()
+        row = self.row(labels)
+        self.assertEqual(
+            {name: row[name] for name in
+             ("rule", "package", "status", "planted", "found", "missed",
+              "plain", "near", "hidden", "lookalikes", "lookalikes_rung",
+              "alerts", "matched", "false", "other", "level_differs",
+              "events", "missed_labels", "rung_labels", "level_labels")},
+            {"rule": "three", "package": "town", "status": "live",
+             "planted": 3, "found": 2, "missed": 1,
+             "plain": {"planted": 1, "found": 1},
+             "near": {"planted": 1, "found": 1},
+             "hidden": {"planted": 1, "found": 0},
+             "lookalikes": 2, "lookalikes_rung": 1,
+             "alerts": 4, "matched": 2, "false": 1, "other": 1,
+             "level_differs": 0, "events": 15,
+             "missed_labels": [labels[2]], "rung_labels": [labels[3]],
+             "level_labels": []})
+        self.assertAlmostEqual(row["precision"], 2 / 4)
+        self.assertAlmostEqual(row["recall"], 2 / 3)
+        self.assertAlmostEqual(row["f1"], 4 / 7)
+        self.assertEqual(row["median_delay_seconds"], 7200)
+        self.assertEqual(row["max_delay_seconds"], 7200)
+        self.assertAlmostEqual(row["per_10000"], 4 / 15 * 10000)
+
+    def test_a_table_whose_columns_line_up(self):
+        lines = self.replay(self.planted(), "-v").stdout.splitlines()
+        self.assertEqual(
+            [line.split() for line in lines[:3]],
+            ["rule planted found plain near hidden missed lookalikes rung "
+             "alerts other precision recall F1 median delay max delay "
+             "per 10,000".split(),
+             "three 3 2 1/1 1/1 0/1 1 1 of 2 4 1 0.500 0.667 0.571 2.0 h "
+             "2.0 h 2666.67".split(),
+             "all 3 2 1/1 1/1 0/1 1 1 of 2 4 1 0.500 0.667 0.571 2.0 h "
+             "2.0 h 2666.67".split()])
+        self.assertEqual(len({len(line) for line in lines[:3]}), 1)
+        self.assertRegex(lines[3], r'^missed  \{.*"hidden"')
+        self.assertRegex(lines[4], r'^rung    \{.*"silence"')
+        self.assertEqual(lines[5], "")
+
+    def test_when_an_alert_is_of_a_case(self):
+        def found(*labels):
+            row = self.row(labels)
+            return row["found"], row["matched"], row["other"]
+
+        # C rings at noon of the 9th: until is two days behind the time, both
+        # ends count, and a date is that whole day.
+        noon = "2026-03-09T12:00:00+08:00"
+        self.assertEqual(found(self.label("C", 7)), (0, 0, 4))
+        self.assertEqual(found(self.label("C", 8)), (1, 1, 3))
+        self.assertEqual(found(self.label("C", 1, until=noon)), (1, 1, 3))
+        self.assertEqual(found(self.label(
+            "C", 1, until="2026-03-09T11:59:59.999999+08:00")), (0, 0, 4))
+        self.assertEqual(found(self.label("C", 1, until="2026-03-09")),
+                         (1, 1, 3))
+        self.assertEqual(found(self.label("C", 1, until="2026-03-08")),
+                         (0, 0, 4))
+        late = {"rule": "town/three", "expect": "alert", "key": {"buyer": "C"}}
+        self.assertEqual(found({**late, "time": "2026-03-10"}), (0, 0, 4))
+        self.assertEqual(found({**late, "from": noon, "time": "2026-03-10"}),
+                         (1, 1, 3))
+        # A case may name less than the key; one alert may be of two cases.
+        self.assertEqual(found(self.label("C", 8),
+                               {**self.label("C", 9), "key": {}}), (2, 1, 3))
+        self.assertEqual(found({**self.label("C", 9), "key": {}},
+                               self.label("A", 9)), (1, 1, 3))
+
+    def test_the_delay_is_to_the_first_alert_and_never_negative(self):
+        row = self.row([self.label("A", 9, **{"from": "2026-03-01"})])
+        self.assertEqual(row["max_delay_seconds"], 0)
+        row = self.row([self.label("A", 2), self.label("C", 9),
+                        self.label("B", 4)])
+        self.assertEqual(row["median_delay_seconds"], 7200)
+        self.assertEqual(row["max_delay_seconds"], 26 * 3600)
+        row = self.row([self.label("A", 2), self.label("C", 9)])
+        self.assertEqual(row["median_delay_seconds"], 14 * 3600)
+
+    def test_a_level_that_is_not_reached_is_told(self):
+        label = self.label("A", 3, level="red")
+        row = self.row([label])
+        self.assertEqual((row["found"], row["level_differs"]), (1, 1))
+        self.assertEqual(row["level_labels"], [label])
+        done = self.replay([label, self.label("B", 4, level="yellow")], "-v")
+        self.assertIn("\nlevel   is yellow: {", done.stdout)
+        self.assertIn("\nlevel   is red: {", done.stdout)
+
+    def test_a_period_decides_where_an_alert_has_one(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        wrong = self.label("A", 9, period="2026-02")
+        right = self.label("A", 9, period="2026-03")
+        self.assertEqual(self.row([wrong, right])["found"], 0)
+        self.assertEqual(self.row([self.label("A", 3, period="2026-02")])
+                         ["found"], 1)
+        self.write("town.yaml",
+                   text.replace("window: 30d", "window: {calendar: month}"))
+        row = self.row([wrong, right])
+        self.assertEqual((row["found"], row["missed_labels"]), (1, [wrong]))
+
+    def test_masked_and_numeric_fields_of_a_key(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        text = text.replace("by: [buyer]", "by: [num, amount]") \
+            .replace("      num: string", "      num: {type: string, "
+                     "mask: last4}").replace("cnt >= 3", "cnt >= 1") \
+            .replace("total >= 30", "total >= 480") \
+            .replace("{buyer}", "{num}")
+        self.write("town.yaml", text[:text.index("  tests:")])
+        case = {**self.label("B", 5), "key": {"num": "B5", "amount": 490}}
+        for amount, found in ((490, 1), ("490.00", 1), ("490.01", 0)):
+            case["key"]["amount"] = amount
+            self.assertEqual(self.row([case])["found"], found, amount)
+        self.write("events/orders.jsonl", json.dumps(
+            {"num": "6217-0001", "buyer": "A", "pay": {"amt": 490},
+             "at": "2026-03-05T12:00:00+08:00"}) + "\n")
+        case["key"]["amount"] = 490
+        for num, found in (("6217-0001", 1), ("6217-0002", 0), ("0001", 0)):
+            case["key"]["num"] = num
+            self.assertEqual(self.row([case])["found"], found, num)
+
+    def test_rules_without_a_label_and_labels_without_a_rule(self):
+        done = self.replay([self.label("D", 6, "silence"),
+                            {**self.label("A", 3), "rule": "four"},
+                            {**self.label("A", 3), "rule": "four"},
+                            {**self.label("A", 3), "key": {"byer": "A"}}][:3])
+        self.assertIn("labels of rules that are not here: four\n",
+                      done.stderr)
+        self.assertRegex(done.stdout,
+                         r"\nthree +no label +- +- +- +- +0 +1 of 1 +4 +3 "
+                         r"+- +- +- +- +- +2666.67\n")
+        row = self.row([])
+        self.assertEqual((row["planted"], row["precision"], row["recall"],
+                          row["f1"]), (0, None, None, None))
+        self.assertIn("labels.jsonl:1: the key of `three` has no field "
+                      "`byer`", self.replay(
+                          [{**self.label("A", 3), "key": {"byer": "A"}}]
+                      ).stderr)
+
+    def test_rules_in_test_are_marked(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text.replace("status: live", "status: test"))
+        self.assertIn("three (test)", self.replay(self.planted()).stdout)
+        row = self.row(self.planted())
+        self.assertEqual((row["status"], row["found"]), ("test", 2))
+
+    def test_what_is_required(self):
+        labels = self.planted()
+        done = self.replay(labels, "--require",
+                           "plain=1,near=1.0,recall=0.66,silence=0.5")
+        self.assertNotIn("below", done.stderr)
+        done = self.replay(labels, "--require",
+                           "plain=1,hidden=0.5,f1=0.6,precision=0.51,"
+                           "silence=0.51", code=1)
+        self.assertEqual(
+            [line for line in done.stderr.splitlines() if "below" in line],
+            ["three: hidden is 0.0000, below 0.5000",
+             "three: f1 is 0.5714, below 0.6000",
+             "three: precision is 0.5000, below 0.5100",
+             "three: silence is 0.5000, below 0.5100"])
+        # What nothing measures does not hold by itself.
+        done = self.replay(labels[:1], "--require", "near=0.1", code=1)
+        self.assertIn("near: there is no label", done.stderr)
+        for wrong in ("plane=1", "plain", "plain=x", "plain=1;near=1"):
+            self.assertIn("--require is a list", self.replay(
+                labels, "--require", wrong, code=2).stderr)
+
+    def test_labels_that_are_wrong_have_their_line(self):
+        good = self.label("A", 3)
+        for wrong, text in (
+                ("{", "not a JSON object"), ("[]", "not a JSON object"),
+                ({**good, "rule": 3}, "`rule` is not a text"),
+                ({"time": "2026-03-01"}, "a label names its `rule`"),
+                ({**good, "expect": "silent"},
+                 "`expect` cannot be `silent` (did you mean `silence`?)"),
+                ({"rule": "three", "time": "2026-03-01"},
+                 "a label says what to `expect`"),
+                ({**good, "grade": "hard"}, "`grade` cannot be `hard`"),
+                ({**good, "level": "blue"}, "`level` cannot be `blue`"),
+                ({**good, "time": None}, "a label says its `time`"),
+                ({**good, "until": "soon"}, "`until` is not a date or a time"),
+                ({**good, "from": "2026-03-09"},
+                 "`from` is later than `until`"),
+                ({**good, "key": "A"}, "`key` is an object")):
+            done = self.replay([good, "", wrong], code=2)
+            self.assertIn("labels.jsonl:3: " + text, done.stderr)
+            self.assertEqual(done.stdout, "")
+        done = run("replay", "-r", self.rules, "--labels", "/none",
+                   self.events)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/none: No such file", done.stderr)
+
+    def test_what_does_not_go_together(self):
+        for arguments in (("--format", "jsonl"), ("--summary",)):
+            self.replay([], *arguments, code=2)
+        for arguments in (("--format", "json"), ("--require", "plain=1")):
+            done = run("replay", "-r", self.rules, *arguments, self.events)
+            self.assertEqual(done.returncode, 2, arguments)
+
+
 class Eval(unittest.TestCase):
     def test_a_value_and_its_type(self):
         self.assertEqual(run("eval", "1 + 2").stdout, "3 : int\n")

@@ -65,12 +65,8 @@ struct lane {
 	bool own; /* it is this journal that is read */
 	struct journal_entry entry;
 	bool entry_valid;
-	size_t run;         /* of entry.runs */
-	uint64_t run_taken; /* records of that run */
-	bool by_journal;    /* this seam goes by the journal before */
-	uint64_t old_dead;  /* refused ordinals the old journal had delivered */
-	uint64_t known_dead;  /* the last new ordinal that stands for one */
-	int64_t shift;        /* old ordinal minus new one */
+	size_t run;           /* of entry.runs */
+	uint64_t run_taken;   /* records of that run */
 	int64_t missed_since; /* a partition that the feed lacks; 0: none */
 	bool then_silent;     /* after the old journal, catch up silently */
 
@@ -141,7 +137,5 @@ bool lane_live(struct lane *lane);
 void leave_note(struct lane *lane);
 /* Drops what the sink already has; false: the chains differ. */
 bool leave_drop_known(struct lane *lane);
-/* After a seam: moves the sink's `dead` to what it stands for now. */
-void leave_mark_known(struct lane *lane);
 void leave_acknowledged(struct lane *lane);
 void leave_send(struct lane *lane);

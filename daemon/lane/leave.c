@@ -42,38 +42,12 @@ static bool drop_known_items(struct lane *lane) {
 	return true;
 }
 
-static bool is_known(const struct lane *lane, const struct dead_letter *dead) {
-	if (dead->ordinal <= lane->fence.dead)
-		return true;
-	return lane->reader && !lane->own &&
-	       (int64_t)dead->ordinal + lane->shift <= (int64_t)lane->old_dead;
-}
-
-/*
- * A new journal counts its inputs anew, so what the sink knows of the old one
- * is told it under the new number: a dead letter that says nothing else. Not
- * before the seam: until then the old journal and its numbers count.
- */
-void leave_mark_known(struct lane *lane) {
-	struct dead_letter dead = { .ordinal = lane->known_dead,
-				    .at = { .topic = "" } };
-
-	/* One that waits moves it further than that. */
-	if (lane->known_dead <= lane->fence.dead ||
-	    engine_outbox(lane->engine)->dead_n)
-		return;
-	outbox_add_dead(engine_outbox(lane->engine), &dead);
-	leave_note(lane);
-}
-
 bool leave_drop_known(struct lane *lane) {
-	struct outbox *outbox = engine_outbox(lane->engine);
+	const struct outbox *outbox = engine_outbox(lane->engine);
 
-	while (outbox->dead_n && is_known(lane, outbox_dead_at(outbox, 0))) {
-		if (lane->by_journal && !lane->sealed)
-			lane->known_dead = outbox_dead_at(outbox, 0)->ordinal;
+	while (outbox->dead_n &&
+	       outbox_dead_at(outbox, 0)->ordinal <= lane->fence.dead)
 		drop_dead(lane, 1);
-	}
 	return drop_known_items(lane);
 }
 
@@ -132,19 +106,13 @@ static size_t allowed(uint64_t open, uint64_t gone) {
 
 void leave_send(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
-	size_t dead;
 
 	if (!lane->engine || !lane->connected)
 		return;
 	open_gates(lane);
-	dead = allowed(lane->open_dead, lane->gone_dead);
-	/* See leave_mark_known(); but never so that all comes to a halt. */
-	if (lane->by_journal && !lane->sealed &&
-	    outbox_has_room(engine_outbox(lane->engine)))
-		dead = 0;
 	sink->class->send(sink->self, engine_outbox(lane->engine),
-			  allowed(lane->open_items, lane->gone_items), dead,
-			  lane->now);
+			  allowed(lane->open_items, lane->gone_items),
+			  allowed(lane->open_dead, lane->gone_dead), lane->now);
 }
 
 /*

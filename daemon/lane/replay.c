@@ -72,6 +72,12 @@ static struct intake *intake_of(struct lane *lane,
 	return NULL;
 }
 
+/* An old journal's seam: what comes behind it keeps its ordinal. */
+static bool keep_its_place(struct lane *lane) {
+	lane_decide(lane, &(struct decision){ .kind = DECISION_WENT_ON }, 0);
+	return true;
+}
+
 static bool replay_decision(struct lane *lane) {
 	const struct decision *decision = &lane->entry.decision;
 	struct intake *intake;
@@ -80,10 +86,8 @@ static bool replay_decision(struct lane *lane) {
 		return replay_partition(lane);
 	lane->entry_valid = false;
 	if (decision->kind == DECISION_SEAM) {
-		if (!lane->own) { /* the new journal has its own seam */
-			lane->shift++;
-			return true;
-		}
+		if (!lane->own) /* the new journal has its own seam */
+			return keep_its_place(lane);
 		lane->sealed = true;
 	}
 	if (decision->kind == DECISION_CATCH_UP)

@@ -102,6 +102,7 @@ struct found {
 	bool has_seam;
 	uint64_t seam_seq;
 	bool has_entries;
+	uint64_t last; /* ordinal in it */
 	bool same_topics;
 };
 
@@ -156,6 +157,7 @@ static int survey(const struct lane *lane, struct found *found, const char *dir,
 			found->seam_seq = entry.decision.seq;
 		}
 	}
+	found->last = journal_read_ordinal(reader);
 	found->same_topics = same_topics(lane, reader);
 	journal_read_close(reader);
 	return r;
@@ -221,13 +223,13 @@ static int new_engine(struct lane *lane) {
 }
 
 static int new_journal(struct lane *lane, const struct found *found,
-		       const char *seam) {
+		       const char *seam, uint64_t first_ordinal) {
 	char *dir;
 	int r;
 
 	lane->header = (struct journal_header){
 		.lane = lane->options.lane,
-		.first_ordinal = lane->fence.dead + 1,
+		.first_ordinal = first_ordinal,
 		.seam = seam,
 	};
 	memcpy(lane->header.rules, lane->options.rules_hash, 32);
@@ -253,31 +255,60 @@ static void begin_replay(struct lane *lane, struct found *found) {
 	log_info("lane: replaying the journal");
 }
 
+static uint64_t greater(uint64_t a, uint64_t b) {
+	return a > b ? a : b;
+}
+
+/*
+ * What the old journal took keeps its ordinals, so that the sink's `dead` says
+ * of the same refused events that they are known, wherever this is cut off.
+ * Only if `dead` lies behind the old journal's end they move up to it: what
+ * comes behind that end is not what the sink has. A catch-up makes another
+ * order, so its numbers begin above all that were ever given.
+ */
+static uint64_t choose_first_ordinal(const struct lane *lane,
+				     const struct found *found,
+				     bool by_journal) {
+	uint64_t end = greater(lane->fence.dead, found->last);
+
+	if (!by_journal)
+		return end + 1;
+	return journal_read_header(found->reader)->first_ordinal +
+	       (end - found->last);
+}
+
 static int begin_seam(struct lane *lane, struct found *found,
 		      const char *reason, bool by_journal) {
 	int r;
 
 	lane->seams++;
 	log_warn("lane: %s: beginning a new journal with a seam", reason);
-	r = new_journal(lane, found, reason);
+	r = new_journal(lane, found, reason,
+			choose_first_ordinal(lane, found, by_journal));
 	if (r < 0)
 		return r;
 	lane->sealed = false;
 	lane->own = false;
 	if (by_journal) {
-		const struct journal_header *old =
-			journal_read_header(found->reader);
-
-		lane->by_journal = true;
-		lane->old_dead = lane->fence.dead;
-		lane->shift = (int64_t)(old->first_ordinal -
-					lane->header.first_ordinal);
 		lane->reader = TAKE(found->reader);
 		lane->phase = PHASE_REPLAY;
 	} else {
 		lane->phase = PHASE_SILENT;
 	}
 	return 0;
+}
+
+/*
+ * Its order and decisions serve again. Not if the sink's `dead` lies behind its
+ * end: then dead letters were numbered by a seam that was cut off, and which of
+ * the journal's own were delivered nobody can say.
+ */
+static bool goes_by_journal(const struct lane *lane, const struct found *found,
+			    const char *reason) {
+	return found->reader && found->same_topics &&
+	       strcmp(reason, SEAM_LOG_CHANGED) != 0 &&
+	       (lane->fence.dead <= found->last ||
+		strcmp(reason, SEAM_ENDED_EARLY) == 0);
 }
 
 /* Why the past cannot be computed again; NULL: it can. */
@@ -312,10 +343,9 @@ static int begin(struct lane *lane, struct found *found) {
 		lane->sealed = true;
 		lane->phase = PHASE_LIVE;
 		log_info("lane: beginning a new journal");
-		return new_journal(lane, found, NULL);
+		return new_journal(lane, found, NULL, 1);
 	}
-	by_journal = found->reader && found->same_topics &&
-		     strcmp(reason, SEAM_LOG_CHANGED) != 0;
+	by_journal = goes_by_journal(lane, found, reason);
 	lane->then_silent = by_journal && strcmp(reason, SEAM_ENDED_EARLY) == 0;
 	return begin_seam(lane, found, reason, by_journal);
 }
@@ -370,7 +400,6 @@ bool start_seal(struct lane *lane) {
 	lane_decide(lane, &seam, 0);
 	lane->sealed_position = journal_position(lane->journal);
 	journal_sync(lane->journal);
-	leave_mark_known(lane);
 	return true;
 }
 
@@ -386,9 +415,8 @@ void start_forget_life(struct lane *lane) {
 	lane->n_events = lane->at_event = lane->n_runs = 0;
 	lane->decision_pending = lane->entry_valid = lane->snapshot = false;
 	lane->options.sink.class->forget_records(lane->options.sink.self);
-	lane->known_dead = 0;
-	lane->by_journal = lane->begun = lane->catching_up = lane->sealed =
-		lane->then_silent = false;
+	lane->begun = lane->catching_up = lane->sealed = lane->then_silent =
+		false;
 	lane->gone_items = lane->gone_dead = 0;
 	lane->made_items = lane->made_dead = 0;
 	lane->open_items = lane->open_dead = 0;

@@ -95,13 +95,11 @@ for i = 1, m do
 		unpack(ARGV, at, at + 5)
 	at = at + 6
 	if tonumber(ordinal) > last then
-		if reason ~= '' then -- without, it only moves the fence
-			redis.call('XADD', dead, 'MAXLEN', '~', dead_history,
-				ordinal .. '-0', 'topic', topic,
-				'partition', partition, 'offset', offset,
-				'reason', reason, 'field', field,
-				'published', published)
-		end
+		redis.call('XADD', dead, 'MAXLEN', '~', dead_history,
+			ordinal .. '-0', 'topic', topic,
+			'partition', partition, 'offset', offset,
+			'reason', reason, 'field', field,
+			'published', published)
 		redis.call('HSET', fence, 'dead', ordinal)
 		last = tonumber(ordinal)
 	end

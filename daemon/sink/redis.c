@@ -784,7 +784,7 @@ static void arg_dead(struct redis *redis, const struct dead_letter *dead) {
 	args(redis, dead->at.topic);
 	arg_int(redis, dead->at.partition);
 	arg_int(redis, dead->at.offset);
-	args(redis, dead->refusal ? refusal_name(dead->refusal) : "");
+	args(redis, refusal_name(dead->refusal));
 	args(redis, dead->detail ? dead->detail : "");
 }
 

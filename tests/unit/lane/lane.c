@@ -28,13 +28,6 @@ static void assert_same(char **entries, size_t n) {
 	free(entries);
 }
 
-static void empty_sink(void) {
-	for (size_t i = 0; i < world.sink.n_entries; i++)
-		free(world.sink.entries[i]);
-	world.sink.n_entries = world.sink.n_dead = 0;
-	world.sink.fence = (struct sink_fence){ 0 };
-}
-
 static void rings_and_keeps_the_bad_events(void **state) {
 	(void)state;
 	pay(0, "U-1", 1);
@@ -46,7 +39,7 @@ static void rings_and_keeps_the_bad_events(void **state) {
 	assert_int_equal(world.sink.n_entries, 1);
 	assert_non_null(strstr(world.sink.entries[0], "\"change\":\"fired\""));
 	assert_int_equal(world.sink.n_dead, 1);
-	assert_int_equal(world.sink.dead[0], 1);
+	assert_int_equal(world.sink.dead[0].offset, 1);
 }
 
 static void adds_nothing_in_a_second_life(void **state) {
@@ -315,34 +308,6 @@ static void assert_all_from_seam(size_t from) {
 			strstr(world.sink.entries[i], "\"why\":\"seam\""));
 }
 
-static const char with_orders[] =
-	"apiversion: 1\n"
-	"package: test\n"
-	"streams:\n"
-	"  pays:\n"
-	"    topic: pays\n"
-	"    format: json\n"
-	"    time: at\n"
-	"    max_delay: 1m\n"
-	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
-	"epoch_s}}\n"
-	"  orders:\n"
-	"    topic: orders\n"
-	"    format: json\n"
-	"    time: at\n"
-	"    max_delay: 1m\n"
-	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
-	"epoch_s}}\n"
-	"rules:\n"
-	"- rule: ordered\n"
-	"  title: {zh: 多, en: many}\n"
-	"  from: orders\n"
-	"  by: [unit]\n"
-	"  window: 1h\n"
-	"  measure: {cnt: count()}\n"
-	"  alert_if: cnt >= 3\n"
-	"  status: live\n";
-
 static void takes_a_new_topic_silently_up_to_the_seam(void **state) {
 	(void)state;
 	world.n_partitions = 1;
@@ -361,14 +326,6 @@ static void takes_a_new_topic_silently_up_to_the_seam(void **state) {
 	assert_int_equal(world.sink.n_entries, 1);
 	assert_all_from_seam(0);
 	assert_true(journal_says("\"seam\":\"rules changed\""));
-}
-
-/* The state folder as it was before, as if restored from a backup. */
-static void keep_state(const char *command) {
-	char text[256];
-
-	snprintf(text, sizeof(text), "cd %s && %s", world.dir, command);
-	assert_int_equal(system(text), 0);
 }
 
 static size_t journals(void) {
@@ -429,7 +386,7 @@ notices_by_a_dead_letter_that_its_journal_ended_early(void **state) {
 	lane_start();
 	assert_true(lane_rest());
 	lane_stop();
-	assert_int_equal(world.sink.dead[world.sink.n_dead - 1], 6);
+	assert_int_equal(world.sink.dead[world.sink.n_dead - 1].offset, 6);
 	assert_true(journal_says("\"seam\":\"journal ended early\""));
 }
 

@@ -41,7 +41,7 @@ struct memory_sink {
 	bool away;
 	char *entries[RECORDS]; /* by seq - 1 */
 	size_t n_entries;
-	uint64_t dead[RECORDS];
+	struct coordinates dead[RECORDS];
 	size_t n_dead;
 	size_t acked_items, acked_dead;
 	struct sink_counters counters;
@@ -237,9 +237,7 @@ static void sink_send(void *self, const struct outbox *outbox, size_t items,
 
 		if (letter->ordinal <= sink->fence.dead)
 			continue;
-		if (letter->refusal)
-			sink->dead[sink->n_dead++] =
-				(uint64_t)letter->at.offset;
+		sink->dead[sink->n_dead++] = letter->at;
 		sink->fence.dead = letter->ordinal;
 	}
 	sink->fence.exists = true;
@@ -271,6 +269,14 @@ static void sink_status(void *self, const char *const *pairs, size_t n) {
 
 static const struct sink_counters *sink_counters(const void *self) {
 	return &((const struct memory_sink *)self)->counters;
+}
+
+/* As after a FLUSHALL. */
+static inline void empty_sink(void) {
+	for (size_t i = 0; i < world.sink.n_entries; i++)
+		free(world.sink.entries[i]);
+	world.sink.n_entries = world.sink.n_dead = 0;
+	world.sink.fence = (struct sink_fence){ 0 };
 }
 
 static const struct sink_class sink_class = {
@@ -310,6 +316,34 @@ static const char rule_text[] =
 	"- rule: many\n"
 	"  title: {zh: 多, en: many}\n"
 	"  from: pays\n"
+	"  by: [unit]\n"
+	"  window: 1h\n"
+	"  measure: {cnt: count()}\n"
+	"  alert_if: cnt >= 3\n"
+	"  status: live\n";
+
+static const char with_orders[] =
+	"apiversion: 1\n"
+	"package: test\n"
+	"streams:\n"
+	"  pays:\n"
+	"    topic: pays\n"
+	"    format: json\n"
+	"    time: at\n"
+	"    max_delay: 1m\n"
+	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
+	"epoch_s}}\n"
+	"  orders:\n"
+	"    topic: orders\n"
+	"    format: json\n"
+	"    time: at\n"
+	"    max_delay: 1m\n"
+	"    fields: {unit: string, n: int, at: {type: timestamp, format: "
+	"epoch_s}}\n"
+	"rules:\n"
+	"- rule: ordered\n"
+	"  title: {zh: 多, en: many}\n"
+	"  from: orders\n"
 	"  by: [unit]\n"
 	"  window: 1h\n"
 	"  measure: {cnt: count()}\n"
@@ -377,7 +411,7 @@ static void produce(size_t partition, const char *payload) {
 }
 
 /* One event, so many seconds after noon. */
-static void pay(size_t partition, const char *unit, int64_t second) {
+static inline void pay(size_t partition, const char *unit, int64_t second) {
 	char text[128];
 
 	snprintf(text, sizeof(text), "{\"unit\":\"%s\",\"n\":1,\"at\":%lld}",
@@ -456,6 +490,14 @@ static bool lane_rest(void) {
 	}
 	fail_msg("the lane does not come to rest");
 	return false;
+}
+
+/* The state folder as it was before, as if restored from a backup. */
+static inline void keep_state(const char *command) {
+	char text[256];
+
+	snprintf(text, sizeof(text), "cd %s && %s", world.dir, command);
+	assert_int_equal(system(text), 0);
 }
 
 static void journal_line(void *context, const char *text, size_t len) {

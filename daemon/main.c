@@ -138,8 +138,10 @@ static void hash_all(const struct daemon *daemon, uint8_t hash[32]) {
 
 	mask_key(config, key);
 	sha256(key, sizeof(key), key);
-	buf_printf(&text, "lane %s memory %lld keys %lld", config->lane,
-		   (long long)config->memory, (long long)config->keys_per_rule);
+	buf_printf(&text, "lane %s memory %lld keys %lld entries %lld",
+		   config->lane, (long long)config->memory,
+		   (long long)config->keys_per_rule,
+		   (long long)config->entries_per_rule);
 	sha256_begin(&stream);
 	sha256_add(&stream, daemon->rules->hash, 32);
 	sha256_add(&stream, key, sizeof(key));
@@ -243,6 +245,8 @@ static int open_lane(struct daemon *daemon) {
 		.sink = daemon->sink,
 		.engine = { .max_state_bytes = (size_t)config->memory,
 			    .max_keys_per_rule = (size_t)config->keys_per_rule,
+			    .max_entries_per_rule =
+				    (uint64_t)config->entries_per_rule,
 			    .outbox = (size_t)config->outbox },
 		.align_wait = config->align_wait,
 		.stop_timeout = config->stop_timeout,

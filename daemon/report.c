@@ -146,6 +146,32 @@ static void missing(struct report *report) {
 	}
 }
 
+static void evicted(struct report *report) {
+	static const char name[] = "tocsin_rule_evicted_total";
+	static const char *const limits[] = {
+		[LIMIT_KEYS] = "keys",
+		[LIMIT_ENTRIES] = "entries",
+	};
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, METRIC_COUNTER, name,
+		      "Keys evicted, by the limit that was reached.");
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule_counters *c =
+			engine_rule_counters(report->view.engine, i);
+
+		for (size_t k = 0; k < LIMIT_MAX; k++) {
+			struct metric_label labels[] = {
+				{ "rule", rules->rules[i]->full },
+				{ "limit", limits[k] },
+			};
+
+			metric_count(report->out, name, labels, 2,
+				     c->evicted[k]);
+		}
+	}
+}
+
 static void state(struct report *report, const char *name, const char *help,
 		  size_t at) {
 	const struct ruleset *rules = report->view.rules;
@@ -180,14 +206,19 @@ static void rules(struct report *report) {
 		"Late events, folded into their place.", RULE(late));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",
 		"Late events that `late: drop` left out.", RULE(late_dropped));
-	by_rule(report, METRIC_COUNTER, "tocsin_rule_evicted_total",
-		"Keys evicted at a limit.", RULE(evicted));
+	evicted(report);
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_no_room_total",
+		"Events and alerts left out because memory was full.",
+		RULE(no_room));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_entries_lost_total",
 		"Window entries dropped at max_entries.", RULE(lost));
 	withheld(report);
 	missing(report);
 	state(report, "tocsin_rule_keys", "Keys of the rule's plan.",
 	      offsetof(struct plan_counters, keys));
+	state(report, "tocsin_rule_entries",
+	      "Events kept one by one in windows of the rule's plan.",
+	      offsetof(struct plan_counters, entries));
 	state(report, "tocsin_rule_state_bytes",
 	      "State of the rule's plan; rules may share one.",
 	      offsetof(struct plan_counters, bytes));

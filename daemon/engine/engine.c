@@ -24,6 +24,10 @@ static void plan_init(struct engine *engine, size_t p) {
 
 	ps->plan = engine->set->plans[p];
 	layout_init(ps, &engine->arena);
+	ps->most_entries = ps->plan->max_entries;
+	if (ps->most_entries > engine->options.max_entries_per_rule)
+		ps->most_entries =
+			(uint32_t)engine->options.max_entries_per_rule;
 	n = ps->plan->n_measures + 1;
 	ps->n_by = (uint16_t)ps->plan->n_by;
 	ps->n_rules = (uint16_t)ps->plan->n_rules;
@@ -110,6 +114,8 @@ static void options_default(struct engine_options *options) {
 		options->max_state_bytes = (size_t)8 << 30;
 	if (!options->max_keys_per_rule)
 		options->max_keys_per_rule = 16000000;
+	if (!options->max_entries_per_rule)
+		options->max_entries_per_rule = 100000000;
 	if (!options->outbox)
 		options->outbox = 4096;
 	if (!options->dead_letters)

@@ -30,8 +30,9 @@ struct engine_options {
 	bool check_skew;          /* refuse events from the future */
 	size_t max_state_bytes;   /* of all pages; 0: 8 GiB */
 	size_t max_keys_per_rule; /* 0: 16 million */
-	size_t outbox;            /* transitions that may wait; 0: 4,096 */
-	size_t dead_letters;      /* 0: 4,096 */
+	uint64_t max_entries_per_rule; /* of windows; 0: 100 million */
+	size_t outbox;                 /* transitions that may wait; 0: 4,096 */
+	size_t dead_letters;           /* 0: 4,096 */
 	uint8_t mask_key[32];
 };
 
@@ -84,6 +85,9 @@ usec_t engine_greatest_time(const struct engine *engine);
 usec_t engine_last_advance(const struct engine *engine);
 bool engine_is_silent(const struct engine *engine);
 
+/* At which limit a key had to go. */
+enum engine_limit { LIMIT_KEYS, LIMIT_ENTRIES, LIMIT_MAX };
+
 /* Counters since the engine began; plain memory of its thread. */
 struct stream_counters {
 	uint64_t read, kept, duplicate, late, refused;
@@ -95,12 +99,15 @@ struct rule_counters {
 	uint64_t withheld_cooldown, withheld_exception, withheld_open_max;
 	uint64_t missing[MISSING_MAX]; /* verdicts */
 	uint64_t band_missing, argument_missing, overflow;
-	uint64_t merged, lost, evicted;
-	uint64_t open; /* alerts now */
+	uint64_t merged, lost;
+	uint64_t evicted[LIMIT_MAX]; /* keys */
+	uint64_t no_room;            /* events and alerts that found none */
+	uint64_t open;               /* alerts now */
 };
 struct plan_counters {
-	uint64_t keys;  /* now */
-	uint64_t bytes; /* of cells, now */
+	uint64_t keys;    /* now */
+	uint64_t entries; /* of all windows, now */
+	uint64_t bytes;   /* of cells, now */
 };
 const struct stream_counters *engine_stream_counters(const struct engine *,
 						     size_t stream);

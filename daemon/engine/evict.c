@@ -302,7 +302,8 @@ static bool is_stale(const struct plan_state *ps) {
 }
 
 /* Makes room for one key; false: every key has a standing alert. */
-bool evict(struct engine *engine, struct plan_state *ps) {
+bool evict(struct engine *engine, struct plan_state *ps,
+	   enum engine_limit limit) {
 	handle_t key;
 	size_t i;
 
@@ -318,7 +319,7 @@ bool evict(struct engine *engine, struct plan_state *ps) {
 			     &engine->scratch);
 		if (!key)
 			continue;
-		COUNT(engine, ps->plan, evicted, 1);
+		COUNT(engine, ps->plan, evicted[limit], 1);
 		key_evict(engine, ps, key);
 		return true;
 	}

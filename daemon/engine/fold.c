@@ -304,6 +304,7 @@ static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
 		COUNT(engine, ps->plan, lost, 1);
 		return;
 	}
+	ps->counters.entries++;
 	words = entry_words(ps, entry);
 	cols = entry_cols(ps, entry);
 	for (i = 0; i < ps->plan->n_measures; i++) {
@@ -414,6 +415,7 @@ static void bag_leave(struct engine *engine, struct plan_state *ps,
 			pages_release(&engine->pages, (handle_t)(col >> 32));
 	}
 	chain_pop(chain, &engine->pages);
+	ps->counters.entries--;
 }
 
 static usec_t oldest_time(struct engine *engine, const struct plan_state *ps,
@@ -451,11 +453,11 @@ void bag_release(struct engine *engine, struct plan_state *ps, handle_t cell,
 static void bag_bound(struct folding *f, handle_t cell, uint16_t bag) {
 	struct plan_state *ps = f->ps;
 	struct engine *engine = f->engine;
-	uint32_t most = ps->plan->max_entries;
+	uint32_t most = ps->most_entries;
 	struct quality *quality;
 	bool merged;
 
-	if (ps->at.in.chain == NOWHERE || !most)
+	if (ps->at.in.chain == NOWHERE)
 		return;
 	if (chain_of(engine, ps, cell, bag)->n <= most)
 		return;
@@ -926,6 +928,14 @@ static handle_t find_or_make(struct folding *f) {
 			f->event->time);
 }
 
+/* One entry more is about to come; the event's own keys stay. */
+static void entries_bound(struct engine *engine, struct plan_state *ps) {
+	while (ps->plan->keeps_entries &&
+	       ps->counters.entries >= engine->options.max_entries_per_rule)
+		if (!evict(engine, ps, LIMIT_ENTRIES))
+			break;
+}
+
 void fold(struct engine *engine, const struct event *event, struct touch *touch,
 	  bool late) {
 	struct folding f = { .engine = engine,
@@ -957,10 +967,11 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 	f.coordinates = coordinates_pack(engine, event);
 	touch->key = find_or_make(&f);
 	if (!touch->key) {
-		COUNT(engine, plan, evicted, 1);
+		COUNT(engine, plan, no_room, 1);
 		touch->folded = touch->judges = false;
 		return;
 	}
+	entries_bound(engine, touch->plan);
 	contributions(&f);
 	latest_fold(&f, touch->key);
 	if (touch->plan->at.last != NOWHERE)

@@ -134,7 +134,8 @@ struct plan_state {
 	struct rule_state **rules; /* whose own plan it is, by rank */
 	uint16_t n_rules, n_watchers, n_by;
 	struct layout at;
-	bool keyed; /* keeps a record per key */
+	bool keyed;            /* keeps a record per key */
+	uint32_t most_entries; /* of one key */
 	struct index index;
 	struct wheel wheel;
 	struct evictor *evictor; /* NULL before the cap was reached */
@@ -440,7 +441,9 @@ int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
 struct value event_name(const struct event *event);
 
 /* evict.c */
-bool evict(struct engine *engine, struct plan_state *ps);
+/* Makes room for one key; false: every key has a standing alert. */
+bool evict(struct engine *engine, struct plan_state *ps,
+	   enum engine_limit limit);
 void evict_note(const struct engine *engine, struct plan_state *ps,
 		handle_t handle);
 void evict_forget(const struct engine *engine, struct plan_state *ps,

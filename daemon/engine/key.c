@@ -242,7 +242,7 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	usec_t ends;
 
 	if (ps->counters.keys >= engine->options.max_keys_per_rule &&
-	    !evict(engine, ps))
+	    !evict(engine, ps, LIMIT_KEYS))
 		return 0;
 	handle = pages_alloc(&engine->pages, size);
 	if (!handle)

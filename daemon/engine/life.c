@@ -47,7 +47,7 @@ handle_t life_make(struct engine *engine, const struct judging *j) {
 	struct key *key;
 
 	if (!handle) {
-		j->rs->counters.evicted++;
+		j->rs->counters.no_room++;
 		return 0;
 	}
 	life = life_write(engine, handle);

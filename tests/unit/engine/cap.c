@@ -46,7 +46,7 @@ static void who_floods_pays(void **state) {
 	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
 	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
 	pay_to(&w, "B", "new", "1", "2026-03-05T00:00:00Z");
-	assert_int_equal(counters(&w)->evicted, 1);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
 	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 4);
 	pay_to(&w, "A", "old", "1", "2026-03-06T00:00:00Z");
 	pay_to(&w, "F", "2", "1", "2026-03-06T00:00:00Z");
@@ -57,10 +57,81 @@ static void who_floods_pays(void **state) {
 	/* F/1 begins anew, in the place of F/3: F/2 rings. */
 	pay_to(&w, "F", "1", "1", "2026-03-07T00:00:00Z");
 	assert_alerts(&w, "");
-	assert_int_equal(counters(&w)->evicted, 2);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 2);
 	pay_to(&w, "F", "3", "1", "2026-03-08T00:00:00Z");
 	assert_alerts(&w, "");
-	assert_int_equal(counters(&w)->evicted, 3);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 3);
+	world_close(&w);
+}
+
+static void assert_entries(struct world *w, uint64_t keys, uint64_t entries) {
+	const struct plan_counters *plan = engine_plan_counters(w->engine, 0);
+
+	assert_int_equal(plan->keys, keys);
+	assert_int_equal(plan->entries, entries);
+}
+
+static void open_with_entries(struct world *w, const char *yaml,
+			      uint64_t entries) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_entries_per_rule = entries };
+
+	world_load(w, yaml);
+	world_start(w, &options);
+}
+
+#define TWENTY                                                                 \
+	RULE("  window: 90d\n"                                                 \
+	     "  measure: {cnt: count()}\n"                                     \
+	     "  alert_if: cnt >= 20\n")
+
+/* S9.1, S9.2: F has two of three keys, so its older one makes room. */
+static void a_rule_s_entries_are_bounded_as_its_keys_are(void **state) {
+	struct world w;
+
+	(void)state;
+	open_with_entries(&w, TWENTY, 6);
+	pay_to(&w, "A", "old", "1", "2026-03-01T00:00:00Z");
+	pay_to(&w, "A", "old", "1", "2026-03-01T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	assert_entries(&w, 3, 6);
+	pay_to(&w, "F", "2", "1", "2026-03-04T00:00:00Z");
+	assert_entries(&w, 2, 5);
+	assert_int_equal(counters(&w)->evicted[LIMIT_ENTRIES], 1);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 0);
+	/* The key that the event is of stays, though it is the oldest. */
+	pay_to(&w, "A", "old", "1", "2026-03-05T00:00:00Z");
+	pay_to(&w, "A", "old", "1", "2026-03-05T00:00:00Z");
+	assert_entries(&w, 1, 4);
+	assert_int_equal(counters(&w)->evicted[LIMIT_ENTRIES], 2);
+	/* What leaves the window is no entry any more. */
+	advance(&w, "2026-09-01T00:00:00Z");
+	assert_entries(&w, 0, 0);
+	world_close(&w);
+}
+
+/* Alone it merges or loses its oldest half, as at max_entries. */
+static void a_key_alone_stays_within_its_rule_s_entries(void **state) {
+	struct world w;
+	int i;
+
+	(void)state;
+	open_with_entries(&w, TWENTY, 8);
+	for (i = 0; i < 19; i++)
+		pay_to(&w, "A", "a", "1", "2026-03-01T00:00:00Z");
+	assert_alerts(&w, "");
+	assert_true(engine_plan_counters(w.engine, 0)->entries <= 8);
+	assert_int_equal(counters(&w)->merged +
+				 engine_plan_counters(w.engine, 0)->entries,
+			 19);
+	assert_int_equal(counters(&w)->evicted[LIMIT_ENTRIES], 0);
+	pay_to(&w, "A", "a", "1", "2026-03-01T00:00:00Z");
+	assert_alerts(&w, "fired condition yellow firing A / a "
+			  "@2026-03-01T00:00:00Z {\"cnt\":20}\n");
 	world_close(&w);
 }
 
@@ -79,7 +150,8 @@ static void a_key_that_rings_stays(void **state) {
 	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
 	assert_alerts(&w, "");
 	assert_int_equal(counters(&w)->open, 2);
-	assert_int_equal(counters(&w)->evicted, 2);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 0);
+	assert_int_equal(counters(&w)->no_room, 2);
 	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 2);
 	/* Their alerts end as they would have, and then there is room. */
 	advance(&w, "2026-06-01T00:00:00Z");
@@ -108,7 +180,7 @@ static void a_long_flood_costs_no_more_than_its_cap(void **state) {
 	}
 	assert_int_equal(w.engine->pages.used_bytes, after_some);
 	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 16);
-	assert_int_equal(counters(&w)->evicted, 20000 - 16);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 20000 - 16);
 	world_close(&w);
 }
 
@@ -204,7 +276,7 @@ static void a_key_with_latest_stays_until_it_is_evicted(void **state) {
 	pay_to(&w, "U", "Q", "1", "2027-03-02T00:00:00Z");
 	pay_to(&w, "U", "R", "1", "2027-03-03T00:00:00Z");
 	advance(&w, "2028-03-01T00:00:00Z");
-	assert_int_equal(counters(&w)->evicted, 2);
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 2);
 	assert_int_equal(w.engine->pages.used_bytes, used);
 	world_close(&w);
 }
@@ -212,6 +284,8 @@ static void a_key_with_latest_stays_until_it_is_evicted(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_floods_pays),
+		cmocka_unit_test(a_rule_s_entries_are_bounded_as_its_keys_are),
+		cmocka_unit_test(a_key_alone_stays_within_its_rule_s_entries),
 		cmocka_unit_test(a_key_that_rings_stays),
 		cmocka_unit_test(a_long_flood_costs_no_more_than_its_cap),
 		cmocka_unit_test(what_is_over_gives_its_memory_back),

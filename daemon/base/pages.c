@@ -1,7 +1,6 @@
 #include "base/pages.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,16 +25,28 @@ static const uint16_t large_bytes[] = {
 	6544, 8192, 10912, 13104, 16384, 21840, 32768,
 };
 #define SMALL_CLASSES (SMALL_MAX / PAGE_UNIT)
-#define CLASSES (SMALL_CLASSES + ARRAY_SIZE(large_bytes))
+#define SIZES (SMALL_CLASSES + ARRAY_SIZE(large_bytes))
+
+/* A class for each size and kind; pages of none are empty. */
+#define ALL_CLASSES (PAGES_KINDS * SIZES)
+#define NO_CLASS UINT8_MAX
+#define NO_PAGE UINT32_MAX
+_Static_assert(ALL_CLASSES < NO_CLASS, "a class is a byte");
 
 /*
- * Cells that came back are linked through their first four bytes, newest
- * first; cells that were never used are cut off the newest page of the class.
+ * What a page has to give: cells that came back, linked through their first
+ * four bytes, newest first, and those that were never used, in a row.
  */
-struct size_class {
+struct page_cells {
 	handle_t free;
-	handle_t fresh; /* next cell that was never used, or 0 */
-	uint32_t left;  /* of those */
+	handle_t fresh;
+	uint16_t n_fresh;
+	uint16_t used;
+	uint32_t next, prev; /* pages with room of the class; empty ones */
+};
+
+struct size_class {
+	uint32_t roomy; /* the first page that has a cell to give */
 	uint32_t bytes;
 };
 
@@ -60,12 +71,16 @@ size_t pages_class_bytes(size_t size) {
 }
 
 void pages_init(struct pages *pages, size_t limit_bytes) {
-	*pages = (struct pages){ .limit_bytes = limit_bytes, .now = 1 };
-	pages->classes = calloc(CLASSES, sizeof(*pages->classes));
+	*pages = (struct pages){ .limit_bytes = limit_bytes,
+				 .now = 1,
+				 .empty = NO_PAGE };
+	pages->classes = calloc(ALL_CLASSES, sizeof(*pages->classes));
 	if (!pages->classes)
 		abort();
-	for (unsigned i = 0; i < CLASSES; i++)
-		pages->classes[i].bytes = class_bytes(i);
+	for (unsigned i = 0; i < ALL_CLASSES; i++)
+		pages->classes[i] =
+			(struct size_class){ .roomy = NO_PAGE,
+					     .bytes = class_bytes(i % SIZES) };
 }
 
 void pages_free(struct pages *pages) {
@@ -74,6 +89,7 @@ void pages_free(struct pages *pages) {
 	free(pages->page);
 	free(pages->generation);
 	free(pages->class_of);
+	free(pages->cells);
 	free(pages->classes);
 	*pages = (struct pages){ 0 };
 }
@@ -106,6 +122,7 @@ static bool pages_map(struct pages *pages) {
 			grow(pages->generation, n, sizeof(*pages->generation));
 		pages->class_of =
 			grow(pages->class_of, n, sizeof(*pages->class_of));
+		pages->cells = grow(pages->cells, n, sizeof(*pages->cells));
 	}
 	for (uint32_t i = 0; i < CHUNK_PAGES; i++)
 		pages->page[pages->cap + i] = chunk + (size_t)i * PAGE_BYTES;
@@ -113,73 +130,152 @@ static bool pages_map(struct pages *pages) {
 	return true;
 }
 
-static bool pages_add(struct pages *pages, unsigned class) {
-	struct size_class *c = &pages->classes[class];
-	uint32_t first;
-	uint32_t number;
+static void link_front(struct pages *pages, uint32_t *head, uint32_t number) {
+	pages->cells[number].prev = NO_PAGE;
+	pages->cells[number].next = *head;
+	if (*head != NO_PAGE)
+		pages->cells[*head].prev = number;
+	*head = number;
+}
 
+static void unlink_page(struct pages *pages, uint32_t *head, uint32_t number) {
+	const struct page_cells *cells = &pages->cells[number];
+
+	if (cells->prev == NO_PAGE)
+		*head = cells->next;
+	else
+		pages->cells[cells->prev].next = cells->next;
+	if (cells->next != NO_PAGE)
+		pages->cells[cells->next].prev = cells->prev;
+}
+
+/* A page without cells, zeroed; NO_PAGE: there is none. */
+static uint32_t page_take(struct pages *pages) {
+	uint32_t number = pages->empty;
+
+	if (number != NO_PAGE) {
+		unlink_page(pages, &pages->empty, number);
+		memset(pages->page[number], 0, PAGE_BYTES);
+		return number;
+	}
 	if (pages->limit_bytes &&
 	    (size_t)(pages->n + 1) * PAGE_BYTES > pages->limit_bytes)
-		return false;
+		return NO_PAGE;
 	if (pages->n == pages->cap && !pages_map(pages))
+		return NO_PAGE;
+	return pages->n++;
+}
+
+static bool page_begin(struct pages *pages, unsigned class) {
+	struct size_class *c = &pages->classes[class];
+	uint32_t number = page_take(pages);
+	/* Handle 0 means none, so the first cell of page 0 is not given out. */
+	uint32_t first = number ? 0 : c->bytes / PAGE_UNIT;
+
+	if (number == NO_PAGE)
 		return false;
-	number = pages->n++;
 	pages->generation[number] = pages->now;
 	pages->class_of[number] = (uint8_t) class;
-	/* Handle 0 means none, so the first cell of page 0 is not given out. */
-	first = number ? 0 : c->bytes / PAGE_UNIT;
-	c->fresh = number << 12 | first;
-	c->left = PAGE_BYTES / c->bytes - !number;
+	pages->cells[number] = (struct page_cells){
+		.fresh = number << 12 | first,
+		.n_fresh = (uint16_t)(PAGE_BYTES / c->bytes - !number)
+	};
+	link_front(pages, &c->roomy, number);
 	return true;
 }
 
-static handle_t take_free(struct pages *pages, struct size_class *c) {
-	handle_t handle = c->free;
-	void *cell = pages_write(pages, handle);
+static bool has_room(const struct page_cells *cells) {
+	return cells->free || cells->n_fresh;
+}
 
-	memcpy(&c->free, cell, sizeof(c->free));
-	memset(cell, 0, c->bytes);
+static handle_t take_cell(struct pages *pages, struct page_cells *cells,
+			  uint32_t bytes) {
+	handle_t handle = cells->free;
+	void *cell;
+
+	if (!handle) {
+		handle = cells->fresh;
+		cells->fresh += bytes / PAGE_UNIT;
+		cells->n_fresh--;
+		pages_write(pages, handle);
+		return handle;
+	}
+	cell = pages_write(pages, handle);
+	memcpy(&cells->free, cell, sizeof(cells->free));
+	memset(cell, 0, bytes);
 	return handle;
 }
 
-static handle_t take_fresh(struct pages *pages, struct size_class *c) {
-	handle_t handle = c->fresh;
+handle_t pages_alloc_kind(struct pages *pages, size_t size, unsigned kind) {
+	unsigned class = kind * (unsigned)SIZES + class_of(size);
+	struct size_class *c = &pages->classes[class];
+	struct page_cells *cells;
+	handle_t handle;
 
-	c->fresh = --c->left ? handle + c->bytes / PAGE_UNIT : 0;
-	pages_write(pages, handle);
+	assert(size <= CELL_MAX && kind < PAGES_KINDS);
+	if (c->roomy == NO_PAGE && !page_begin(pages, class))
+		return 0;
+	cells = &pages->cells[c->roomy];
+	handle = take_cell(pages, cells, c->bytes);
+	cells->used++;
+	pages->used_bytes += c->bytes;
+	if (!has_room(cells))
+		unlink_page(pages, &c->roomy, c->roomy);
 	return handle;
 }
 
 handle_t pages_alloc(struct pages *pages, size_t size) {
-	unsigned class = class_of(size);
-	struct size_class *c = &pages->classes[class];
-	handle_t handle;
+	return pages_alloc_kind(pages, size, 0);
+}
 
-	assert(size <= CELL_MAX);
-	if (c->free) {
-		handle = take_free(pages, c);
-	} else {
-		if (!c->left && !pages_add(pages, class))
-			return 0;
-		handle = take_fresh(pages, c);
-	}
-	pages->used_bytes += c->bytes;
-	return handle;
+/*
+ * A page that emptied goes to whoever needs one, unless it is the only one of
+ * its class with room: then it is soon wanted again.
+ */
+static void page_end(struct pages *pages, struct size_class *c,
+		     uint32_t number) {
+	unlink_page(pages, &c->roomy, number);
+	link_front(pages, &pages->empty, number);
+	pages->class_of[number] = NO_CLASS;
+}
+
+static void page_has_room(struct pages *pages, struct size_class *c,
+			  uint32_t number) {
+	if (c->roomy != NO_PAGE && !pages->cells[c->roomy].used)
+		page_end(pages, c, c->roomy);
+	link_front(pages, &c->roomy, number);
 }
 
 void pages_release(struct pages *pages, handle_t handle) {
+	uint32_t number = handle >> 12;
+	struct page_cells *cells;
 	struct size_class *c;
 
 	if (!handle)
 		return;
-	assert(handle >> 12 < pages->n);
-	c = &pages->classes[pages->class_of[handle >> 12]];
-	memcpy(pages_write(pages, handle), &c->free, sizeof(c->free));
-	c->free = handle;
+	assert(number < pages->n && pages->class_of[number] != NO_CLASS);
+	cells = &pages->cells[number];
+	c = &pages->classes[pages->class_of[number]];
+	if (!has_room(cells))
+		page_has_room(pages, c, number);
+	memcpy(pages_write(pages, handle), &cells->free, sizeof(cells->free));
+	cells->free = handle;
 	pages->used_bytes -= c->bytes;
+	if (!--cells->used && (c->roomy != number || cells->next != NO_PAGE))
+		page_end(pages, c, number);
 }
 
 size_t pages_cell_bytes(const struct pages *pages, handle_t handle) {
 	assert(handle && handle >> 12 < pages->n);
 	return pages->classes[pages->class_of[handle >> 12]].bytes;
+}
+
+bool pages_has(const struct pages *pages, handle_t handle, unsigned kind) {
+	unsigned class;
+
+	if (!handle || handle >> 12 >= pages->n)
+		return false;
+	class = pages->class_of[handle >> 12];
+	return class / SIZES == kind &&
+	       (handle & 0xfff) * PAGE_UNIT % pages->classes[class].bytes == 0;
 }

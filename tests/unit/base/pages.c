@@ -149,6 +149,53 @@ static void stops_at_the_limit_and_goes_on_after_a_release(void **state) {
 	pages_free(&pages);
 }
 
+/* What one size no longer wants another size may have. */
+static void a_page_that_emptied_serves_another_size(void **state) {
+	static handle_t cells[127];
+	struct pages pages;
+	const uint8_t *cell;
+	handle_t big;
+	size_t i;
+
+	(void)state;
+	pages_init(&pages, 2 * PAGE_BYTES);
+	for (i = 0; i < ARRAY_SIZE(cells); i++) {
+		cells[i] = pages_alloc(&pages, 1024);
+		memset(pages_write(&pages, cells[i]), 0xff, 1024);
+	}
+	assert_int_equal(pages_alloc(&pages, CELL_MAX), 0);
+	/* The first page has 63 cells. Alone with room, it stays. */
+	for (i = 0; i < 63; i++)
+		pages_release(&pages, cells[i]);
+	assert_int_equal(pages_alloc(&pages, CELL_MAX), 0);
+	pages_release(&pages, cells[63]);
+	big = pages_alloc(&pages, CELL_MAX);
+	assert_int_not_equal(big, 0);
+	cell = pages_read(&pages, big);
+	for (i = 0; i < CELL_MAX; i++)
+		assert_int_equal(cell[i], 0);
+	pages_free(&pages);
+}
+
+static void a_handle_that_outlived_its_page_is_told(void **state) {
+	struct pages pages;
+	handle_t a, b, plain;
+
+	(void)state;
+	pages_init(&pages, 0);
+	plain = pages_alloc(&pages, 48);
+	a = pages_alloc_kind(&pages, 48, 1);
+	b = pages_alloc_kind(&pages, 1024, 1);
+	assert_int_not_equal(a >> 12, plain >> 12);
+	assert_true(pages_has(&pages, a, 1));
+	assert_true(pages_has(&pages, b, 1));
+	assert_false(pages_has(&pages, a, 0));
+	assert_false(pages_has(&pages, a + 1, 1));
+	assert_false(pages_has(&pages, 0, 0));
+	assert_false(pages_has(&pages, UINT32_MAX, 0));
+	pages_free(&pages);
+}
+
 static void a_write_marks_the_generation_of_its_page_alone(void **state) {
 	struct pages pages;
 	handle_t a;
@@ -210,6 +257,8 @@ int main(void) {
 		cmocka_unit_test(a_class_is_little_larger_than_asked),
 		cmocka_unit_test(
 			stops_at_the_limit_and_goes_on_after_a_release),
+		cmocka_unit_test(a_page_that_emptied_serves_another_size),
+		cmocka_unit_test(a_handle_that_outlived_its_page_is_told),
 		cmocka_unit_test(
 			a_write_marks_the_generation_of_its_page_alone),
 		cmocka_unit_test(releasing_none_is_nothing),

@@ -170,6 +170,7 @@ int engine_new(struct engine **ret, const struct ruleset *set,
 	engine->watermark = engine->greatest = INT64_MIN;
 	engine->last_advance = INT64_MIN;
 	engine->sweep_width = USEC_PER_DAY;
+	engine->timers_most = 1024;
 	pages_init(&engine->pages, engine->options.max_state_bytes);
 	r = engine_init(engine);
 	if (r < 0) {
@@ -376,6 +377,22 @@ static bool fire_due(struct engine *engine) {
 	return true;
 }
 
+static bool is_wanted(const void *context, const struct timer *timer) {
+	return timer_is_wanted(context, timer);
+}
+
+/*
+ * Timers of evicted keys and of alerts that ended otherwise would pile up
+ * until they fall due, which may be a year. Looking at all whenever they have
+ * doubled costs each a step or two.
+ */
+static void prune(struct engine *engine) {
+	if (engine->timers.n <= engine->timers_most)
+		return;
+	timers_prune(&engine->timers, is_wanted, engine);
+	engine->timers_most = engine->timers.n * 2 + 1024;
+}
+
 /* --- one event --- */
 
 static void refuse(struct engine *engine, struct stream_state *stream,
@@ -550,6 +567,7 @@ static bool take(struct engine *engine, struct event *event,
 	stream->counters.read++;
 	stream->counters.kept++;
 	stream->counters.late += late;
+	prune(engine);
 	engine->ordinal++;
 	return true;
 }
@@ -666,6 +684,7 @@ bool engine_decide(struct engine *engine, const struct decision *decision) {
 	if (decision->kind == DECISION_SEAM && engine->silent)
 		seam_act(engine, decision);
 	arena_reset(&engine->scratch);
+	prune(engine);
 	engine->ordinal++;
 	return true;
 }

@@ -29,13 +29,19 @@
  */
 struct key {
 	usec_t clock;
-	uint64_t created : 48; /* creation ordinal */
+	uint64_t created : 48; /* creation ordinal; 0: given back */
 	uint64_t len : 16;     /* of the key's bytes */
 	handle_t lives;        /* alerts of the plan's own rules */
 	handle_t next, prev;   /* in the wheel */
-	uint32_t timers : 31;  /* that point here */
-	uint32_t gone : 1;     /* not in the index; waits for its timers */
 };
+
+/*
+ * Kinds of cells. Timers and evictors keep handles of keys, and nobody tells
+ * them when a key goes: evicting has to give its memory back at once, whatever
+ * is still to fall due. A handle is a key's if its cell is of this kind and
+ * has the creation ordinal that was noted.
+ */
+enum cell_kind { CELL_PLAIN, CELL_KEY, CELL_LIFE };
 
 /* How good the numbers are: counts of what did not go by the book. */
 struct quality {
@@ -185,12 +191,12 @@ struct life {
 	uint8_t level;
 	bool open;
 	bool has_period;
-	bool gone; /* waits for its timers */
 	bool withheld;
 	int64_t period;
 	uint8_t id[16];
 	uint64_t rev;
 	uint64_t created; /* of the key; of the alert for per: event */
+	uint64_t review;  /* per: event: the ordinal of its review's end */
 	usec_t fired;     /* event time of the firing */
 	usec_t changed;   /* key's clock when last fired, raised or lowered */
 	usec_t published; /* key's clock at the last entry */
@@ -201,7 +207,6 @@ struct life {
 	uint32_t at_fire_len;
 	handle_t key_bytes; /* per: event: its own copy */
 	uint16_t key_len;
-	uint32_t timers; /* a late event may arm another; no end is known */
 	/* per coarser key: the next open alert beneath it, and the key. */
 	handle_t beneath_next[COARSE_MAX];
 	handle_t beneath_key[COARSE_MAX];
@@ -300,6 +305,7 @@ struct engine {
 	/* The batch. */
 	struct arena batch;
 	struct arena scratch;       /* of one event or timer */
+	size_t timers_most;         /* beyond it, those for nothing go */
 	const struct touch *taking; /* what the event that is taken concerns */
 	uint32_t n_taking;
 	usec_t sweep_width; /* of the finest wheel */
@@ -373,7 +379,8 @@ void keys_expire(struct engine *engine, struct plan_state *ps);
 /* Frees a key of which nothing is left before @now; true: it is gone. */
 bool key_expire(struct engine *engine, struct plan_state *ps, handle_t key,
 		usec_t now);
-void key_timer_done(struct engine *engine, struct plan_state *ps, handle_t key);
+/* That key is still there. */
+bool key_is(const struct engine *engine, handle_t key, uint64_t created);
 static inline const struct key *key_read(const struct engine *engine,
 					 handle_t key) {
 	return pages_read(&engine->pages, key);
@@ -494,14 +501,16 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 		   const struct event *event, const struct touch *touch,
 		   bool late);
 void judge_timer(struct engine *engine, const struct timer *timer);
+/* False: what it was set for is over, it would do nothing. */
+bool timer_is_wanted(const struct engine *engine, const struct timer *timer);
 
 /* life.c */
 handle_t life_find(const struct engine *engine, const struct judging *j);
 handle_t life_make(struct engine *engine, const struct judging *j);
 void life_end(struct engine *engine, handle_t life);
-void life_timer_done(struct engine *engine, handle_t life);
-void life_arm(struct engine *engine, handle_t life, enum timer_kind kind,
-	      usec_t due);
+/* What the timer was set for; 0: it is over or has another due time. */
+handle_t life_of_timer(const struct engine *engine, const struct timer *timer);
+void life_arm_review(struct engine *engine, handle_t life, usec_t due);
 void life_arm_exit(struct engine *engine, handle_t life,
 		   const struct judging *j);
 void life_arm_cooldown(struct engine *engine, handle_t life, usec_t due);

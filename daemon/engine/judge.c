@@ -385,18 +385,18 @@ static void judge_single(struct engine *engine, struct judging *j,
 		return;
 	life_write(engine, handle)->state = STATE_RESOLVED;
 	begin(engine, j, handle, verdict.level);
-	life_arm(engine, handle, TIMER_REVIEW_END,
-		 span_add(rule->plan->calendar, j->clock, rule->review_within,
-			  1));
+	life_arm_review(engine, handle,
+			span_add(rule->plan->calendar, j->clock,
+				 rule->review_within, 1));
 	if (!has_cooldown(j) || !j->key)
 		return;
-	memory = pages_alloc(&engine->pages, sizeof(*life));
+	memory = pages_alloc_kind(&engine->pages, sizeof(*life), CELL_LIFE);
 	if (!memory)
 		return;
 	life = life_write(engine, memory);
 	*life = *life_read(engine, handle);
 	life->at_fire = life->key_bytes = 0;
-	life->timers = 0;
+	life->review = 0;
 	life->open = false;
 	life->key = j->key;
 	life->next = key_read(engine, j->key)->lives;
@@ -595,10 +595,10 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 /* --- timers --- */
 
 /* The window has moved on since the timer was set: set it anew. */
-static void exit_rearm(struct engine *engine, const struct timer *timer,
+static void exit_rearm(struct engine *engine, handle_t handle,
 		       struct judging *j) {
 	prepare(engine, j);
-	life_arm_exit(engine, timer->target, j);
+	life_arm_exit(engine, handle, j);
 }
 
 /*
@@ -611,17 +611,17 @@ static bool leaves_at(const struct engine *engine, const struct plan_state *ps,
 	       key_read(engine, key)->clock == due;
 }
 
-static void exit_timer(struct engine *engine, const struct timer *timer) {
-	struct life *life = life_write(engine, timer->target);
+static void exit_timer(struct engine *engine, const struct timer *timer,
+		       handle_t handle) {
+	struct life *life = life_write(engine, handle);
 	struct rule_state *rs = &engine->rules[timer->rule];
 	usec_t now = timer->due, clock;
 	struct judging j;
 	bool leaves;
 	size_t c;
 
-	if (life->exit_due == timer->due)
-		life->exit_due = NEVER;
-	if (life->gone || life->state != STATE_FIRING)
+	life->exit_due = NEVER;
+	if (life->state != STATE_FIRING)
 		return;
 	j = again(engine, life, timer->due, WHY_WINDOW);
 	j.now = timer->due;
@@ -644,7 +644,7 @@ static void exit_timer(struct engine *engine, const struct timer *timer) {
 	if (leaves)
 		judge_again(engine, &j, now);
 	else
-		exit_rearm(engine, timer, &j);
+		exit_rearm(engine, handle, &j);
 }
 
 static void judge_at(struct engine *engine, const struct timer *timer,
@@ -666,42 +666,41 @@ static void judge_at(struct engine *engine, const struct timer *timer,
 	judge(engine, &j);
 }
 
-static void cooldown_timer(struct engine *engine, const struct timer *timer) {
-	struct life *life = life_write(engine, timer->target);
+static void cooldown_timer(struct engine *engine, const struct timer *timer,
+			   handle_t handle) {
+	struct life *life = life_write(engine, handle);
 	struct judging probe = { .rs = &engine->rules[timer->rule],
 				 .key = life->key,
-				 .has_period = life->has_period,
 				 .period = life->period };
 
-	if (life->gone || life->cooldown_due != timer->due)
-		return;
-	life->cooldown_due = NEVER;
 	/* The cooldown runs on the key's clock, so its end is where that
 	 * stands when it is forgotten. */
 	window_advance(engine, probe.rs->plan, life->key, timer->due);
 	if (life->state == STATE_FIRING || life->withheld)
 		judge_at(engine, timer, life->key, life->has_period,
 			 life->period);
-	if (life->gone || life_find(engine, &probe) != timer->target)
+	/* Unless it has fired anew, or waits for another end. */
+	handle = life_of_timer(engine, timer);
+	if (!handle)
 		return;
+	life = life_write(engine, handle);
+	life->cooldown_due = NEVER;
 	if (life->state != STATE_FIRING)
-		life_end(engine, timer->target);
+		life_end(engine, handle);
 }
 
 static void every_timer(struct engine *engine, const struct timer *timer) {
 	struct rule_state *rs = &engine->rules[timer->rule];
 	struct timer next = *timer;
-	struct key *key = key_write(engine, timer->target);
 	bool has_period = plan_has_periods(rs->plan);
 
-	if (key->gone ||
+	if (!key_is(engine, timer->target, timer->created) ||
 	    key_expire(engine, rs->plan, timer->target, timer->due - 1))
 		return;
 	judge_at(engine, timer, timer->target, has_period,
 		 has_period ? plan_period(rs->plan, timer->due) : 0);
 	next.due = every_next(rs->rule, timer->due);
 	timers_add(&engine->timers, &next);
-	key->timers++;
 }
 
 /* Judged once more, then resolved with its last level and values. */
@@ -715,7 +714,7 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 			     .event_time = timer->due };
 	handle_t life;
 
-	if (key_read(engine, timer->target)->gone)
+	if (!key_is(engine, timer->target, timer->created))
 		return;
 	judge_at(engine, timer, timer->target, true, timer->period);
 	life = life_find(engine, &j);
@@ -734,37 +733,43 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 	resolve(engine, &j, life, WHY_PERIOD);
 }
 
-static void review_timer(struct engine *engine, const struct timer *timer) {
-	if (life_read(engine, timer->target)->gone)
-		return;
-	emit_review_end(engine, timer->target, timer->due);
+static void review_timer(struct engine *engine, const struct timer *timer,
+			 handle_t handle) {
+	emit_review_end(engine, handle, timer->due);
 	engine->rules[timer->rule].counters.open--;
-	life_end(engine, timer->target);
+	life_end(engine, handle);
+}
+
+static bool is_of_key(const struct timer *timer) {
+	return timer->kind == TIMER_EVERY || timer->kind == TIMER_PERIOD_END;
+}
+
+bool timer_is_wanted(const struct engine *engine, const struct timer *timer) {
+	if (is_of_key(timer))
+		return key_is(engine, timer->target, timer->created);
+	return life_of_timer(engine, timer) != 0;
 }
 
 void judge_timer(struct engine *engine, const struct timer *timer) {
-	struct plan_state *ps = engine->rules[timer->rule].plan;
+	handle_t life = is_of_key(timer) ? 0 : life_of_timer(engine, timer);
 
+	if (!is_of_key(timer) && !life)
+		return;
 	switch ((enum timer_kind)timer->kind) {
 	case TIMER_WINDOW_EXIT:
-		exit_timer(engine, timer);
-		life_timer_done(engine, timer->target);
+		exit_timer(engine, timer, life);
 		break;
 	case TIMER_COOLDOWN_END:
-		cooldown_timer(engine, timer);
-		life_timer_done(engine, timer->target);
+		cooldown_timer(engine, timer, life);
 		break;
 	case TIMER_EVERY:
 		every_timer(engine, timer);
-		key_timer_done(engine, ps, timer->target);
 		break;
 	case TIMER_PERIOD_END:
 		period_timer(engine, timer);
-		key_timer_done(engine, ps, timer->target);
 		break;
 	case TIMER_REVIEW_END:
-		review_timer(engine, timer);
-		life_timer_done(engine, timer->target);
+		review_timer(engine, timer, life);
 		break;
 	}
 }

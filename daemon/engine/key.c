@@ -177,7 +177,7 @@ usec_t every_next(const struct rule *rule, usec_t after) {
 
 static void key_arm_every(struct engine *engine, struct plan_state *ps,
 			  handle_t handle) {
-	struct key *key = key_write(engine, handle);
+	const struct key *key = key_read(engine, handle);
 	struct timer timer = { .created = key->created, .target = handle };
 	usec_t after = key->clock;
 	size_t i;
@@ -196,7 +196,6 @@ static void key_arm_every(struct engine *engine, struct plan_state *ps,
 		timer.rule = rule->rank;
 		timer.kind = TIMER_EVERY;
 		timers_add(&engine->timers, &timer);
-		key->timers++;
 	}
 }
 
@@ -244,7 +243,7 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	if (ps->counters.keys >= engine->options.max_keys_per_rule &&
 	    !evict(engine, ps, LIMIT_KEYS))
 		return 0;
-	handle = pages_alloc(&engine->pages, size);
+	handle = pages_alloc_kind(&engine->pages, size, CELL_KEY);
 	if (!handle)
 		return 0;
 	key = key_write(engine, handle);
@@ -331,31 +330,24 @@ static void key_release(struct engine *engine, struct plan_state *ps,
 	if (ps->at.latest != NOWHERE)
 		latest_release(engine, ps, handle);
 	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
+	key_write(engine, handle)->created = 0;
 	pages_release(&engine->pages, handle);
 }
 
-/* Out of sight at once; its memory goes when its last timer has fired. */
 static void key_drop(struct engine *engine, struct plan_state *ps,
 		     handle_t handle) {
-	struct key *key = key_write(engine, handle);
+	const struct key *key = key_read(engine, handle);
 
 	evict_forget(engine, ps, handle);
 	index_remove(&ps->index, key_hash(engine, key_bytes(ps, key), key->len),
 		     handle);
 	ps->counters.keys--;
-	key->gone = true;
-	if (!key->timers)
-		key_release(engine, ps, handle);
+	key_release(engine, ps, handle);
 }
 
-void key_timer_done(struct engine *engine, struct plan_state *ps,
-		    handle_t handle) {
-	struct key *key = key_write(engine, handle);
-
-	assert(key->timers);
-	key->timers--;
-	if (key->gone && !key->timers)
-		key_release(engine, ps, handle);
+bool key_is(const struct engine *engine, handle_t key, uint64_t created) {
+	return pages_has(&engine->pages, key, CELL_KEY) &&
+	       key_read(engine, key)->created == created;
 }
 
 static bool has_beneath(const struct plan_state *ps, const struct key *key) {
@@ -567,7 +559,7 @@ static bool period_is_beyond(struct engine *engine, const struct plan_state *ps,
 
 static void period_arm(struct engine *engine, struct plan_state *ps,
 		       handle_t handle, int64_t number) {
-	struct key *key = key_write(engine, handle);
+	const struct key *key = key_read(engine, handle);
 	struct timer timer = { .due = plan_period_start(ps, number + 1),
 			       .created = key->created,
 			       .period = number,
@@ -582,7 +574,6 @@ static void period_arm(struct engine *engine, struct plan_state *ps,
 			continue;
 		timer.rule = ps->plan->rules[i]->rank;
 		timers_add(&engine->timers, &timer);
-		key->timers++;
 	}
 }
 

@@ -3,7 +3,8 @@
  *
  * A life is one alert, or what a cooldown must remember of one. For per: key
  * it hangs on its key; for per: event it stands alone until its review ends.
- * Timers point to lives, so a life that has ended waits for its last timer.
+ * A timer is not taken back when what it was set for is over, nor does a life
+ * wait for it: it is held against what stands when it fires.
  */
 #include "engine/internal.h"
 
@@ -11,20 +12,43 @@
 
 #include <assert.h>
 
-handle_t life_find(const struct engine *engine, const struct judging *j) {
+static handle_t find(const struct engine *engine, handle_t key, uint16_t rule,
+		     int64_t period) {
 	const struct life *life;
 	handle_t at;
 
-	if (!j->key)
-		return 0;
-	for (at = key_read(engine, j->key)->lives; at; at = life->next) {
+	for (at = key_read(engine, key)->lives; at; at = life->next) {
 		life = life_read(engine, at);
-		if (life->rule == j->rs->rank &&
-		    life->has_period == j->has_period &&
-		    life->period == j->period)
+		if (life->rule == rule && life->period == period)
 			return at;
 	}
 	return 0;
+}
+
+handle_t life_find(const struct engine *engine, const struct judging *j) {
+	return j->key ? find(engine, j->key, j->rs->rank, j->period) : 0;
+}
+
+handle_t life_of_timer(const struct engine *engine, const struct timer *timer) {
+	const struct life *life;
+	handle_t at;
+
+	if (timer->kind == TIMER_REVIEW_END) {
+		at = timer->target;
+		if (!pages_has(&engine->pages, at, CELL_LIFE))
+			return 0;
+		life = life_read(engine, at);
+		return life->review == (uint64_t)timer->period ? at : 0;
+	}
+	if (!key_is(engine, timer->target, timer->created))
+		return 0;
+	at = find(engine, timer->target, timer->rule, timer->period);
+	if (!at)
+		return 0;
+	life = life_read(engine, at);
+	if (timer->kind == TIMER_WINDOW_EXIT)
+		return life->exit_due == timer->due ? at : 0;
+	return life->cooldown_due == timer->due ? at : 0;
 }
 
 static void own_key(struct engine *engine, handle_t handle,
@@ -42,7 +66,8 @@ static void own_key(struct engine *engine, handle_t handle,
 }
 
 handle_t life_make(struct engine *engine, const struct judging *j) {
-	handle_t handle = pages_alloc(&engine->pages, sizeof(struct life));
+	handle_t handle = pages_alloc_kind(&engine->pages, sizeof(struct life),
+					   CELL_LIFE);
 	struct life *life;
 	struct key *key;
 
@@ -153,36 +178,35 @@ void life_end(struct engine *engine, handle_t handle) {
 		pages_release(&engine->pages, life->at_fire);
 	if (life->key_bytes)
 		pages_release(&engine->pages, life->key_bytes);
-	life->at_fire = life->key_bytes = 0;
-	life->gone = true;
-	if (!life->timers)
-		pages_release(&engine->pages, handle);
+	life->review = 0;
+	pages_release(&engine->pages, handle);
 }
 
-void life_timer_done(struct engine *engine, handle_t handle) {
-	struct life *life = life_write(engine, handle);
-
-	assert(life->timers);
-	life->timers--;
-	if (life->gone && !life->timers)
-		pages_release(&engine->pages, handle);
-}
-
-void life_arm(struct engine *engine, handle_t handle, enum timer_kind kind,
-	      usec_t due) {
+/* Alerts of one key whose reviews end together end as they fired. */
+void life_arm_review(struct engine *engine, handle_t handle, usec_t due) {
 	struct life *life = life_write(engine, handle);
 	struct timer timer = { .due = due,
 			       .created = life->created,
-			       .period = life->period,
 			       .target = handle,
+			       .rule = life->rule,
+			       .kind = TIMER_REVIEW_END };
+
+	life->review = ++engine->created;
+	timer.period = (int64_t)life->review;
+	timers_add(&engine->timers, &timer);
+}
+
+static void life_arm(struct engine *engine, handle_t handle,
+		     enum timer_kind kind, usec_t due) {
+	const struct life *life = life_read(engine, handle);
+	struct timer timer = { .due = due,
+			       .created = life->created,
+			       .period = life->period,
+			       .target = life->key,
 			       .rule = life->rule,
 			       .kind = (uint8_t)kind };
 
-	/* Alerts of one key whose reviews end together end as they fired. */
-	if (kind == TIMER_REVIEW_END)
-		timer.period = (int64_t)++engine->created;
 	timers_add(&engine->timers, &timer);
-	life->timers++;
 }
 
 /*

@@ -37,6 +37,22 @@ void timers_add(struct timers *timers, const struct timer *timer) {
 	timers->heap[i] = *timer;
 }
 
+void timers_prune(struct timers *timers,
+		  bool (*wanted)(const void *context,
+				 const struct timer *timer),
+		  const void *context) {
+	size_t n = timers->n, i;
+	struct timer timer;
+
+	/* What is kept never comes to stand behind where it stood. */
+	timers->n = 0;
+	for (i = 0; i < n; i++) {
+		timer = timers->heap[i];
+		if (wanted(context, &timer))
+			timers_add(timers, &timer);
+	}
+}
+
 const struct timer *timers_first(const struct timers *timers) {
 	return timers->n ? &timers->heap[0] : NULL;
 }

@@ -3,8 +3,8 @@
  *
  * The order is (due, rule, creation ordinal of the key, kind, period); kinds
  * in the order of the enum (SEMANTICS.md, S2). There is no cancelling: a timer
- * that is no longer wanted is recognised when it fires. So what it points to
- * counts its timers and is not given back before the last one has fired.
+ * that is no longer wanted is recognised when it fires, or when so many have
+ * gathered that all of them are looked at.
  */
 #pragma once
 
@@ -40,4 +40,9 @@ void timers_add(struct timers *timers, const struct timer *timer);
 /* The first one, or NULL. */
 const struct timer *timers_first(const struct timers *timers);
 void timers_pop(struct timers *timers);
+/* Keeps those that @wanted says. */
+void timers_prune(struct timers *timers,
+		  bool (*wanted)(const void *context,
+				 const struct timer *timer),
+		  const void *context);
 void timers_free(struct timers *timers);

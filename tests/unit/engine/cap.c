@@ -162,25 +162,61 @@ static void a_key_that_rings_stays(void **state) {
 	world_close(&w);
 }
 
-/* A flood of keys and of first values; memory stays where it was. */
+/*
+ * A flood of keys and of first values; memory stays where it was, though
+ * timers of what went have a year to wait.
+ */
 static void a_long_flood_costs_no_more_than_its_cap(void **state) {
+	static const char *const rules[] = {
+		TWO,
+		RULE("  window: {calendar: year}\n"
+		     "  measure: {cnt: count(), who: distinct(payee)}\n"
+		     "  every: 90d at 07:00\n"
+		     "  alert_if: cnt >= 2\n"),
+	};
 	struct world w;
-	size_t after_some = 0;
+	size_t after_some = 0, r;
 	char unit[16];
 	int i;
 
 	(void)state;
-	open_capped(&w, TWO, 16);
-	for (i = 0; i < 20000; i++) {
-		snprintf(unit, sizeof(unit), "U-%05d", i);
-		pay_to(&w, unit, "P", "1", "2026-03-02T00:00:00Z");
-		arena_reset(&w.arena);
-		if (i == 100)
-			after_some = w.engine->pages.used_bytes;
+	for (r = 0; r < ARRAY_SIZE(rules); r++) {
+		open_capped(&w, rules[r], 16);
+		for (i = 0; i < 20000; i++) {
+			snprintf(unit, sizeof(unit), "U-%05d", i);
+			pay_to(&w, unit, "P", "1", "2026-03-02T00:00:00Z");
+			arena_reset(&w.arena);
+			if (i == 100)
+				after_some = w.engine->pages.used_bytes;
+		}
+		assert_int_equal(w.engine->pages.used_bytes, after_some);
+		assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 16);
+		assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 20000 - 16);
+		assert_true(w.engine->timers.n < 2000);
+		world_close(&w);
 	}
-	assert_int_equal(w.engine->pages.used_bytes, after_some);
-	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 16);
-	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 20000 - 16);
+}
+
+/* A key in the place of one that was evicted hears none of its timers. */
+static void timers_of_the_evicted_concern_nobody(void **state) {
+	struct world w;
+
+	(void)state;
+	open_capped(&w,
+		    RULE("  window: {tumble: 1d}\n"
+			 "  measure: {cnt: count()}\n"
+			 "  alert_if: cnt >= 2\n"),
+		    1);
+	pay_to(&w, "U", "P", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "U", "Q", "1", "2026-03-02T01:00:00Z");
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
+	pay_to(&w, "U", "Q", "1", "2026-03-02T02:00:00Z");
+	assert_int_equal(counters(&w)->judged, 3);
+	alerts(&w);
+	advance(&w, "2026-03-03T00:00:00Z");
+	assert_int_equal(counters(&w)->judged, 4);
+	assert_alerts(&w, "resolved period yellow resolved U / Q "
+			  "@2026-03-02T16:00:00Z {\"cnt\":2}\n");
 	world_close(&w);
 }
 
@@ -288,6 +324,7 @@ int main(void) {
 		cmocka_unit_test(a_key_alone_stays_within_its_rule_s_entries),
 		cmocka_unit_test(a_key_that_rings_stays),
 		cmocka_unit_test(a_long_flood_costs_no_more_than_its_cap),
+		cmocka_unit_test(timers_of_the_evicted_concern_nobody),
 		cmocka_unit_test(what_is_over_gives_its_memory_back),
 		cmocka_unit_test(a_key_with_latest_stays_until_it_is_evicted),
 	};

@@ -56,6 +56,36 @@ static void keeps_a_heap_of_many(void **state) {
 	timers_free(&timers);
 }
 
+static bool is_even(const void *context, const struct timer *timer) {
+	(void)context;
+	return timer->due % 2 == 0;
+}
+
+static void lets_those_go_that_nobody_wants(void **state) {
+	struct timers timers = { 0 };
+	struct timer timer = { 0 };
+	uint32_t seed = 7, i, kept = 0;
+	usec_t last = INT64_MIN;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		timer.due = seed >> 8;
+		timer.created = i;
+		timers_add(&timers, &timer);
+		kept += timer.due % 2 == 0;
+	}
+	timers_prune(&timers, is_even, NULL);
+	assert_int_equal(timers.n, kept);
+	while (timers.n) {
+		assert_true(timers_first(&timers)->due >= last);
+		last = timers_first(&timers)->due;
+		assert_int_equal(last % 2, 0);
+		timers_pop(&timers);
+	}
+	timers_free(&timers);
+}
+
 struct cell {
 	usec_t due;
 	handle_t next, prev;
@@ -133,6 +163,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_in_the_order_that_all_machines_share),
 		cmocka_unit_test(keeps_a_heap_of_many),
+		cmocka_unit_test(lets_those_go_that_nobody_wants),
 		cmocka_unit_test(gives_out_what_is_due_within_a_bucket),
 		cmocka_unit_test(forgets_what_is_removed_wherever_it_stands),
 	};

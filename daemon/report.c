@@ -224,6 +224,51 @@ static void rules(struct report *report) {
 	      offsetof(struct plan_counters, bytes));
 }
 
+/* A counter that each table has which a stream fills. */
+static void by_table(struct report *report, enum metric_kind kind,
+		     const char *name, const char *help, size_t at) {
+	const struct ruleset *rules = report->view.rules;
+
+	metric_family(report->out, kind, name, help);
+	for (size_t i = 0; i < rules->n_registries; i++) {
+		const struct registry_counters *counters =
+			engine_registry_counters(report->view.engine, i);
+		struct metric_label label = { "table",
+					      rules->registries[i]->full };
+
+		metric_count(
+			report->out, name, &label, 1,
+			*(const uint64_t *)(const void *)((const char *)
+								  counters +
+							  at));
+	}
+}
+
+static void tables(struct report *report) {
+#define TABLE(member) offsetof(struct registry_counters, member)
+	by_table(report, METRIC_COUNTER, "tocsin_table_taken_total",
+		 "Records that gave the table a row.", TABLE(taken));
+	by_table(report, METRIC_COUNTER, "tocsin_table_no_key_total",
+		 "Records that lack a field of the table's key.",
+		 TABLE(no_key));
+	by_table(
+		report, METRIC_COUNTER, "tocsin_table_where_missing_total",
+		"Records of which nobody knows if they pass the table's where.",
+		TABLE(where_missing));
+	by_table(report, METRIC_COUNTER, "tocsin_table_cut_total",
+		 "Rows that max_rows or their size kept from the table.",
+		 TABLE(cut));
+	by_table(report, METRIC_COUNTER, "tocsin_table_evicted_total",
+		 "Keys that made room for others, with all their rows.",
+		 TABLE(evicted));
+	by_table(report, METRIC_GAUGE, "tocsin_table_keys",
+		 "Keys of the table.", TABLE(keys));
+	by_table(report, METRIC_GAUGE, "tocsin_table_rows",
+		 "Rows of the table, older ones too.", TABLE(rows));
+	by_table(report, METRIC_GAUGE, "tocsin_table_bytes",
+		 "What the table takes.", TABLE(bytes));
+}
+
 static void
 partition_family(struct report *report, const char *name, const char *help,
 		 double (*value)(const struct lane_partition_view *view)) {
@@ -353,4 +398,5 @@ void report_metrics(struct buf *out, const struct lane *of) {
 		    : (double)engine_watermark(report.view.engine) / 1e6);
 	streams(&report);
 	rules(&report);
+	tables(&report);
 }

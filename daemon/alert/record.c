@@ -108,6 +108,7 @@ static enum mask mask_of_measure(const struct plan *plan,
 		size_t n;
 
 		slots = x ? expr_slots(x, &n) : NULL;
+		mask = x ? stricter(mask, expr_mask(x)) : mask;
 		for (size_t j = 0; slots && j < n; j++)
 			mask = stricter(
 				mask,
@@ -648,14 +649,24 @@ static void write_evidence(const struct writing *w) {
 	buf_puts(w->out, "]}");
 }
 
+/* Of a file its content; of a stream the records that have come. */
+static const void *table_hash(const struct draft *draft,
+			      const struct table *table) {
+	const struct registry *registry = table->registry;
+
+	return registry && draft->registries
+		       ? (const void *)draft->registries[registry->index]
+		       : (const void *)table->hash;
+}
+
 static void write_sources(const struct writing *w) {
 	const struct rule *rule = w->rule;
 
 	put_key(w->out, "tables");
 	buf_putc(w->out, '{');
 	for (size_t i = 0; i < rule->n_tables; i++)
-		put_hash(w->out, rule->tables[i]->name, rule->tables[i]->hash,
-			 sizeof(rule->tables[i]->hash));
+		put_hash(w->out, rule->tables[i]->name,
+			 table_hash(w->draft, rule->tables[i]), ID_BYTES);
 	buf_putc(w->out, '}');
 	put_key(w->out, "lists");
 	buf_putc(w->out, '{');

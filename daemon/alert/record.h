@@ -66,6 +66,8 @@ struct draft {
 	/* Quality: late ones among the contributing, entries merged or lost. */
 	uint64_t late, merged, lost, overflow;
 	const uint8_t *mask_key; /* 32 bytes, of the site */
+	/* By index: a digest of the records that the registry has taken. */
+	const uint64_t (*registries)[2];
 };
 
 struct stamp {

@@ -54,7 +54,7 @@ void text_mask(struct buf *out, struct value value, enum mask mask) {
  * its slot is marked, and only a lone slot has the slot's own type.
  */
 enum mask text_mask_of(const struct expr *expr, const enum mask *masks) {
-	enum mask mask = MASK_NONE;
+	enum mask mask = expr_mask(expr);
 	struct type type = expr_type(expr);
 	const uint16_t *slots;
 	size_t n;
@@ -66,7 +66,7 @@ enum mask text_mask_of(const struct expr *expr, const enum mask *masks) {
 		return MASK_NONE;
 	if (n > 1 && type.kind != KIND_STRING && type.kind != KIND_LIST &&
 	    type.kind != KIND_DYN)
-		return MASK_NONE;
+		return mask;
 	for (size_t i = 0; i < n; i++)
 		mask = masks[slots[i]] > mask ? masks[slots[i]] : mask;
 	return mask;

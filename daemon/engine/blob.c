@@ -11,6 +11,8 @@
 
 #include <assert.h>
 
+#define SHORTEST 16u /* to which strings are cut at most */
+
 struct blob_head {
 	uint8_t kind, reason;
 	uint16_t unit;
@@ -88,6 +90,14 @@ static const uint8_t *value_get(const uint8_t *at, struct value *ret,
 	return at;
 }
 
+bool blob_fits(const struct value *values, size_t n) {
+	size_t size = 0, i;
+
+	for (i = 0; i < n; i++)
+		size += value_bytes(values[i], SHORTEST);
+	return size <= CELL_MAX;
+}
+
 /* @longest cuts strings; what still does not fit a cell is not kept. */
 handle_t blob_make(struct engine *engine, const struct value *values, size_t n,
 		   size_t longest) {
@@ -98,7 +108,7 @@ handle_t blob_make(struct engine *engine, const struct value *values, size_t n,
 	for (i = 0; i < n; i++)
 		size += value_bytes(values[i], longest);
 	if (size > CELL_MAX) {
-		if (longest <= 16)
+		if (longest <= SHORTEST)
 			return 0;
 		return blob_make(engine, values, n, longest / 2);
 	}

@@ -184,8 +184,10 @@ static void draft_fill(struct engine *engine, const struct judging *j,
 	draft->rule = j->rs->rule;
 	draft->key = j->key_values;
 	draft->frame = j->rs->frame;
-	draft->context = (struct expr_context){ j->now, j->event_time,
-						&engine->scratch };
+	draft->context =
+		(struct expr_context){ j->now, j->event_time, &engine->scratch,
+				       &engine->rows };
+	draft->registries = (const uint64_t(*)[2])engine->digests;
 	draft->watermark = engine->watermark;
 	draft->mask_key = engine->options.mask_key;
 	draft_window(j, draft);
@@ -315,7 +317,9 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 			       .window_start = due,
 			       .window_end = due,
 			       .context = { life->fired, life->fired,
-					    &engine->scratch },
+					    &engine->scratch, &engine->rows },
+			       .registries =
+				       (const uint64_t(*)[2])engine->digests,
 			       .mask_key = engine->options.mask_key };
 	struct stamp stamp = { .change = CHANGE_UPDATED,
 			       .why = WHY_WINDOW,

@@ -144,6 +144,7 @@ static int engine_init(struct engine *engine) {
 		if (r < 0)
 			return r;
 	}
+	registries_init(engine);
 	routes_init(engine);
 	if (set->n_calendars)
 		engine->zone = &set->calendars[0]->zone;
@@ -194,6 +195,7 @@ void engine_free(struct engine *engine) {
 		index_free(&engine->streams[i].ids);
 		free(engine->streams[i].partitions);
 	}
+	registries_free(engine);
 	seam_free(engine);
 	outbox_free(&engine->outbox);
 	timers_free(&engine->timers);
@@ -555,6 +557,9 @@ static bool take(struct engine *engine, struct event *event,
 	if (!fire_due(engine))
 		return false;
 	late = event->time < engine->watermark;
+	/* First of all, so that an event sees itself and what came before. */
+	registries_fold(engine, event);
+	n = route_by_rows(engine, event, touches, n);
 	engine->taking = touches;
 	engine->n_taking = n;
 	for (i = 0; i < n; i++)
@@ -808,6 +813,7 @@ void engine_dump(const struct engine *engine, struct buf *out) {
 	buf_putc(out, '\n');
 	for (i = 0; i < engine->set->n_plans; i++)
 		dump_plan(engine, &engine->plans[i], out);
+	registries_dump(engine, out);
 	for (i = 0; i < engine->timers.n; i++)
 		buf_printf(out, "timer %lld %u %llu %u %lld\n",
 			   (long long)engine->timers.heap[i].due,

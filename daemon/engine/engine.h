@@ -109,12 +109,22 @@ struct plan_counters {
 	uint64_t entries; /* of all windows, now */
 	uint64_t bytes;   /* of cells, now */
 };
+/* Of a table that a stream fills. */
+struct registry_counters {
+	uint64_t taken;                 /* records that gave a row */
+	uint64_t no_key, where_missing; /* records that could give none */
+	uint64_t cut;     /* rows beyond max_rows of their key, or too large */
+	uint64_t evicted; /* keys beyond max_keys, or for want of memory */
+	uint64_t keys, rows, bytes; /* now */
+};
 const struct stream_counters *engine_stream_counters(const struct engine *,
 						     size_t stream);
 const struct rule_counters *engine_rule_counters(const struct engine *,
 						 size_t rank);
 const struct plan_counters *engine_plan_counters(const struct engine *,
 						 size_t plan);
+const struct registry_counters *engine_registry_counters(const struct engine *,
+							 size_t registry);
 /* Bit 1: seen true, bit 2: seen false. Clauses in the order of alert_if,
  * green … red, resolve_if. NULL without options.coverage. */
 const uint8_t *engine_coverage(const struct engine *engine, size_t rank,

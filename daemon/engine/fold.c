@@ -92,7 +92,7 @@ static void contribute(struct folding *f, size_t i,
 
 static void contributions(struct folding *f) {
 	struct expr_context context = { f->event->time, f->event->time,
-					&f->engine->scratch };
+					&f->engine->scratch, &f->engine->rows };
 	size_t i;
 
 	memset(f->ps->has_column, 0, f->ps->at.n_cols * sizeof(bool));

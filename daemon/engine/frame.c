@@ -541,7 +541,7 @@ static struct value bind_baseline(struct binding *b, const struct bind *bind) {
 static struct value bind_one(struct binding *b, const struct bind *bind) {
 	struct judging *j = b->j;
 	struct expr_context context = { j->now, j->event_time,
-					&b->engine->scratch };
+					&b->engine->scratch, &b->engine->rows };
 
 	switch (bind->from) {
 	case BIND_NOW:
@@ -648,8 +648,8 @@ static struct value early_value(struct engine *engine, const struct judging *j,
 /* Fills only the slots that the clause reads. */
 bool frame_is_early_false(struct engine *engine, const struct judging *j) {
 	const struct rule_state *rs = j->rs;
-	struct expr_context context = { j->now, j->event_time,
-					&engine->scratch };
+	struct expr_context context = { j->now, j->event_time, &engine->scratch,
+					&engine->rows };
 	struct value v;
 	size_t i;
 

@@ -1,10 +1,10 @@
 /*
  * What the files of the engine share. The way through them, in the order of
  * an event: route.c finds the plans it concerns, key.c their keys, fold.c
- * takes it into windows, frame.c computes what a rule looks at, judge.c
- * decides, life.c keeps what an alert is, emit.c writes it down; engine.c is
- * the step that calls them in this order, and seam.c what happens where the
- * past could not be reproduced.
+ * takes it into windows (registry.c: into the tables that streams fill),
+ * frame.c computes what a rule looks at, judge.c decides, life.c keeps what an
+ * alert is, emit.c writes it down; engine.c is the step that calls them in this
+ * order, and seam.c what happens where the past could not be reproduced.
  */
 #pragma once
 
@@ -219,6 +219,7 @@ struct touch {
 	uint16_t i_input;
 	bool folded; /* entered the plan; false: late, out of window … */
 	bool judges;
+	bool by_rows;       /* where and key wait until the event is taken */
 	bool where_missing; /* nobody knows if it passes, so it does not */
 	uint32_t hash;
 	handle_t key;    /* once folded */
@@ -269,6 +270,16 @@ struct stream_state {
 	struct wheel ids_wheel;
 };
 
+/* The rows of a table that a stream fills; see registry.c. */
+struct registry_state {
+	const struct registry *registry;
+	struct index index;
+	handle_t first,
+		last; /* keys, in the order in which they were written */
+	struct registry_counters counters;
+	struct value *values; /* scratch: of a key, then of a row */
+};
+
 /* What is open while the engine is silent; see seam.c. */
 struct seam_item {
 	uint8_t id[16];
@@ -292,6 +303,9 @@ struct engine {
 	struct plan_state *plans;
 	struct rule_state *rules;
 	struct stream_state *streams;
+	struct registry_state *registries;
+	uint64_t (*digests)[2];  /* of the records of each */
+	struct expr_state rows;  /* what programs ask them by */
 	const struct zone *zone; /* that times of records are written in */
 	/* Where the lane is. */
 	uint64_t ordinal, seq;
@@ -350,6 +364,16 @@ size_t layout_key_bytes(const struct plan_state *ps, size_t key_len);
 void routes_init(struct engine *engine);
 struct touch *route_event(struct engine *engine, const struct event *event,
 			  uint32_t *n);
+/* Now that the rows stand as the event sees them: how many of @n are left. */
+uint32_t route_by_rows(struct engine *engine, const struct event *event,
+		       struct touch *touches, uint32_t n);
+
+/* registry.c */
+void registries_init(struct engine *engine);
+void registries_free(struct engine *engine);
+/* Takes an event into the tables that its stream fills. */
+void registries_fold(struct engine *engine, const struct event *event);
+void registries_dump(const struct engine *engine, struct buf *out);
 
 /* key.c */
 uint64_t coordinates_pack(const struct engine *engine,
@@ -402,6 +426,8 @@ handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,
 /* blob.c: values as bytes of a cell */
 handle_t blob_make(struct engine *engine, const struct value *values, size_t n,
 		   size_t longest);
+/* However short its strings are cut. */
+bool blob_fits(const struct value *values, size_t n);
 void blob_read(const struct engine *engine, handle_t blob, struct value *values,
 	       size_t n, struct arena *arena);
 handle_t bytes_make(struct engine *engine, const void *bytes, size_t len);

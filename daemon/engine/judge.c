@@ -26,7 +26,8 @@ struct verdict {
 
 static struct expr_context context_of(struct engine *engine,
 				      const struct judging *j) {
-	return (struct expr_context){ j->now, j->event_time, &engine->scratch };
+	return (struct expr_context){ j->now, j->event_time, &engine->scratch,
+				      &engine->rows };
 }
 
 /* --- the verdict --- */

@@ -6,7 +6,9 @@
  * such condition is tried always.
  *
  * This is phase 1 of a batch: where, key, hash, find, prefetch. It changes
- * nothing, so a batch may be routed again after a pause.
+ * nothing, so a batch may be routed again after a pause. What reads rows that
+ * a stream fills cannot be looked at here, because a record before it in the
+ * batch may still change them; it waits until the event is taken.
  */
 #include "engine/internal.h"
 
@@ -123,7 +125,7 @@ struct walk {
 };
 
 /* The key's bytes in the batch's arena; false: counted, not grouped. */
-static bool touch_key(struct walk *walk, struct touch *touch) {
+static bool touch_key(const struct walk *walk, struct touch *touch) {
 	struct plan_state *ps = touch->plan;
 	struct value *values = ps->key_values;
 	uint8_t bytes[KEY_MAX];
@@ -161,37 +163,65 @@ static struct touch *touch_new(struct walk *walk) {
 	return &walk->touches[walk->n];
 }
 
-static void try_route(struct walk *walk, const struct route *route) {
+/* False: the event does not concern the plan. */
+static bool touch_event(const struct walk *walk, struct touch *touch,
+			bool is_where) {
 	struct value passes = value_bool(true);
-	struct touch *touch;
 
-	if (!route->is_where && route->input->where)
-		passes = expr_eval(route->input->where, walk->event->slots,
+	if (!is_where && touch->input->where)
+		passes = expr_eval(touch->input->where, walk->event->slots,
 				   &walk->context);
 	if (!value_is_true(passes) && !value_is_missing(passes))
-		return;
-	touch = touch_new(walk);
+		return false;
 	touch->where_missing = value_is_missing(passes);
-	if (route->plan->n_rules)
-		__builtin_prefetch(route->plan->rules[0]);
+	if (touch->where_missing || !touch_key(walk, touch))
+		touch->bytes = NULL; /* counted when the event is taken */
+	return true;
+}
+
+static void try_route(struct walk *walk, const struct route *route) {
+	struct touch *touch = touch_new(walk);
+
 	touch->plan = route->plan;
 	touch->input = route->input;
 	touch->i_input = route->i_input;
-	if (touch->where_missing || !touch_key(walk, touch))
-		touch->bytes = NULL; /* counted when the event is taken */
+	touch->by_rows = route->input->by_rows;
+	if (!touch->by_rows && !touch_event(walk, touch, route->is_where))
+		return;
+	if (route->plan->n_rules)
+		__builtin_prefetch(route->plan->rules[0]);
 	walk->n++;
+}
+
+static struct walk walk_of(struct engine *engine, const struct event *event) {
+	return (struct walk){ .engine = engine,
+			      .event = event,
+			      .context = { event->time, event->time,
+					   &engine->batch, NULL } };
+}
+
+uint32_t route_by_rows(struct engine *engine, const struct event *event,
+		       struct touch *touches, uint32_t n) {
+	struct walk walk = walk_of(engine, event);
+	uint32_t i, left = 0;
+
+	walk.context.state = &engine->rows;
+	for (i = 0; i < n; i++)
+		if (!touches[i].by_rows ||
+		    touch_event(&walk, &touches[i], false))
+			touches[left++] = touches[i];
+	return left;
 }
 
 struct touch *route_event(struct engine *engine, const struct event *event,
 			  uint32_t *n) {
 	struct stream_state *stream = &engine->streams[event->stream->index];
-	struct walk walk = { .engine = engine, .event = event, .cap = 8 };
+	struct walk walk = walk_of(engine, event);
 	const struct route_bucket *bucket;
 	struct value v;
 	size_t i, k;
 
-	walk.context = (struct expr_context){ event->time, event->time,
-					      &engine->batch };
+	walk.cap = 8;
 	walk.touches = arena_alloc_raw(&engine->batch,
 				       walk.cap * sizeof(*walk.touches), 16);
 	for (i = 0; i < stream->always.n; i++)

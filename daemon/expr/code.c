@@ -410,6 +410,21 @@ static void list_slots(struct expr *expr, struct arena *arena) {
 	}
 }
 
+static enum mask find_mask(const struct term *term) {
+	enum mask mask = MASK_NONE;
+
+	if (!term || term->op == TERM_CONST)
+		return MASK_NONE;
+	if (term->op == TERM_ENV)
+		mask = term->call->mask;
+	for (uint32_t i = 0; i < term->n; i++) {
+		enum mask below = find_mask(term->args[i]);
+
+		mask = below > mask ? below : mask;
+	}
+	return mask;
+}
+
 static const char *text_of(struct arena *arena, const struct term *term) {
 	CLEANUP(buf_free) struct buf out = { 0 };
 	struct expr_ast part = *term->ast;
@@ -434,6 +449,7 @@ struct expr *expr_from_term(struct arena *arena, const struct term *term,
 	expr->dynamic = term->dynamic || (flags & EXPR_WALK);
 	expr->text = text_of(arena, term);
 	list_slots(expr, arena);
+	expr->mask = find_mask(term);
 	if (!expr->dynamic) {
 		result = generate(&g, term, 0);
 		emit(&g, CODE_RETURN, 0, result, 0);
@@ -486,6 +502,10 @@ bool expr_constant(const struct expr *expr, struct value *ret) {
 const uint16_t *expr_slots(const struct expr *expr, size_t *n) {
 	*n = expr->n_slots;
 	return expr->slots;
+}
+
+enum mask expr_mask(const struct expr *expr) {
+	return expr->mask;
 }
 
 const char *expr_text(const struct expr *expr) {

@@ -17,6 +17,7 @@
 #include "base/calendar.h"
 #include "base/diag.h"
 #include "base/type.h"
+#include "event/schema.h"
 
 struct expr_ast;
 struct expr;
@@ -28,13 +29,18 @@ enum expr_dep {
 	DEP_MEASURE = 4,  /* aggregates of the window */
 	DEP_BASELINE = 8, /* past periods */
 	DEP_PREV = 16,    /* fields of the key's event before */
-	DEP_TABLE = 32    /* rows as of the context's time */
+	DEP_TABLE = 32,   /* rows as of the context's time */
+	DEP_ROWS = 64     /* … that came by a stream: expr_context.state */
 };
+
+/* What calls read that changes from event to event; expr only carries it. */
+struct expr_state;
 
 struct expr_context {
 	usec_t now;        /* tables as of now: what needs now, a measure … */
 	usec_t event_time; /* tables as of the event: what needs only it */
 	struct arena *scratch; /* for the second evaluator; batch lifetime */
+	const struct expr_state *state; /* NULL: none */
 };
 
 /* What a dotted name stands for. */
@@ -62,6 +68,7 @@ struct expr_call {
 	 * table whose arguments need only the event is read as of its time.
 	 */
 	unsigned deps;
+	enum mask mask; /* of what it gives */
 	/* Frame slots that are put before the arguments that were written. */
 	uint16_t hidden[4];
 	unsigned n_hidden;
@@ -110,6 +117,8 @@ bool expr_is_dynamic(const struct expr *expr);
 bool expr_constant(const struct expr *expr, struct value *ret);
 /* Frame slots that it reads, ascending. */
 const uint16_t *expr_slots(const struct expr *expr, size_t *n);
+/* The strictest mask of what its calls give. */
+enum mask expr_mask(const struct expr *expr);
 /* The text it came from, names put in place not expanded. */
 const char *expr_text(const struct expr *expr);
 

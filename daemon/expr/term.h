@@ -122,6 +122,7 @@ struct expr {
 	bool dynamic;
 	const uint16_t *slots;
 	size_t n_slots;
+	enum mask mask;
 	const char *text;
 	const struct calendar *calendar;
 };

@@ -103,6 +103,11 @@ struct rule_build {
 	const char *event_part; /* "where", "by", a measure: for complaints */
 };
 
+/* registry.c: `suppliers(party).founded`. */
+int registry_call(struct rule_build *b, struct declared_table *declared,
+		  const char *field, const struct type *args, size_t n_args,
+		  struct place place, struct expr_call *ret);
+
 /* names.c */
 struct expr_env *event_env(struct rule_build *b, size_t input);
 struct expr_env *judging_env(struct rule_build *b);

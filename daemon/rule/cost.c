@@ -10,6 +10,7 @@
 #define LATEST_BYTES 32 /* value, time, coordinates */
 #define ENTRY_BYTES 24  /* time, coordinates, payload hash */
 #define PERIOD_BYTES 24 /* number, links */
+#define ROW_BYTES 64    /* of a registry: time, coordinates, link */
 #define CURVE_BYTES 184 /* to date at each workday of a month */
 
 /* What a window or a period sums up. */
@@ -101,4 +102,8 @@ struct rule_cost rule_cost(const struct rule *rule) {
 	cost.most_bytes = cost.key_bytes + cost.entry_bytes * cost.entries +
 			  cost.period_bytes * cost.periods;
 	return cost;
+}
+
+size_t registry_row_bytes(const struct registry *registry) {
+	return ROW_BYTES + registry->n_columns * FIELD_BYTES;
 }

@@ -408,8 +408,8 @@ static void load_package(struct loader *l, struct package *p) {
 		{ "calendars", declare_calendars },
 		{ "macros", declare_macros },
 		{ "lists", declare_lists },
-		{ "tables", declare_tables },
 		{ "streams", declare_streams },
+		{ "tables", declare_tables },
 		{ "rules", declare_rules },
 		{ "override", apply_overrides },
 		{ "tests", package_tests },
@@ -489,6 +489,7 @@ static void finish_rules(struct loader *l) {
 		qsort(set->rules, set->n_rules, sizeof(*set->rules), by_full);
 	for (size_t i = 0; i < set->n_rules; i++)
 		set->rules[i]->rank = (uint16_t)i;
+	finish_registries(l);
 	set->n_plans = l->plans.n;
 	set->plans = arena_array(l->arena, struct plan *, l->plans.n);
 	for (size_t i = 0; i < l->plans.n; i++) {

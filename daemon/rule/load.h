@@ -24,6 +24,12 @@ struct declared_table {
 	struct table table; /* first: what rules point to */
 	struct place place;
 	bool used;
+	/* Of a registry: */
+	struct stream *stream;
+	const struct yaml_node *fields; /* that rules may read; NULL: all */
+	struct pointers columns;        /* struct field: that they do read */
+	struct pointers tables, lists;  /* that its `where` reads */
+	bool has_keep;
 };
 
 struct declared_list {
@@ -82,11 +88,19 @@ struct loader {
 	struct map plan_index; /* plan text -> struct plan_build */
 };
 
+/* Adds a pointer that is not there yet. */
+void add_once(struct pointers *pointers, struct arena *arena, void *item);
 /* declare.c, table.c: calendars, lists, macros, tables of one file. */
 void declare_calendars(struct loader *l, struct package *p,
 		       const struct yaml_node *node);
 void declare_tables(struct loader *l, struct package *p,
 		    const struct yaml_node *node);
+/* registry.c: tables that a stream fills. */
+void declare_registry(struct loader *l, struct package *p,
+		      struct declared_table *declared,
+		      const struct yaml_node *node);
+/* Once the rules are sorted: which are read, and for how long. */
+void finish_registries(struct loader *l);
 /* Rows that are to stand in for those of a table that is not there. */
 void check_replaced(struct loader *l, const struct package *p);
 void declare_lists(struct loader *l, struct package *p,

@@ -50,8 +50,7 @@ static int macro_name(struct rule_build *b, const char *name,
 	return take_tree(ret, macro->tree, 1);
 }
 
-static void add_once(struct pointers *pointers, struct arena *arena,
-		     void *item) {
+void add_once(struct pointers *pointers, struct arena *arena, void *item) {
 	for (size_t i = 0; i < pointers->n; i++)
 		if (pointers->items[i] == item)
 			return;
@@ -94,6 +93,8 @@ static int outside_call(struct rule_build *b, const char *const *path, size_t n,
 		return 0;
 	table->used = true;
 	add_once(&b->tables, b->l->arena, &table->table);
+	if (table->table.registry)
+		return registry_call(b, table, field, args, n_args, place, ret);
 	return table_call(ret, b->l->arena, &table->table, field, args, n_args,
 			  place, b->l->diag);
 }

@@ -118,8 +118,11 @@ static enum mask mask_of(const struct stream *stream,
 	size_t n;
 	const uint16_t *slots = expr_slots(program, &n);
 
-	if (kind == KIND_BOOL || (n > 1 && kind != KIND_STRING))
+	if (kind == KIND_BOOL)
 		return MASK_NONE;
+	mask = expr_mask(program);
+	if (n > 1 && kind != KIND_STRING)
+		return mask;
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < stream->n_fields; k++) {
 			const struct field *field = &stream->fields[k];
@@ -563,6 +566,10 @@ static void find_index(const struct rule_build *b, size_t i,
 	}
 }
 
+static bool reads_rows(const struct expr *program) {
+	return program && expr_deps(program) & DEP_ROWS;
+}
+
 static const struct plan_input *plan_inputs(struct rule_build *b,
 					    const uint16_t *parts, size_t n) {
 	struct plan_input *inputs =
@@ -578,6 +585,10 @@ static const struct plan_input *plan_inputs(struct rule_build *b,
 		inputs[i].alias = b->inputs[i].alias;
 		inputs[i].where = b->where[i];
 		inputs[i].by = by;
+		inputs[i].by_rows = reads_rows(b->where[i]);
+		for (size_t k = 0; k < n; k++)
+			inputs[i].by_rows =
+				inputs[i].by_rows || reads_rows(by[k]);
 		find_index(b, i, &inputs[i]);
 	}
 	return inputs;

@@ -45,6 +45,9 @@ struct plan_input {
 	const char *alias;            /* the stream's name if none was given */
 	const struct expr *where;     /* NULL: all */
 	const struct expr *const *by; /* n_by programs */
+	/* where or by reads rows of a registry, which the records before it
+	 * change: they are evaluated when the event is taken. */
+	bool by_rows;
 	/* For the index: where is false unless slot holds one of these. */
 	bool index_is_where; /* … and true if it does */
 	uint16_t index_slot;
@@ -238,13 +241,51 @@ struct rule {
 	struct place place;
 };
 
-/* A table or list: data beside the rules, with the hash of its content. */
+/*
+ * Registry: a table that a stream fills. Its rows, by key and time, are state
+ * of the engine; it keeps of each event the fields that rules read.
+ */
+struct registry {
+	const char *name;
+	const char *full; /* "package/name" */
+	uint16_t index;   /* among those of the ruleset */
+	const struct stream *stream;
+	const struct expr *where; /* over the event's slots; NULL: all */
+	const uint16_t *keys;     /* slots */
+	const struct type *key_types;
+	size_t n_keys;
+	const uint16_t *columns; /* slots */
+	const struct type *types;
+	size_t n_columns;
+	usec_t keep;       /* what is in force in that time stays */
+	uint32_t max_rows; /* of a key */
+	size_t max_keys;
+};
+
+/*
+ * What expr_context.state is: whoever evaluates rules has the rows. row()
+ * gives what @column holds in the row of @keys that is in force at @at, or
+ * missing; of REGISTRY_ROW, whether there is one.
+ */
+#define REGISTRY_ROW SIZE_MAX
+struct expr_state {
+	struct value (*row)(const struct expr_state *state,
+			    const struct registry *registry,
+			    const struct value *keys, usec_t at, size_t column,
+			    struct arena *scratch);
+};
+
+/*
+ * A table or list: data beside the rules, with the hash of its content; of a
+ * registry the hash of what it is.
+ */
 struct table {
 	const char *name;
-	const char *path;
+	const char *path; /* NULL: a registry, or rows of a test */
 	uint8_t hash[16];
 	size_t n_rows;
-	void *index; /* table.c */
+	void *index;               /* table.c */
+	struct registry *registry; /* NULL: of a file */
 };
 struct list {
 	const char *name;
@@ -271,6 +312,8 @@ struct ruleset {
 	size_t n_calendars;
 	struct table **tables;
 	size_t n_tables;
+	struct registry **registries; /* that a rule reads */
+	size_t n_registries;
 	struct list **lists;
 	size_t n_lists;
 	struct plan **plans;
@@ -319,6 +362,8 @@ struct rule_cost {
 	size_t most_bytes; /* all of it together */
 };
 struct rule_cost rule_cost(const struct rule *rule);
+/* Of a row that is kept, without its texts. */
+size_t registry_row_bytes(const struct registry *registry);
 /* YAML of all rules with macros, params and overrides applied. */
 void ruleset_expand(const struct ruleset *set, struct buf *out);
 const struct stream *ruleset_stream(const struct ruleset *set,

@@ -146,6 +146,10 @@ static int bad_key_type(struct diag *diag, struct place place,
 		       table->name, buf_cstr(&text));
 }
 
+bool is_of_event(unsigned deps) {
+	return !(deps & ~(unsigned)(DEP_EVENT | DEP_TABLE | DEP_ROWS));
+}
+
 int table_call(struct expr_call *ret, struct arena *arena,
 	       const struct table *table, const char *field,
 	       const struct type *args, size_t n_args, struct place place,
@@ -165,8 +169,7 @@ int table_call(struct expr_call *ret, struct arena *arena,
 		    args[i].kind != KIND_DATE && args[i].kind != KIND_BOOL &&
 		    args[i].kind != KIND_DYN)
 			return bad_key_type(diag, place, data, i, args[i]);
-	reading->as_of_event =
-		!(ret->deps & ~(unsigned)(DEP_EVENT | DEP_TABLE));
+	reading->as_of_event = is_of_event(ret->deps);
 	reading->row_only = !field;
 	ret->type = (struct type){ .kind = KIND_BOOL };
 	if (field) {
@@ -704,9 +707,17 @@ void check_replaced(struct loader *l, const struct package *p) {
 
 	for (size_t i = 0; options && i < options->n_rows; i++) {
 		const struct table_rows *rows = &options->rows[i];
+		const struct declared_table *declared =
+			map_get(&p->tables, rows->table, strlen(rows->table));
 
-		if (!strcmp(rows->package, p->name) &&
-		    !map_get(&p->tables, rows->table, strlen(rows->table)))
+		if (strcmp(rows->package, p->name) != 0)
+			continue;
+		if (declared && declared->table.registry)
+			diag_at(l->diag, rows->rows->place, "E305",
+				"table `%s` is filled by a stream: give events "
+				"of that",
+				rows->table);
+		else if (!declared)
 			shape_unknown(l->diag, rows->rows->place,
 				      "there is no table", rows->table,
 				      p->tables.keys, p->tables.n);
@@ -721,7 +732,11 @@ static const struct shape_key table_keys[] = {
 	{ "valid" },
 	{ "fields" },
 	{ "calendar" },
-	{ "stream", SHAPE_LATER },
+	{ "stream" },
+	{ "where" },
+	{ "keep" },
+	{ "max_rows" },
+	{ "max_keys" },
 	{ "measure", SHAPE_LATER },
 	{ "from", SHAPE_LATER },
 	{ "by", SHAPE_LATER },
@@ -834,6 +849,8 @@ static int lacks(struct loader *l, const struct yaml_node *key,
 static void declare_table(struct loader *l, struct package *p,
 			  const struct yaml_pair *pair) {
 	static const char *const needed[] = { "file", "key", "fields" };
+	static const char *const streams[] = { "where", "keep", "max_rows",
+					       "max_keys" };
 	struct declared_table *declared =
 		arena_new(l->arena, struct declared_table);
 	struct table_data *table = arena_new(l->arena, struct table_data);
@@ -848,9 +865,17 @@ static void declare_table(struct loader *l, struct package *p,
 	declared->place = pair->key->place;
 	declared->table.name = table->name = pair->key->text;
 	declared->table.index = table;
+	if (yaml_get(node, "stream")) {
+		declare_registry(l, p, declared, node);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		if (yaml_get(node, streams[i]))
+			diag_at(l->diag, yaml_get(node, streams[i])->place,
+				"E305", "`%s` goes with `stream`", streams[i]);
 	table->calendar = find_calendar(l, p, yaml_get(node, "calendar"),
 					pair->key->place, "table");
-	if (yaml_get(node, "stream") || yaml_get(node, "measure"))
+	if (yaml_get(node, "measure"))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!yaml_get(node, needed[i]))

@@ -36,6 +36,8 @@ struct table_data {
 
 #define TABLE_MAX_KEYS 8
 
+/* Of what needs only the event, rows are those as of its time. */
+bool is_of_event(unsigned deps);
 /* NULL: no row. */
 const struct table_row *table_find(const struct table_data *table,
 				   const struct value *keys, int64_t day);

@@ -35,6 +35,20 @@ static void print_cost(struct buf *out, const struct rule_cost *cost) {
 	buf_putc(out, '\n');
 }
 
+static void print_registry(struct buf *out, const struct registry *registry,
+			   size_t widest) {
+	show_cell(out, registry->full, widest);
+	show_cell(out, "table", 10);
+	buf_printf(out,
+		   "about %zu bytes a row and its texts, at most %u a key of "
+		   "%zu, for ",
+		   registry_row_bytes(registry), registry->max_rows,
+		   registry->max_keys);
+	span_format(out,
+		    (struct span){ .unit = SPAN_FIXED, .n = registry->keep });
+	buf_putc(out, '\n');
+}
+
 /* What runs on timers comes that much late: an operator wants to know. */
 static void print_rules(const struct ruleset *set) {
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -42,6 +56,11 @@ static void print_rules(const struct ruleset *set) {
 
 	for (size_t i = 0; i < set->n_rules; i++) {
 		size_t len = strlen(set->rules[i]->full);
+
+		widest = len > widest ? len : widest;
+	}
+	for (size_t i = 0; i < set->n_registries; i++) {
+		size_t len = strlen(set->registries[i]->full);
 
 		widest = len > widest ? len : widest;
 	}
@@ -57,6 +76,8 @@ static void print_rules(const struct ruleset *set) {
 		buf_puts(&out, " late");
 		print_cost(&out, &cost);
 	}
+	for (size_t i = 0; i < set->n_registries; i++)
+		print_registry(&out, set->registries[i], widest);
 	fputs(buf_cstr(&out), stdout);
 }
 

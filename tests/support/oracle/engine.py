@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from support.oracle import Unsupported
-from support.oracle.events import DAY, Refused, span
+from support.oracle.events import DAY, Refused, StreamTable, span
 from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
                                  half_even, names, num, parse)
 from support.oracle.life import Life, transition_values
@@ -292,6 +292,8 @@ class EventScope(Scope):
     def lookup(self, name):
         entry, rule = self.entry, self.rule
         if name in rule.event_lets:
+            if name in rule.by_rows:  # a row may have come meanwhile
+                return evaluate(rule.event_lets[name], self)
             if name not in entry.cached:
                 entry.cached[name] = evaluate(rule.event_lets[name], self)
             return entry.cached[name]
@@ -426,6 +428,10 @@ class Rule:
             self.baselines[name] = Baseline(self, name, baseline)
         self.event_lets = {n: t for n, t in self.lets.items()
                            if not self.needs_judging(t)}
+        tables = {n for n, t in package.tables.items()
+                  if isinstance(t, StreamTable)}
+        self.by_rows = {n for n, t in self.event_lets.items()
+                        if names(t) & tables}
         self.alert_if = parse(str(spec["alert_if"]))
         self.level = {n: parse(str(t))
                       for n, t in spec.get("level", {}).items()}
@@ -580,6 +586,8 @@ class Oracle:
 
     def __init__(self, package):
         self.package = package
+        self.registries = [table for table in package.tables.values()
+                           if isinstance(table, StreamTable)]
         self.rules = sorted(
             (Rule(package, spec) for spec in package.rules
              if spec.get("status", "test") == "live"),
@@ -617,6 +625,8 @@ class Oracle:
                 if rule.name == spec["rule"]:
                     for stream in rule.aliases.values():
                         stream.used |= words & set(stream.fields)
+        for table in self.registries:
+            table.stream.used = set(table.stream.fields)
 
     def _ids_for(self):
         """The longest window of a stream, at most 90 days; those where no
@@ -654,6 +664,9 @@ class Oracle:
         self._raise(stream, where, event.time)
         late = event.time < self.watermark
         self.late += late
+        for table in self.registries:
+            if table.stream is stream:
+                table.take(event, self.watermark)
         for rule in self.rules:
             self._fold(rule, event, late)
 
@@ -1053,6 +1066,7 @@ class Oracle:
             "at": self._at,
             "now": now, "watermark": self.watermark,
             "values": transition_values(rule, scope), "life": life,
+            "scope": scope,
             "evidence": self._evidence(rule, key, period),
             "past": {
                 name: {rule.calendar.name(rule.unit, first): value

@@ -12,7 +12,8 @@ from fractions import Fraction
 import yaml
 
 from support.oracle import Unsupported
-from support.oracle.expr import DIGITS, Money, Missing, Row, Time, parse_date
+from support.oracle.expr import (DIGITS, Missing, Money, Row, Scope, Time,
+                                 evaluate, parse, parse_date)
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 DAY = 86400 * 10 ** 6
@@ -377,6 +378,68 @@ class Table:
             (not end or date <= parse_date(end))
 
 
+class StreamTable:
+    """Rows that a stream gives: all of them, looked through each time."""
+
+    def __init__(self, name, spec, package):
+        known = {"stream", "key", "where", "fields", "keep", "max_rows",
+                 "max_keys"}
+        if set(spec) - known:
+            raise Unsupported(f"table {name}: {set(spec) - known}")
+        self.stream = package.streams[spec["stream"]]
+        self.key = spec["key"] if isinstance(spec["key"], list) \
+            else [spec["key"]]
+        self.where = parse(spec["where"]) if "where" in spec else None
+        self.package = package
+        self.max_rows = int(spec.get("max_rows", 64))
+        self.max_keys = int(spec.get("max_keys", 1000000))
+        self.keep = span(spec["keep"]) if "keep" in spec else None
+        self.rows = {}  # key -> [(order, fields)], by last write
+
+    def take(self, event, watermark):
+        if self.where and evaluate(self.where, _Fields(event, self)) \
+                is not True:
+            return
+        key = tuple(event.fields[name] for name in self.key)
+        if any(isinstance(part, Missing) for part in key):
+            return
+        rows = self.rows.pop(key, [])
+        if not rows and len(self.rows) == self.max_keys:
+            del self.rows[next(iter(self.rows))]
+        rows.append(((event.time, event.coordinates), event.fields))
+        rows.sort(key=lambda row: row[0])
+        self.rows[key] = rows[-self.max_rows:]
+        if self.keep is not None:
+            old = [row for row in rows if row[0][0] <= watermark - self.keep]
+            self.rows[key] = (old[-1:] + rows[len(old):])[-self.max_rows:]
+
+    def find(self, args, at):
+        for order, fields in reversed(self.rows.get(tuple(args), [])):
+            if order[0] <= at:
+                return Row(fields)
+        return Missing("row")
+
+
+class _Fields(Scope):
+    """An event alone."""
+
+    def __init__(self, event, table):
+        self.event, self.table = event, table
+
+    def lookup(self, name):
+        if name in self.event.fields:
+            return self.event.fields[name]
+        return evaluate(parse(self.table.package.macros[name]), self)
+
+    def member(self, tree, name):
+        if tree == ("name", "lists"):
+            return self.table.package.lists[name]
+        raise KeyError(name)
+
+    def call(self, name, args):
+        return self.table.package.tables[name].find(args, self.event.time)
+
+
 class Package:
     """All files of one package; several packages are not supported."""
 
@@ -387,10 +450,12 @@ class Package:
         for path in paths:
             for file in self._files(path):
                 self._read(file)
-        for name, (spec, folder) in self.tables.items():
-            self.tables[name] = Table(name, spec, folder, self.calendar())
         for name, spec in self.streams.items():
             self.streams[name] = Stream(name, spec, self.calendar(spec))
+        for name, (spec, folder) in self.tables.items():
+            self.tables[name] = StreamTable(name, spec, self) \
+                if "stream" in spec else \
+                Table(name, spec, folder, self.calendar())
 
     def _files(self, path):
         if os.path.isdir(path):

@@ -12,31 +12,44 @@
 /* One of each kind of window, so that one test sees them all. */
 #define ALL_KINDS                                                              \
 	WORLD_STREAMS                                                          \
-	"rules:\n" RULE("calendar",                                            \
-			"  by: [unit]\n"                                       \
-			"  window: {calendar: month}\n"                        \
-			"  measure: {total: sum(amount), cnt: count()}\n"      \
-			"  baseline: {usual: {of: total, over: 3, stat: "      \
-			"median_mad, min_samples: 2}}\n"                       \
-			"  alert_if: total > 300 && usual.z(total) > 1.5\n"    \
-			"  level: {red: usual.z(total) > 3.5, yellow: "        \
-			"\"true\"}\n"                                          \
-			"  message: \"{unit} {total|money} {payee}\"\n")       \
-		RULE("sliding",                                                \
-		     "  let: {tail: \"payee.substring(1)\", part: "            \
-		     "\"ratio(total, all)\"}\n"                                \
-		     "  by: [unit, tail]\n"                                    \
-		     "  window: 20d\n"                                         \
-		     "  max_entries: 16\n"                                     \
-		     "  measure: {total: sum(amount), all: {agg: "             \
-		     "sum(amount), by: [unit]}}\n"                             \
-		     "  alert_if: total >= 150 && part > 0.4\n"                \
-		     "  level: {orange: part > 0.7, green: \"true\"}\n"        \
-		     "  cooldown: 2d\n")                                       \
-			RULE("panes", "  by: [payee]\n"                        \
-				      "  window: {sliding: 16d, panes: 8}\n"   \
-				      "  measure: {total: sum(amount)}\n"      \
-				      "  alert_if: total > 700\n")             \
+	"tables:\n"                                                            \
+	"  known: {stream: pays, key: payee, where: amount > 60, max_rows: "   \
+	"4, max_keys: 5}\n"                                                    \
+	"rules:\n" RULE("rows", "  where: known(payee).amount > 80\n"          \
+				"  let: {of: known(payee).unit}\n"             \
+				"  by: [of, unit]\n"                           \
+				"  window: 5d\n"                               \
+				"  measure: {top: max(known(payee).amount)}\n" \
+				"  alert_if: top > 95 && has(known(payee))\n") \
+		RULE("calendar",                                               \
+		     "  by: [unit]\n"                                          \
+		     "  window: {calendar: month}\n"                           \
+		     "  measure: {total: sum(amount), cnt: count()}\n"         \
+		     "  baseline: {usual: {of: total, over: 3, stat: "         \
+		     "median_mad, min_samples: 2}}\n"                          \
+		     "  alert_if: total > 300 && usual.z(total) > 1.5\n"       \
+		     "  level: {red: usual.z(total) > 3.5, yellow: "           \
+		     "\"true\"}\n"                                             \
+		     "  message: \"{unit} {total|money} {payee}\"\n")          \
+			RULE("sliding",                                        \
+			     "  let: {tail: \"payee.substring(1)\", part: "    \
+			     "\"ratio(total, all)\"}\n"                        \
+			     "  by: [unit, tail]\n"                            \
+			     "  window: 20d\n"                                 \
+			     "  max_entries: 16\n"                             \
+			     "  measure: {total: sum(amount), all: {agg: "     \
+			     "sum(amount), by: [unit]}}\n"                     \
+			     "  alert_if: total >= 150 && part > 0.4\n"        \
+			     "  level: {orange: part > 0.7, green: "           \
+			     "\"true\"}\n"                                     \
+			     "  cooldown: 2d\n") RULE("panes",                 \
+						      "  by: [payee]\n"        \
+						      "  window: {sliding: "   \
+						      "16d, panes: 8}\n"       \
+						      "  measure: {total: "    \
+						      "sum(amount)}\n"         \
+						      "  alert_if: total > "   \
+						      "700\n")                 \
 				RULE("scans",                                  \
 				     "  by: [unit]\n"                          \
 				     "  window: 30d\n"                         \
@@ -186,6 +199,7 @@ static void batch_sizes_and_outboxes_give_the_same_bytes(void **state) {
 	assert_true(count(&first, "\"change\":\"updated\"") > 20);
 	assert_true(count(&first, "\"why\":\"late\"") > 5);
 	assert_true(count(&first, "dead ") > 10);
+	assert_true(count(&first, "\"rule\":\"rows\"") > 100);
 	for (i = 1; i < ARRAY_SIZE(batches); i++) {
 		buf_reset(&other);
 		run(&world, batches[i], outboxes[i], &other);

@@ -120,8 +120,9 @@ CASES(says_what_a_calendar_must_be,
 CASES(says_what_a_table_and_a_list_must_be,
       { PACKAGE "tables: {t: {file: t.csv, key: [a]}}\n",
 	"a.yaml:3:10+1 E112 table `t` lacks `fields`\n" },
-      { PACKAGE "tables: {t: {stream: s, key: [a]}}\n",
-	"a.yaml:3:14+6 E111 `stream` is not in this release\n" },
+      { PACKAGE "tables: {t: {file: t.csv, key: [a], max_rows: 3}}\n",
+	"a.yaml:3:10+1 E112 table `t` lacks `fields`\n"
+	"a.yaml:3:47+1 E305 `max_rows` goes with `stream`\n" },
       { PACKAGE "tables: {t: {file: t.csv, key: [a suffix], fields: "
 		"{b: int}}}\n",
 	"a.yaml:3:33+8 E301 a key is a column, or a column and `prefix`, not "
@@ -135,6 +136,59 @@ CASES(says_what_a_table_and_a_list_must_be,
 	"a.yaml:3:12+1 E112 list `l` lacks `file`\n" },
       { PACKAGE "lists: {l: x}\n",
 	"a.yaml:3:12+1 E104 `l` must be a map, this is a text\n" })
+
+#define PARTIES                                                                \
+	PACKAGE "streams: {parties: {time: at, fields: {id: string, n: int, "  \
+		"x: double, tags: list(string), at: timestamp}}}\n"            \
+		"tables:\n"
+#define ASKS "rules:\n- rule: r\n  from: parties\n  alert_if: "
+
+CASES(says_what_a_table_of_a_stream_must_be,
+      { PARTIES "  t: {stream: partys, key: id}\n",
+	"a.yaml:5:15+6 E203 there is no stream `partys` (did you mean "
+	"`parties`?)\n" },
+      { PARTIES "  t: {stream: parties}\n",
+	"a.yaml:5:3+1 E112 table `t` lacks `key`\n" },
+      { PARTIES "  t: {stream: parties, key: idd}\n",
+	"a.yaml:5:29+3 E203 stream `parties` has no field `idd` (did you mean "
+	"`id`?)\n" },
+      { PARTIES "  t: {stream: parties, key: [id, x]}\n",
+	"a.yaml:5:34+1 E206 a key cannot be a double\n" },
+      { PARTIES "  t: {stream: parties, key: tags}\n",
+	"a.yaml:5:29+4 E206 a key cannot be a list\n" },
+      { PARTIES "  t: {stream: parties, key: []}\n",
+	"a.yaml:5:29+1 E302 `key` names 1 to 8 fields\n" },
+      { PARTIES "  t: {stream: parties, key: id, file: t.csv}\n",
+	"a.yaml:5:39+5 E305 a table that a stream fills has no `file`\n" },
+      { PARTIES "  t: {stream: parties, key: id, fields: [name]}\n",
+	"a.yaml:5:42+4 E203 stream `parties` has no field `name`\n" },
+      { PARTIES "  t: {stream: parties, key: id, where: m > 1}\n",
+	"a.yaml:5:40+1 E203 stream `parties` has no field `m`\n" },
+      { PARTIES "  t: {stream: parties, key: id, where: n}\n",
+	"a.yaml:5:40+1 E209 this is int, and bool is asked for\n" },
+      { PARTIES "  a: {stream: parties, key: id}\n"
+		"  b: {stream: parties, key: id, where: has(a(id))}\n",
+	"a.yaml:6:40+10 E235 `where` of a table sees one event alone, and no "
+	"table that a stream fills\n" },
+      { PARTIES "  t: {stream: parties, key: id, max_rows: 0}\n",
+	"a.yaml:5:43+1 E302 `max_rows` is a whole number from 1 to 4096, not "
+	"`0`\n" },
+      { PARTIES "  t: {stream: parties, key: id, keep: 1mo}\n",
+	"a.yaml:5:39+3 E303 `keep` needs a fixed length (s m h d w), and `1mo` "
+	"is as long as the calendar makes it\n" },
+      { PARTIES "  t: {stream: parties, key: id}\n",
+	"a.yaml:5:3+1 W622 no rule uses the table `t`\n" })
+
+CASES(says_how_a_table_of_a_stream_is_asked,
+      { PARTIES "  t: {stream: parties, key: id}\n" ASKS "t(id).m > 1\n",
+	"a.yaml:9:13+5 E203 table `t` has no field `m`\n" },
+      { PARTIES "  t: {stream: parties, key: id, fields: [n]}\n" ASKS
+		"size(t(id).tags) > 1\n",
+	"a.yaml:9:18+5 E203 table `t` has no field `tags`\n" },
+      { PARTIES "  t: {stream: parties, key: id}\n" ASKS "t(n).n > 1\n",
+	"a.yaml:9:13+4 E206 table `t` is looked up by string, not int\n" },
+      { PARTIES "  t: {stream: parties, key: [id, n]}\n" ASKS "t(id).n > 1\n",
+	"a.yaml:9:13+5 E205 table `t` is looked up by 2 values, not 1\n" })
 
 static void says_which_file_cannot_be_read(void **state) {
 	struct world *world = *state;
@@ -262,6 +316,8 @@ int main(void) {
 		TEST(says_what_a_field_must_be),
 		TEST(says_what_a_calendar_must_be),
 		TEST(says_what_a_table_and_a_list_must_be),
+		TEST(says_what_a_table_of_a_stream_must_be),
+		TEST(says_how_a_table_of_a_stream_is_asked),
 		TEST(says_which_file_cannot_be_read),
 		TEST(merges_the_files_of_a_package),
 		TEST(keeps_packages_apart),

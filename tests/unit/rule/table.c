@@ -252,6 +252,25 @@ static void says_that_a_test_replaces_no_table(void **state) {
 	arena_free(&arena);
 }
 
+static void says_that_a_stream_fills_the_table(void **state) {
+	struct world *world = *state;
+	struct arena arena = { 0 };
+	struct yaml_node *node = NULL;
+	struct table_rows replaced = { "p", "parties", NULL };
+	struct ruleset_options options = { .rows = &replaced, .n_rows = 1 };
+
+	yaml_parse(&node, &arena,
+		   diag_source_text(&world->diag, "t.yaml", "[]", 2),
+		   &world->diag);
+	replaced.rows = node;
+	put_file(world, "a.yaml",
+		 STREAMS "tables: {parties: {stream: payments, key: payee}}\n");
+	load_with(world, &options);
+	expect(world, ":1:1+1 E305 table `parties` is filled by a stream: give "
+		      "events of that\n");
+	arena_free(&arena);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -266,6 +285,7 @@ int main(void) {
 		TEST(an_old_event_meets_the_old_row),
 		TEST(a_test_replaces_the_rows_of_a_table),
 		TEST(says_that_a_test_replaces_no_table),
+		TEST(says_that_a_stream_fills_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ const struct diag_code diag_codes[] = {
 	  "Two things that exclude each other, or one without the other." },
 	{ "E306", "A window does not keep what an aggregate needs." },
 	{ "E307", "The state of one key of a rule would not fit a cell." },
+	{ "E310", "The C library of this machine does not know an encoding." },
 	{ "E401", "A line of a holiday file has too few or too many fields." },
 	{ "E402", "A date of a holiday file is not a date of 1900 to 2200." },
 	{ "E403", "The kind of a day is neither `holiday` nor `workday`." },

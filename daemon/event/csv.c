@@ -122,11 +122,31 @@ static int find_required(const struct decoder *decoder, struct buf *why) {
 	return r;
 }
 
+/* The header in UTF-8, where the stream has another encoding. */
+static int header_text(struct decoder *decoder, const char **line, size_t *len,
+		       struct buf *why) {
+	const struct charset *charset = decoder->stream->charset;
+	char *text;
+
+	if (!charset)
+		return 0;
+	text = arena_alloc_raw(&decoder->arena, CHARSET_GROWTH * *len + 1, 1);
+	*len = charset_decode(charset, text, *line, *len);
+	*line = text;
+	if (*len != SIZE_MAX)
+		return 0;
+	buf_puts(why, "the header is not in the encoding of the stream");
+	return -EINVAL;
+}
+
 int decoder_csv_header(struct decoder *decoder, const char *line, size_t len,
 		       struct buf *why) {
 	const char *end;
 	int r;
 
+	r = header_text(decoder, &line, &len, why);
+	if (r < 0)
+		return r;
 	if (len >= 3 && !memcmp(line, "\xef\xbb\xbf", 3)) {
 		line += 3;
 		len -= 3;

@@ -8,6 +8,7 @@
 #include "event/decoder.h"
 
 #define MAX_BYTES (1024u * 1024)
+#define PADDING 64 /* what may be read behind a text that is padded */
 
 const char *refusal_name(enum refusal refusal) {
 	static const char *const names[REFUSED_MAX] = {
@@ -28,6 +29,7 @@ const char *refusal_name(enum refusal refusal) {
 		[REFUSED_FAR_FUTURE] = "far_future",
 		[REFUSED_CONFLICT] = "conflict",
 		[REFUSED_BAD_ROW] = "bad_row",
+		[REFUSED_BAD_ENCODING] = "bad_encoding",
 	};
 
 	assert(refusal < REFUSED_MAX);
@@ -165,8 +167,11 @@ int decoder_new(struct decoder **ret, const struct stream *stream,
 	decoder->max_bytes = stream->max_bytes ? stream->max_bytes : MAX_BYTES;
 	decoder->day = INT64_MIN;
 	decoder->shape = shape_new();
-	r = decoder->shape ? json_index_new(&decoder->index, decoder->max_bytes)
-			   : -ENOMEM;
+	r = decoder->shape
+		    ? json_index_new(&decoder->index,
+				     (stream->charset ? CHARSET_GROWTH : 1) *
+					     decoder->max_bytes)
+		    : -ENOMEM;
 	if (r < 0) {
 		decoder_free(decoder);
 		return r;
@@ -200,18 +205,37 @@ static enum refusal read_document(struct decoder *decoder, const char *payload,
 	return refusal;
 }
 
-static enum refusal read_raws(struct decoder *decoder, const char *payload,
+static enum refusal read_text(struct decoder *decoder, const char *payload,
 			      size_t len, bool padded, struct arena *arena,
 			      const char **detail) {
-	if (len == 0)
-		return REFUSED_EMPTY;
-	if (len > decoder->max_bytes)
-		return REFUSED_TOO_LARGE;
 	if (decoder->columns)
 		return csv_row(decoder, payload, len, arena);
 	if (decoder->stream->format == FORMAT_CSV)
 		return REFUSED_BAD_ROW;
 	return read_document(decoder, payload, len, padded, arena, detail);
+}
+
+/*
+ * All that follows reads UTF-8. Most payloads of a stream in another encoding
+ * hold a name that needs it; what is ASCII stays where it is.
+ */
+static enum refusal read_raws(struct decoder *decoder, const char *payload,
+			      size_t len, bool padded, struct arena *arena,
+			      const char **detail) {
+	const struct charset *charset = decoder->stream->charset;
+	char *text;
+
+	if (len == 0)
+		return REFUSED_EMPTY;
+	if (len > decoder->max_bytes)
+		return REFUSED_TOO_LARGE;
+	if (!charset || text_is_ascii(payload, len))
+		return read_text(decoder, payload, len, padded, arena, detail);
+	text = arena_alloc_raw(arena, CHARSET_GROWTH * len + PADDING, 1);
+	len = charset_decode(charset, text, payload, len);
+	if (len == SIZE_MAX)
+		return REFUSED_BAD_ENCODING;
+	return read_text(decoder, text, len, true, arena, detail);
 }
 
 /* The id's text: as it stands, but an integer has one spelling. */

@@ -27,9 +27,10 @@ enum refusal {
 	REFUSED_BAD_NUMBER,
 	REFUSED_TOO_MANY_DIGITS,
 	REFUSED_OVERFLOW,
-	REFUSED_FAR_FUTURE, /* max_skew; the engine's verdict */
-	REFUSED_CONFLICT,   /* same id, other content; the engine's */
-	REFUSED_BAD_ROW,    /* CSV: another number of columns, bad quotes */
+	REFUSED_FAR_FUTURE,   /* max_skew; the engine's verdict */
+	REFUSED_CONFLICT,     /* same id, other content; the engine's */
+	REFUSED_BAD_ROW,      /* CSV: another number of columns, bad quotes */
+	REFUSED_BAD_ENCODING, /* not of the encoding that the stream names */
 	REFUSED_MAX
 };
 const char *refusal_name(enum refusal refusal);
@@ -46,7 +47,7 @@ struct event {
 	const struct stream *stream;
 	struct coordinates at;
 	int64_t timestamp_ms;  /* of the Kafka record, -1: none */
-	uint32_t payload_hash; /* of the payload's bytes */
+	uint32_t payload_hash; /* of the payload's bytes, as they came */
 	uint8_t refusal;       /* enum refusal: the slots are not valid */
 	const char *detail;    /* the field that was refused, or NULL */
 	usec_t time;           /* event time; valid unless refused */

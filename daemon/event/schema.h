@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/calendar.h"
+#include "base/charset.h"
 #include "base/diag.h"
 #include "base/number.h"
 #include "base/type.h"
@@ -43,6 +44,7 @@ struct stream {
 	const char *topic;
 	uint16_t index; /* in the ruleset */
 	enum stream_format format;
+	const struct charset *charset; /* NULL: UTF-8 */
 	struct field *fields;
 	size_t n_fields;
 	uint16_t n_slots; /* used fields */

@@ -234,13 +234,33 @@ static int fill_chunk(struct file *file, struct chunk *chunk) {
 	return 0;
 }
 
-/* The first bytes: a mark of byte order is none of the first row. */
-static int skip_mark(struct file *file) {
+static bool begins_with(const struct file *file, const char *mark) {
+	size_t n = strlen(mark);
+
+	return file->n >= n && !memcmp(file->block, mark, n);
+}
+
+/*
+ * The first bytes: a mark of byte order is none of the first row. That of UTF-8
+ * in a stream that says otherwise means that the stream or the file is wrong.
+ */
+static int skip_mark(struct file *file, struct buf *why) {
+	const struct charset *charset = file->stream->charset;
 	int r = fill_block(file);
 
-	if (r > 0 && file->n >= 3 && !memcmp(file->block, "\xef\xbb\xbf", 3))
+	if (r < 0)
+		return r;
+	if (charset && begins_with(file, "\xef\xbb\xbf")) {
+		buf_puts(why, "the file begins with the mark of UTF-8, and the "
+			      "stream says another `encoding`");
+		return -EINVAL;
+	}
+	if (!charset && begins_with(file, "\xef\xbb\xbf"))
 		file->at = 3;
-	return r < 0 ? r : 0;
+	if (charset && charset->kind == CHARSET_GB18030 &&
+	    begins_with(file, "\x84\x31\x95\x33"))
+		file->at = 4;
+	return 0;
 }
 
 static int read_header(struct file *file, struct buf *why) {
@@ -315,7 +335,7 @@ int file_feed_add(struct file_feed *feed, const struct stream *stream,
 		file->number += feed->files[i]->stream == stream;
 	r = open_file(file);
 	if (r == 0)
-		r = skip_mark(file);
+		r = skip_mark(file, why);
 	if (r == 0 && file->csv)
 		r = read_header(file, why);
 	if (r == 0)

@@ -554,6 +554,11 @@ static void hash_ruleset(struct loader *l) {
 		sha256_add(&sha, set->calendars[i]->hash,
 			   sizeof(set->calendars[i]->hash));
 	}
+	for (size_t i = 0; i < CHARSET_MAX; i++) {
+		if (l->charsets[i])
+			sha256_add(&sha, l->charsets[i]->hash,
+				   sizeof(l->charsets[i]->hash));
+	}
 	for (size_t i = 0; i < l->packages.n; i++) {
 		const struct package *p = l->packages.values[i];
 

@@ -86,6 +86,7 @@ struct loader {
 	struct pointers rules; /* struct rule */
 	struct pointers tests; /* struct rule_test */
 	struct map plan_index; /* plan text -> struct plan_build */
+	struct charset *charsets[CHARSET_MAX]; /* NULL: not asked for yet */
 };
 
 /* Adds a pointer that is not there yet. */

@@ -3,12 +3,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "rule/load.h"
 
 static const struct shape_key stream_keys[] = {
 	{ "topic" },
 	{ "format" },
+	{ "encoding" },
 	{ "time" },
 	{ "max_delay" },
 	{ "idle_after" },
@@ -296,6 +298,50 @@ static void stream_format(struct loader *l, struct stream *stream,
 	stream->format = (enum stream_format)format;
 }
 
+/* One table for all streams that need it. */
+static const struct charset *charset_of(struct loader *l,
+					const struct yaml_node *node,
+					enum charset_kind kind) {
+	struct charset **known = &l->charsets[kind];
+
+	if (*known)
+		return *known;
+	*known = arena_new(l->arena, struct charset);
+	if (charset_load(*known, kind, l->arena) < 0)
+		diag_at(l->diag, node->place, "E310",
+			"the C library of this machine does not know `%s`",
+			node->text);
+	return *known;
+}
+
+static void stream_encoding(struct loader *l, struct stream *stream,
+			    const struct yaml_node *node) {
+	static const char *const words[] = { "utf8", "gb18030", "latin1" };
+	static const struct {
+		const char *theirs, *ours;
+	} hints[] = {
+		{ "utf-8", "utf8" },       { "gbk", "gb18030" },
+		{ "gb2312", "gb18030" },   { "iso-8859-1", "latin1" },
+		{ "iso8859-1", "latin1" },
+	};
+	unsigned kind = CHARSET_UTF8;
+
+	for (size_t i = 0; node && i < ARRAY_SIZE(hints); i++) {
+		if (node->kind != YAML_SCALAR ||
+		    strcasecmp(node->text, hints[i].theirs) != 0)
+			continue;
+		diag_at(l->diag, node->place, "E301",
+			"`encoding` is utf8, gb18030 or latin1, not `%s`; "
+			"`%s` reads it",
+			node->text, hints[i].ours);
+		return;
+	}
+	shape_choice(l->diag, node, "encoding", words, ARRAY_SIZE(words),
+		     &kind);
+	if (kind != CHARSET_UTF8)
+		stream->charset = charset_of(l, node, (enum charset_kind)kind);
+}
+
 static void stream_same_id(struct loader *l, const struct yaml_node *node) {
 	static const char *const words[] = { "refuse", "replace" };
 	unsigned word = 0;
@@ -343,6 +389,7 @@ static void declare_stream(struct loader *l, struct package *p,
 		   ARRAY_SIZE(stream_keys));
 	shape_text(l->diag, yaml_get(node, "topic"), "topic", &stream->topic);
 	stream_format(l, stream, yaml_get(node, "format"));
+	stream_encoding(l, stream, yaml_get(node, "encoding"));
 	if (!declare_fields(l, stream, yaml_get(node, "fields"))) {
 		stream_time(l, stream, yaml_get(node, "time"));
 		stream_id(l, stream, yaml_get(node, "id"));

@@ -121,10 +121,11 @@ static struct decoder *decoder_of(struct trial *trial,
 
 	if (*decoder)
 		return *decoder;
-	/* Events of a test are JSON, whatever the topic carries. */
+	/* Events of a test are JSON in UTF-8, whatever the topic carries. */
 	json = arena_new(&trial->arena, struct stream);
 	*json = *stream;
 	json->format = FORMAT_JSON;
+	json->charset = NULL;
 	if (decoder_new(decoder, json, 0) < 0)
 		abort();
 	return *decoder;

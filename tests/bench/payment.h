@@ -53,7 +53,8 @@ static inline size_t payment_write(char *out, const struct payment *p) {
  * and class; one alone is the first of these. All others look at one class
  * each, out of a thousand, and at the amount.
  */
-static inline void payment_rules(struct buf *out, size_t n) {
+static inline void payment_rules(struct buf *out, size_t n,
+				 const char *encoding) {
 	static const char *const by[] = { "payee_account", "unit",
 					  "unit, econ_class" };
 
@@ -63,8 +64,9 @@ static inline void payment_rules(struct buf *out, size_t n) {
 		      "  cn: {tz: Asia/Shanghai}\n"
 		      "streams:\n"
 		      "  payments:\n"
-		      "    topic: fin.payments\n"
-		      "    time: paid_at\n"
+		      "    topic: fin.payments\n");
+	buf_printf(out, "    encoding: %s\n", encoding);
+	buf_puts(out, "    time: paid_at\n"
 		      "    max_delay: 1h\n"
 		      "    fields:\n"
 		      "      voucher_no: string\n"

@@ -20,6 +20,29 @@ class SixRules(unittest.TestCase):
             run_of.take_all_and_stop(world, daemon)
             self.assertGreater(len(run_of.check(world, daemon)), 50)
 
+    def test_departments_that_write_in_other_encodings(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            town = Town(4)
+            for stream, encoding in (("payments", "gb18030"),
+                                     ("orders", "latin1")):
+                town.encode_as(stream, encoding, 50)
+                topic = f"topic: {world.topic(stream)}\n"
+                world.edit_rules(topic, topic + f"    encoding: {encoding}\n")
+            with run_of.producer() as producer:
+                town.produce(producer, world.prefix)
+            daemon = world.daemon().wait_ready()
+            run_of.wait_taken(world, daemon)
+            self.assertGreater(daemon.metrics()[
+                'tocsin_events_refused_total{stream="payments",'
+                'reason="bad_encoding"}'], 5)
+            run_of.take_all_and_stop(world, daemon)
+            self.assertGreater(len(run_of.check(world, daemon)), 50)
+            with world.redis.connect() as redis:
+                self.assertIn("市公司".encode(),
+                              b"".join(run_of.documents(redis)))
+
     def test_what_comes_while_it_runs_is_taken_as_it_comes(self):
         with World() as world:
             world.redis.start()

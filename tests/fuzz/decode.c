@@ -4,6 +4,7 @@
  * One decoder lives through the whole run, so that what it learns from one
  * document meets the next; a fresh one must say the same of the same bytes.
  */
+#include "base/text.h"
 #include "event/decoder.h"
 
 #include <assert.h>
@@ -76,6 +77,29 @@ static bool same(struct value a, struct value b) {
 	}
 }
 
+/* The same bytes in another encoding: what is kept is UTF-8. */
+static void try_encoding(enum charset_kind kind, const char *payload,
+			 size_t size) {
+	static struct charset charsets[CHARSET_MAX];
+	static struct decoder *decoders[CHARSET_MAX];
+	static struct stream streams[CHARSET_MAX];
+	struct event event = { .stream = &streams[kind], .timestamp_ms = -1 };
+	struct arena batch = { 0 };
+
+	if (!decoders[kind]) {
+		assert(charset_load(&charsets[kind], kind, &eternal) == 0);
+		streams[kind] = stream;
+		streams[kind].charset = &charsets[kind];
+		assert(decoder_new(&decoders[kind], &streams[kind], 7) == 0);
+	}
+	decoder_decode(decoders[kind], &event, payload, size, false, &batch);
+	for (int i = 0; i < FIELDS && !event.refusal; i++)
+		if (event.slots[i].kind == KIND_STRING)
+			assert(utf8_is_valid(event.slots[i].s,
+					     event.slots[i].len));
+	arena_free(&batch);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct event events[2];
 	struct decoder *fresh;
@@ -101,6 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	} else {
 		assert(refusal_name(events[0].refusal));
 	}
+	try_encoding(CHARSET_GB18030, payload, size);
+	try_encoding(CHARSET_LATIN1, payload, size);
 	decoder_free(fresh);
 	arena_free(&batch);
 	free(payload);

@@ -201,6 +201,14 @@ class Town:
                     seconds=self.random.randrange(86400))
                 self.items.append(again)
 
+    def encode_as(self, stream, encoding, broken=0):
+        """Another encoding than UTF-8; one in @broken breaks it."""
+        of = [item for item in self.items if item.stream == stream]
+        for number, item in enumerate(of, 1):
+            item.payload = item.payload.decode().encode(encoding)
+            if broken and number % broken == 0:
+                item.payload = item.payload.replace(b'":', b'\xff":', 1)
+
     def write_files(self, folder):
         """A file of JSON lines per stream; {stream: path}."""
         paths = {}

@@ -2,7 +2,7 @@
  * The engine in memory: how many events a second one core decodes and judges,
  * and what a key costs. Nothing is read from anywhere and nothing goes out.
  *
- *   bench-engine RULES KEYS EVENTS      RULES 0: decode only
+ *   bench-engine RULES KEYS EVENTS [ENCODING]      RULES 0: decode only
  *
  * payment.h says what the rules are; KEYS is the number of accounts. No alert
  * is raised. First every account is seen once, then EVENTS are timed: the
@@ -11,6 +11,7 @@
  * Prints one JSON object.
  */
 #include <errno.h>
+#include <iconv.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct bench {
 	struct decoder *decoder;
 	struct arena arena;
 	char *payloads;
+	const char *encoding; /* of the stream and of the payloads */
+	iconv_t to;
 	size_t lens[BATCH];
 	struct event events[BATCH];
 	struct event *pointers[BATCH];
@@ -65,6 +68,29 @@ static uint64_t resident_bytes(void) {
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void set_encoding(struct bench *bench, const char *encoding) {
+	bench->encoding = encoding;
+	if (!strcmp(encoding, "utf8"))
+		return;
+	bench->to = iconv_open(encoding, "UTF-8");
+	if (bench->to == (iconv_t)-1)
+		die(encoding);
+}
+
+/* A payload in UTF-8, written anew in the encoding that is measured. */
+static size_t encode(struct bench *bench, char *payload, size_t len) {
+	char text[PAYMENT_BYTES];
+	char *in = text, *out = payload;
+	size_t left = PAYMENT_BYTES;
+
+	if (!bench->to)
+		return len;
+	memcpy(text, payload, len);
+	if (iconv(bench->to, &in, &len, &out, &left) || len)
+		die("iconv");
+	return PAYMENT_BYTES - left;
+}
+
 static void load(struct bench *bench, size_t n) {
 	char path[] = "/tmp/tocsin-bench-XXXXXX.yaml";
 	const char *paths[] = { path };
@@ -73,7 +99,7 @@ static void load(struct bench *bench, size_t n) {
 	struct buf text = { 0 };
 	int fd = mkstemps(path, 5);
 
-	payment_rules(&text, n);
+	payment_rules(&text, n, bench->encoding);
 	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len)
 		die(path);
 	close(fd);
@@ -133,6 +159,9 @@ static void make_batch(struct bench *bench, size_t n) {
 				.paid_at =
 					BEGIN + (int64_t)(bench->next /
 							  EVENTS_PER_SECOND) });
+		bench->lens[i] =
+			encode(bench, bench->payloads + i * PAYMENT_BYTES,
+			       bench->lens[i]);
 		*event = (struct event){ .stream = event->stream,
 					 .at = { "fin.payments", 0,
 						 (int64_t)bench->next },
@@ -198,8 +227,9 @@ int main(int argc, char **argv) {
 	uint64_t before, after, events;
 	double first;
 
-	if (argc != 4)
-		die("usage: bench-engine RULES KEYS EVENTS");
+	if (argc != 4 && argc != 5)
+		die("usage: bench-engine RULES KEYS EVENTS [ENCODING]");
+	set_encoding(&bench, argc == 5 ? argv[4] : "utf8");
 	bench.keys = number(argv[2]);
 	events = number(argv[3]);
 	set_up(&bench, (size_t)number(argv[1]));
@@ -221,6 +251,8 @@ int main(int argc, char **argv) {
 	engine_free(bench.engine);
 	decoder_free(bench.decoder);
 	ruleset_free(bench.set);
+	if (bench.to)
+		iconv_close(bench.to);
 	arena_free(&bench.arena);
 	free(bench.payloads);
 	return 0;

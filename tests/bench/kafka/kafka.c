@@ -244,7 +244,7 @@ static void consume(char **argv) {
 static void print_rules(size_t n) {
 	CLEANUP(buf_free) struct buf out = { 0 };
 
-	payment_rules(&out, n);
+	payment_rules(&out, n, "utf8");
 	buf_printf(&out,
 		   "- rule: alarm\n"
 		   "  status: live\n"

@@ -210,7 +210,8 @@ class Event:
 class Stream:
     def __init__(self, name, spec, calendar):
         known = {"topic", "format", "time", "max_delay", "idle_after", "id",
-                 "id_for", "fields", "max_skew", "calendar", "max_bytes"}
+                 "id_for", "fields", "max_skew", "calendar", "max_bytes",
+                 "encoding"}
         if set(spec) - known or spec.get("format", "json") != "json":
             raise Unsupported(f"stream {name}: {set(spec) - known}")
         self.name = name
@@ -223,6 +224,7 @@ class Stream:
         self.fields = {n: FieldType(s) for n, s in spec["fields"].items()}
         self.calendar = calendar
         self.max_bytes = int(spec.get("max_bytes", 1 << 20))
+        self.encoding = spec.get("encoding", "utf8")
         self.used = None  # set by the package: fields that rules read
 
     def decode(self, payload):
@@ -231,7 +233,8 @@ class Stream:
             raise Refused("empty")
         if len(payload) > self.max_bytes:
             raise Refused("too_large")
-        document = _json(payload, set(self.used) | {self.time, self.id})
+        document = _json(payload, set(self.used) | {self.time, self.id},
+                         self.encoding)
         event = Event()
         event.stream = self
         event.payload = payload
@@ -282,7 +285,7 @@ class Stream:
         raise Unsupported(f"type {kind.kind}")
 
 
-def _json(payload, read):
+def _json(payload, read, encoding="utf8"):
     """A JSON document, refused for all that a strict reader refuses."""
     def pairs(items):
         keys = [key for key, _ in items]
@@ -296,9 +299,10 @@ def _json(payload, read):
         raise Refused("not_json")
 
     try:
-        text = payload.decode("utf-8")
+        text = payload.decode(encoding)
     except UnicodeDecodeError:
-        raise Refused("not_utf8") from None
+        raise Refused("not_utf8" if encoding == "utf8" else
+                      "bad_encoding") from None
     if _depth(text) > 64:
         raise Refused("too_deep")
     try:

@@ -490,6 +490,131 @@ static void names_the_columns_that_a_header_lacks(void **state) {
 	bench_free(&bench);
 }
 
+#define BUREAU "\xb2\xc6\xd5\xfe\xbe\xd6" /* in GB18030 */
+
+/* S8.10 */
+static void reads_the_encoding_of_the_stream(void **state) {
+	static const char text[] = HEAD PAY ",\"a/b\":\"" BUREAU "\"}";
+	static const char plain[] = HEAD PAY ",\"a/b\":\"x\"}";
+	struct bench bench;
+	struct charset charset;
+	struct hash128 id;
+
+	(void)state;
+	bench_init(&bench);
+	assert_int_equal(charset_load(&charset, CHARSET_GB18030, &bench.arena),
+			 0);
+	bench.stream.charset = &charset;
+	start(&bench);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(decode(&bench, text), REFUSED_NOT);
+		assert_text(&bench, "memo", "财政局");
+		/* The content is the bytes as they came. */
+		assert_int_equal(bench.event.payload_hash,
+				 (uint32_t)hash64(text, sizeof(text) - 1, 7));
+		assert_int_equal(decode(&bench, plain), REFUSED_NOT);
+		assert_text(&bench, "memo", "x");
+	}
+	/* The id is the text, so it is the same in any encoding. */
+	assert_int_equal(decode(&bench, "{\"no\":\"" BUREAU "\"," PAY
+					",\"paid_at\":\"2026-03-01\"}"),
+			 REFUSED_NOT);
+	id = hash128("财政局", 9, 7);
+	assert_memory_equal(&bench.event.id, &id, sizeof(id));
+	bench_free(&bench);
+}
+
+/* S8.10: what is broken leaves nothing to the next. */
+static void refuses_what_is_not_in_the_encoding(void **state) {
+	static const char *const broken[] = {
+		HEAD PAY ",\"a/b\":\"\x80\"}",
+		HEAD PAY ",\"a/b\":\"\xff\"}",
+		HEAD PAY ",\"a/b\":\"\xd6\"}", /* a quote is no trail byte */
+		HEAD PAY ",\"a/b\":\"\x81\x30\x81\"}",
+		HEAD PAY "}\xb2",
+		HEAD PAY "}\x81\x30",
+	};
+	struct bench bench;
+	struct charset charset;
+
+	(void)state;
+	bench_init(&bench);
+	assert_int_equal(charset_load(&charset, CHARSET_GB18030, &bench.arena),
+			 0);
+	bench.stream.charset = &charset;
+	start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+		assert_int_equal(decode(&bench, broken[i]),
+				 REFUSED_BAD_ENCODING);
+		assert_int_equal(
+			decode(&bench, HEAD PAY ",\"a/b\":\"" BUREAU "\"}"),
+			REFUSED_NOT);
+		assert_text(&bench, "memo", "财政局");
+	}
+	/* Good text of the encoding may still be no JSON. */
+	assert_int_equal(decode(&bench, BUREAU), REFUSED_NOT_JSON);
+	bench_free(&bench);
+}
+
+static void counts_the_bytes_of_a_payload_as_they_came(void **state) {
+	struct buf text = { 0 };
+	struct bench bench;
+	struct charset charset;
+
+	(void)state;
+	bench_init(&bench);
+	assert_int_equal(charset_load(&charset, CHARSET_LATIN1, &bench.arena),
+			 0);
+	bench.stream.charset = &charset;
+	bench.stream.max_bytes = 2000;
+	start(&bench);
+	buf_puts(&text, HEAD PAY ",\"a/b\":\"");
+	buf_repeat(&text, '\xa3', 2000 - text.len - 2);
+	buf_puts(&text, "\"}");
+	assert_int_equal(decode_bytes(&bench, text.data, 2000), REFUSED_NOT);
+	assert_int_equal(slot(&bench, "memo")->len % 2, 0);
+	assert_memory_equal(slot(&bench, "memo")->s, "££", 4);
+	buf_puts(&text, " ");
+	assert_int_equal(decode_bytes(&bench, text.data, 2001),
+			 REFUSED_TOO_LARGE);
+	buf_free(&text);
+	bench_free(&bench);
+}
+
+static void reads_rows_in_the_encoding_of_the_stream(void **state) {
+	static const char header[] = "\x84\x31\x95\x33no,\xbd\xf0\xb6\xee,"
+				     "paid_at,\xb1\xb8\xd7\xa2";
+	struct bench bench;
+	struct charset charset;
+	struct buf why = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	assert_int_equal(charset_load(&charset, CHARSET_GB18030, &bench.arena),
+			 0);
+	bench.stream.charset = &charset;
+	bench.fields[2].path = "金额";
+	bench.fields[9].path = "备注";
+	start(&bench);
+	assert_int_equal(decoder_csv_header(bench.decoder, header,
+					    sizeof(header) - 1, &why),
+			 0);
+	/* The second byte of 亅 is a vertical bar. */
+	assert_int_equal(decode(&bench, "p1,12.5,2026-03-01,\"\x81\x7c,"
+					"\xb2\xc6\"\n"),
+			 REFUSED_NOT);
+	assert_text(&bench, "memo", "亅,财");
+	assert_int_equal(slot(&bench, "amount")->i, 1250);
+	assert_int_equal(decode(&bench, "p1,12.5,2026-03-01,\xb2"),
+			 REFUSED_BAD_ENCODING);
+	assert_int_not_equal(
+		decoder_csv_header(bench.decoder, "no,\xb2", 4, &why), 0);
+	assert_string_equal(buf_cstr(&why), "the header is not in the encoding "
+					    "of the stream");
+	buf_free(&why);
+	bench_free(&bench);
+}
+
 /* A reader of its own for chance, so that a failure can be run again. */
 static uint64_t next_random(uint64_t *state) {
 	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
@@ -646,6 +771,10 @@ int main(void) {
 		cmocka_unit_test(begins_a_date_at_midnight_in_the_zone),
 		cmocka_unit_test(reads_rows_under_a_header),
 		cmocka_unit_test(names_the_columns_that_a_header_lacks),
+		cmocka_unit_test(reads_the_encoding_of_the_stream),
+		cmocka_unit_test(refuses_what_is_not_in_the_encoding),
+		cmocka_unit_test(counts_the_bytes_of_a_payload_as_they_came),
+		cmocka_unit_test(reads_rows_in_the_encoding_of_the_stream),
 		cmocka_unit_test(survives_documents_that_were_damaged),
 		cmocka_unit_test(guesses_what_a_walk_finds),
 	};

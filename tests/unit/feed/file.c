@@ -219,6 +219,35 @@ static void refuses_a_long_row_and_an_open_quote_alone(void **state) {
 	town_free(&town);
 }
 
+static void reads_files_in_the_encoding_of_the_stream(void **state) {
+	struct town town;
+	struct charset charset;
+
+	(void)state;
+	town_init(&town);
+	assert_int_equal(charset_load(&charset, CHARSET_GB18030, &town.arena),
+			 0);
+	town.payments.charset = &charset;
+	assert_int_equal(add(&town, &town.payments, "a.jsonl",
+			     "\x84\x31\x95\x33{\"no\":\"\xb2\xc6\",\"at\":"
+			     "\"2026-01-02\"}\n"
+			     "{\"no\":\"\xff\",\"at\":\"2026-01-02\"}\n"
+			     "{\"no\":\"\xd5\xfe\",\"at\":\"2026-01-04\"}\n"),
+			 0);
+	assert_int_equal(add(&town, &town.payments, "b.csv.gz",
+			     "no,at\n\"\xbe\xd6\n\",2026-01-03\n"),
+			 0);
+	assert_string_equal(run(&town, 10), "财@p0.0 bad_encoding@p0.1 "
+					    "局\n@p1.0 政@p0.2 ");
+	assert_int_equal(
+		add(&town, &town.payments, "c.csv", "\xef\xbb\xbfno,at\n"),
+		-EINVAL);
+	assert_string_equal(buf_cstr(&town.why),
+			    "the file begins with the mark of UTF-8, and the "
+			    "stream says another `encoding`");
+	town_free(&town);
+}
+
 static void says_why_a_file_cannot_be_read(void **state) {
 	struct buf text = { 0 };
 	struct event *event;
@@ -265,6 +294,7 @@ int main(void) {
 			lets_no_row_of_the_year_9999_hold_back_the_others),
 		cmocka_unit_test(cuts_a_long_file_into_batches_without_a_loss),
 		cmocka_unit_test(refuses_a_long_row_and_an_open_quote_alone),
+		cmocka_unit_test(reads_files_in_the_encoding_of_the_stream),
 		cmocka_unit_test(says_why_a_file_cannot_be_read),
 	};
 

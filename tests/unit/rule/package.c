@@ -57,6 +57,14 @@ CASES(says_what_a_stream_must_be,
 	"a.yaml:3:33+4 E111 `avro` is not in this release\n" },
       { PACKAGE "streams: {s: {time: at, format: xml, " FIELDS "}}\n",
 	"a.yaml:3:33+3 E301 `format` is json or csv, not `xml`\n" },
+      { PACKAGE "streams: {s: {time: at, encoding: gb, " FIELDS "}}\n",
+	"a.yaml:3:35+2 E301 `encoding` is utf8, gb18030 or latin1, not "
+	"`gb`\n" },
+      { PACKAGE "streams: {s: {time: at, encoding: GBK, " FIELDS "}}\n",
+	"a.yaml:3:35+3 E301 `encoding` is utf8, gb18030 or latin1, not `GBK`; "
+	"`gb18030` reads it\n" },
+      { PACKAGE "streams: {s: {time: at, encoding: [utf8], " FIELDS "}}\n",
+	"a.yaml:3:35+1 E104 `encoding` must be a text, this is a list\n" },
       { PACKAGE "streams: {s: {time: at, on_same_id: replace, " FIELDS "}}\n",
 	"a.yaml:3:37+7 E111 `on_same_id: replace` is not in this release\n" },
       { PACKAGE "streams: {s: {time: at, void_if: x, " FIELDS "}}\n",
@@ -280,6 +288,37 @@ static void reads_how_a_stream_writes_its_numbers(void **state) {
 	assert_int_equal(stream->idle_after, 10 * USEC_PER_MIN);
 }
 
+/* S8.10: what a stream is read by belongs to what alerts depend on. */
+static void streams_of_one_encoding_share_its_table(void **state) {
+	struct world *world = *state;
+	uint8_t hash[32];
+
+	put_file(world, "a.yaml",
+		 PACKAGE "streams:\n"
+			 "  s: {time: at, encoding: gb18030, " FIELDS "}\n"
+			 "  t: {time: at, encoding: gb18030, " FIELDS "}\n"
+			 "  u: {time: at, encoding: latin1, " FIELDS "}\n"
+			 "  v: {time: at, encoding: utf8, " FIELDS "}\n");
+	load(world);
+	assert_int_equal(ruleset_stream(world->set, "s")->charset->kind,
+			 CHARSET_GB18030);
+	assert_ptr_equal(ruleset_stream(world->set, "s")->charset,
+			 ruleset_stream(world->set, "t")->charset);
+	assert_int_equal(ruleset_stream(world->set, "u")->charset->kind,
+			 CHARSET_LATIN1);
+	assert_null(ruleset_stream(world->set, "v")->charset);
+	memcpy(hash, world->set->hash, sizeof(hash));
+	world->n_files = 0;
+	put_file(world, "a.yaml",
+		 PACKAGE "streams:\n"
+			 "  s: {time: at, encoding: gb18030, " FIELDS "}\n"
+			 "  t: {time: at, encoding: latin1, " FIELDS "}\n"
+			 "  u: {time: at, encoding: latin1, " FIELDS "}\n"
+			 "  v: {time: at, encoding: utf8, " FIELDS "}\n");
+	load(world);
+	assert_memory_not_equal(hash, world->set->hash, sizeof(hash));
+}
+
 static void a_key_says_what_it_costs(void **state) {
 	struct world *world = *state;
 	struct rule_cost panes;
@@ -323,6 +362,7 @@ int main(void) {
 		TEST(keeps_packages_apart),
 		TEST(the_last_override_wins),
 		TEST(reads_how_a_stream_writes_its_numbers),
+		TEST(streams_of_one_encoding_share_its_table),
 		TEST(a_key_says_what_it_costs),
 	};
 

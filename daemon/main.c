@@ -100,6 +100,14 @@ static int parse_arguments(struct arguments *ret, int argc, char **argv) {
 	return ret->config ? -1 : usage();
 }
 
+static size_t count_read(const struct ruleset *rules) {
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->n_streams; i++)
+		n += rules->streams[i]->is_read;
+	return n;
+}
+
 /* Configuration and rules, with all complaints of both at once. */
 static int load(struct daemon *daemon, const char *path) {
 	struct diag diag = { 0 };
@@ -111,6 +119,9 @@ static int load(struct daemon *daemon, const char *path) {
 		r = ruleset_load(&daemon->rules, daemon->config.rules,
 				 daemon->config.n_rules,
 				 &(struct ruleset_options){ 0 }, &diag);
+	if (r == 0 && !count_read(daemon->rules))
+		r = diag_at(&diag, (struct place){ 0 }, "E103",
+			    "no rule is in test or live: nothing to watch");
 	diag_sort(&diag);
 	if (diag.n_errors || r < 0) {
 		diag_print(&diag, &out, isatty(STDERR_FILENO) == 1);
@@ -205,7 +216,8 @@ static int open_feed(struct daemon *daemon) {
 	if (!topics)
 		abort();
 	for (size_t i = 0; i < rules->n_streams; i++)
-		topics[options.n_topics++] = rules->streams[i]->topic;
+		if (rules->streams[i]->is_read)
+			topics[options.n_topics++] = rules->streams[i]->topic;
 	r = kafka_feed_new(&daemon->feed, &options, &why);
 	if (r < 0)
 		log_error("kafka: %s", why.len ? buf_cstr(&why) : strerror(-r));
@@ -306,7 +318,7 @@ static int run(struct daemon *daemon) {
 	if (r == 0) {
 		log_info("tocsind %s: lane %s, %zu rules over %zu streams",
 			 TOCSIN_VERSION, daemon->config.lane,
-			 daemon->rules->n_rules, daemon->rules->n_streams);
+			 daemon->rules->n_rules, count_read(daemon->rules));
 		code = codes[lane_run(daemon->lane)];
 	}
 	close_all(daemon);

@@ -105,7 +105,8 @@ static void stream_init(struct engine *engine, size_t s) {
 		   offsetof(struct id_cell, next), 0);
 	if (stream->stream->id && stream->ids_wheel.width < engine->sweep_width)
 		engine->sweep_width = stream->ids_wheel.width;
-	if (stream->stream->max_delay > engine->max_delay)
+	if (stream->stream->is_read &&
+	    stream->stream->max_delay > engine->max_delay)
 		engine->max_delay = stream->stream->max_delay;
 }
 

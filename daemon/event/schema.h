@@ -43,6 +43,7 @@ struct stream {
 	const char *package;
 	const char *topic;
 	uint16_t index; /* in the ruleset */
+	bool is_read;   /* some rule that is loaded asks for it */
 	enum stream_format format;
 	const struct charset *charset; /* NULL: UTF-8 */
 	struct field *fields;

@@ -163,7 +163,8 @@ static usec_t greatest_delay(const struct lane *lane) {
 	usec_t greatest = 0;
 
 	for (size_t i = 0; i < rules->n_streams; i++)
-		if (rules->streams[i]->max_delay > greatest)
+		if (rules->streams[i]->is_read &&
+		    rules->streams[i]->max_delay > greatest)
 			greatest = rules->streams[i]->max_delay;
 	return greatest;
 }

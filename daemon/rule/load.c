@@ -503,6 +503,19 @@ static void finish_rules(struct loader *l) {
 		lint_cost(l, set->rules[i]);
 }
 
+/* A stream that nobody asks for is not worth its traffic. */
+static void mark_read_streams(struct loader *l) {
+	const struct ruleset *set = l->set;
+
+	for (size_t i = 0; i < set->n_plans; i++)
+		for (size_t k = 0; k < set->plans[i]->n_inputs; k++) {
+			const struct stream *stream =
+				set->plans[i]->inputs[k].stream;
+
+			set->streams[stream->index]->is_read = true;
+		}
+}
+
 static void finish_rest(struct loader *l) {
 	struct ruleset *set = l->set;
 
@@ -510,6 +523,7 @@ static void finish_rest(struct loader *l) {
 	set->n_streams = l->streams.n;
 	for (size_t i = 0; i < set->n_streams; i++)
 		set->streams[i]->index = (uint16_t)i;
+	mark_read_streams(l);
 	set->calendars = (struct calendar **)l->calendars.items;
 	set->n_calendars = l->calendars.n;
 	set->tables = (struct table **)l->tables.items;

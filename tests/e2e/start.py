@@ -123,6 +123,10 @@ class Refused(unittest.TestCase):
 
         self._refused(change, "nowhere")
 
+    def test_no_rule_that_is_at_work(self):
+        self._refused(lambda world, _: world.edit_rules(
+            "status: live", "status: draft"), "nothing to watch")
+
     def test_a_good_one_is_only_checked_with_n(self):
         with World() as world:
             path = world.write_config(world.config(brokers="127.0.0.1:1"))

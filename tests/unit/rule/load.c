@@ -396,6 +396,22 @@ static void drafts_are_checked_and_left_out(void **state) {
 			"alert_if: amount > 1}\n");
 	assert_int_equal(world->set->n_rules, 0);
 	assert_int_equal(world->set->n_plans, 0);
+	assert_false(world->set->streams[0]->is_read);
+}
+
+static void a_stream_is_read_if_a_rule_asks_for_it(void **state) {
+	struct world *world = *state;
+
+	load_rules(world,
+		   HEAD "- {rule: a, from: payments, alert_if: amount > 1}\n"
+			"streams:\n"
+			"  others: {topic: o, time: at, fields: {at: "
+			"timestamp}}\n");
+	assert_int_equal(world->set->n_streams, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			world->set->streams[i]->is_read,
+			!strcmp(world->set->streams[i]->name, "payments"));
 }
 
 static void texts_are_pieces_and_values(void **state) {
@@ -451,6 +467,7 @@ int main(void) {
 		TEST(the_expansion_names_where_an_override_came_from),
 		TEST(the_hash_follows_what_alerts_depend_on),
 		TEST(drafts_are_checked_and_left_out),
+		TEST(a_stream_is_read_if_a_rule_asks_for_it),
 		TEST(texts_are_pieces_and_values),
 		TEST(the_rules_of_a_set_stand_by_the_bytes_of_their_names),
 	};

@@ -505,6 +505,10 @@ class Rule:
         if name == "fiscal_year":
             return self.calendar.first_day(
                 name, self.calendar.date(args[0])).year
+        if name == "date":
+            return self.calendar.date(args[0])
+        if name == "workdays":
+            return self.calendar.workdays(*map(self.calendar.date, args))
         return self.package.tables[name].find(args, at)
 
     def currency_of(self, tree):

@@ -67,6 +67,13 @@ class Calendar:
     def is_workday(self, date):
         return self.exceptions.get(date, date.weekday() < 5)
 
+    def workdays(self, after, until):
+        """Business days behind one date and up to another, signed."""
+        if until < after:
+            return -self.workdays(until, after)
+        return sum(self.is_workday(after + datetime.timedelta(days=i + 1))
+                   for i in range((until - after).days))
+
     def first_day(self, unit, date):
         """The first day of the period that holds @date."""
         if unit == "day":
@@ -342,6 +349,8 @@ class Table:
         self.rows = _csv(os.path.join(folder, spec["file"]))
 
     def _cell(self, kind, text):
+        if kind.optional and not text:
+            return Missing("absent")
         if kind.kind == "list":
             return text.split("|") if text else []
         if kind.kind == "money":

@@ -263,6 +263,8 @@ def add(a, b, sign):
         return _money(a.minor + sign * b.minor, a.currency)
     if isinstance(a, str):
         return a + b
+    if isinstance(a, datetime.date):
+        return (a - b).days
     if isinstance(a, Time) and isinstance(b, Time):
         return Span(int(a) - int(b))
     if isinstance(a, Time):

@@ -16,9 +16,9 @@ class Life:
 
 
 def transition_values(rule, scope):
-    """The measures of a judging by name, what is missing as None."""
+    """Measures and lets of a judging by name, what is missing as None."""
     values = {}
-    for name in rule.measures:
+    for name in (*rule.measures, *rule.lets):
         value = scope.lookup(name)
         values[name] = None if isinstance(value, Missing) else value
     return values

@@ -3,17 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/util.h"
+#include "feed/unpack.h"
 
 #define BLOCK_BYTES (256u * 1024)
 #define CHUNK_ROWS 512
 #define CHUNK_BYTES (512u * 1024)
-#define PADDING 64 /* what a decoder may read beyond a row */
+#define PADDING 64   /* what a decoder may read beyond a row */
+#define MARK_BYTES 4 /* of a mark of byte order, at most */
 #define MAX_BYTES (1024u * 1024)
 
 /* Rows that were read and decoded together. */
@@ -34,8 +33,7 @@ struct file {
 	const struct stream *stream;
 	char *path;
 	int32_t number;
-	gzFile gz;
-	off_t size;
+	struct unpack *unpack;
 	struct decoder *decoder;
 	bool csv, ended, turned;
 	size_t max_bytes;
@@ -78,8 +76,7 @@ static void chunk_free(struct chunk *chunk) {
 static void file_free(struct file *file) {
 	if (!file)
 		return;
-	if (file->gz)
-		gzclose(file->gz);
+	unpack_free(file->unpack);
 	decoder_free(file->decoder);
 	chunk_free(file->chunks[0]);
 	chunk_free(file->chunks[1]);
@@ -103,16 +100,13 @@ void file_feed_free(struct file_feed *feed) {
 
 /* 1: there are bytes in the block, 0: the file has ended. */
 static int fill_block(struct file *file) {
-	int code = Z_OK;
-	int n;
+	ssize_t n;
 
 	if (file->at < file->n)
 		return 1;
-	errno = 0;
-	n = gzread(file->gz, file->block, BLOCK_BYTES);
-	gzerror(file->gz, &code);
-	if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
-		return code == Z_ERRNO && errno ? -errno : -EIO;
+	n = unpack_read(file->unpack, file->block, BLOCK_BYTES);
+	if (n < 0)
+		return (int)n;
 	file->at = 0;
 	file->n = (size_t)n;
 	return n > 0;
@@ -246,10 +240,17 @@ static bool begins_with(const struct file *file, const char *mark) {
  */
 static int skip_mark(struct file *file, struct buf *why) {
 	const struct charset *charset = file->stream->charset;
-	int r = fill_block(file);
 
-	if (r < 0)
-		return r;
+	while (file->n < MARK_BYTES) {
+		ssize_t n = unpack_read(file->unpack, file->block + file->n,
+					BLOCK_BYTES - file->n);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		file->n += (size_t)n;
+	}
 	if (charset && begins_with(file, "\xef\xbb\xbf")) {
 		buf_puts(why, "the file begins with the mark of UTF-8, and the "
 			      "stream says another `encoding`");
@@ -277,35 +278,18 @@ static int read_header(struct file *file, struct buf *why) {
 				  row.len, why);
 }
 
-static int open_file(struct file *file) {
-	struct stat st;
-	int fd;
-
-	errno = 0;
-	if (!strcmp(file->path, "-")) {
-		fd = dup(STDIN_FILENO);
-		file->gz = fd < 0 ? NULL : gzdopen(fd, "r");
-	} else {
-		file->gz = gzopen(file->path, "re");
-		if (file->gz && !stat(file->path, &st))
-			file->size = st.st_size;
-	}
-	if (!file->gz)
-		return errno ? -errno : -ENOMEM;
-	gzbuffer(file->gz, BLOCK_BYTES);
-	return 0;
-}
-
 static int file_new(struct file **ret, const struct stream *stream,
 		    const char *path, uint64_t seed) {
 	CLEANUP(file_freep) struct file *file = calloc(1, sizeof(*file));
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
 	int r;
 
 	if (!file)
 		return -ENOMEM;
 	file->stream = stream;
-	file->csv = strstr(path, ".csv")    ? true
-		    : strstr(path, ".json") ? false
+	file->csv = strstr(name, ".csv")    ? true
+		    : strstr(name, ".json") ? false
 					    : stream->format == FORMAT_CSV;
 	file->max_bytes = stream->max_bytes ? stream->max_bytes : MAX_BYTES;
 	file->path = strdup(path);
@@ -333,7 +317,7 @@ int file_feed_add(struct file_feed *feed, const struct stream *stream,
 		return r;
 	for (size_t i = 0; i < feed->n; i++)
 		file->number += feed->files[i]->stream == stream;
-	r = open_file(file);
+	r = unpack_open(&file->unpack, path);
 	if (r == 0)
 		r = skip_mark(file, why);
 	if (r == 0 && file->csv)
@@ -452,9 +436,10 @@ double file_feed_progress(const struct file_feed *feed) {
 	for (size_t i = 0; i < feed->n; i++) {
 		const struct file *file = feed->files[i];
 
-		all += (double)file->size;
-		done += file->ended ? (double)file->size
-				    : (double)gzoffset(file->gz);
+		all += (double)unpack_size(file->unpack);
+		done += unpack_size(file->unpack)
+				? (double)unpack_taken(file->unpack)
+				: 0;
 	}
 	return all > 0 ? done / all : 0;
 }

@@ -1,11 +1,11 @@
 /*
  * File feed: rows of files as events, merged by event time.
  *
- * JSON lines or CSV with a header, plain or gzip. A row is a non-empty line
- * (of CSV: a record, which may hold line ends between quotes). Files are read
- * side by side as a lane reads partitions that it catches up with: the least
- * head goes first, a refused row at once, equal times by topic, file number
- * and row. So a replay of files sees what a catch-up saw.
+ * JSON lines or CSV with a header, plain, gzip or zstd. A row is a non-empty
+ * line (of CSV: a record, which may hold line ends between quotes). Files are
+ * read side by side as a lane reads partitions that it catches up with: the
+ * least head goes first, a refused row at once, equal times by topic, file
+ * number and row. So a replay of files sees what a catch-up saw.
  *
  * The feed owns all events and their bytes; they are valid until the next call
  * of file_feed_next(). Streams belong to the ruleset and must outlive it.
@@ -27,14 +27,15 @@ void file_feed_free(struct file_feed *feed);
 /*
  * Adds a file ("-" is standard input); its number counts per stream, from 0.
  * A name with .csv in it is CSV, with .json JSON lines, others are what the
- * stream's format says. 0; -EINVAL: the header does not fit, see @why; other
- * negative errno: the file cannot be read.
+ * stream's format says; names of folders do not count. 0; -EINVAL: the header
+ * does not fit, see @why; other negative errno: the file cannot be read.
  */
 int file_feed_add(struct file_feed *feed, const struct stream *stream,
 		  const char *path, struct buf *why);
 /*
  * The next events in order, at most @n: how many, 0 at the end. Negative
- * errno: a file could not be read on; file_feed_path() says which.
+ * errno: a file could not be read on; file_feed_path() says which. See
+ * unpack.h for those of an archive.
  */
 int file_feed_next(struct file_feed *feed, struct event **events, size_t n);
 const char *file_feed_path(const struct file_feed *feed);

@@ -114,8 +114,15 @@ static void take_item(void *ctx, const struct outbox_item *item) {
 }
 
 static int fail_file(const char *path, int r) {
-	fprintf(stderr, "tocsin replay: %s: %s\n", path,
-		r == -EIO ? "cannot be read to its end" : strerror(-r));
+	const char *text = strerror(-r);
+
+	if (r == -ENODATA)
+		text = "the archive is cut off";
+	else if (r == -EBADMSG)
+		text = "the archive is broken, or none";
+	else if (r == -E2BIG)
+		text = "to unpack it takes more than 128 MiB of memory";
+	fprintf(stderr, "tocsin replay: %s: %s\n", path, text);
 	return FINDINGS;
 }
 

@@ -76,6 +76,10 @@ class Folder(unittest.TestCase):
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
+        if name.endswith(".zst"):
+            subprocess.run(["zstd", "-q", "-f", "-o", path], check=True,
+                           input=text.encode())
+            return path
         opener = gzip.open if name.endswith(".gz") else open
         with opener(path, "wt", encoding="utf-8") as file:
             file.write(text)
@@ -363,7 +367,7 @@ tables:""", 1))
         self.rows("orders.jsonl", 4, 5)
         self.rows("orders-2025.csv", 1, 6)
         self.rows("orders.2.jsonl.gz", 2)
-        self.rows("orders.old.part-7.csv.gz", 3)
+        self.rows("orders.old.part-7.csv.zst", 3)
         done = self.replay("--summary", self.events)
         self.assertRegex(done.stdout, r"(?m)^orders +6 +6 +0 +0 +0$")
         self.assertEqual(done.stderr, "no file of: pays\n")
@@ -409,6 +413,20 @@ tables:""", 1))
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, "may be of `.*/pays` or of `.*/pays`; "
                          "say which: .*/pays=FILE")
+
+
+    def test_an_archive_that_is_cut_off_or_broken_is_named(self):
+        for name, said in (("orders.jsonl.gz", "cut off"),
+                           ("orders.csv.zst", "cut off"),
+                           ("orders-2.jsonl.zst", "broken")):
+            path = self.rows(name, *range(1, 29))
+            with open(path, "rb") as file:
+                data = file.read()
+            with open(path, "wb") as file:
+                file.write(data[:-6] if said == "cut off" else b"x" + data)
+            done = self.replay("--summary", self.events, code=1)
+            self.assertIn(f"{path}: the archive is {said}", done.stderr)
+            os.remove(path)
 
 
 class Labels(Folder):

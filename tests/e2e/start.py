@@ -8,6 +8,7 @@ import unittest
 from support import run_of, world as worlds
 from support.kafka import Broker
 from support.process import free_port, wait_for
+from support.rdkafka import create_topics
 from support.town import Town
 from support.world import World
 
@@ -58,10 +59,11 @@ class Start(unittest.TestCase):
     def test_a_topic_that_appears_later(self):
         with World() as world:
             world.redis.start()
-            run_of.create(world, ["budgets", "orders", "awards"])
+            late = world.topic("payments")
+            create_topics(worlds.broker().address, dict.fromkeys(
+                (t for t in run_of.topics(world) if t != late), 3))
             daemon = world.daemon()
-            wait_for(lambda: world.topic("payments")
-                     in daemon.child.output(), 30,
+            wait_for(lambda: late in daemon.child.output(), 30,
                      "the missing topic is named")
             self.assertFalse(daemon.ready())
             run_of.create(world, ["payments"])

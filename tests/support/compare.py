@@ -86,6 +86,8 @@ def differences(transition, record, rule):
     if transition["values"] is None:
         return out
     for name, value in transition["values"].items():
+        if name in transition["by"]:
+            continue  # a let that is a part of the key stands there
         got = record["values"]["now"].get(name)
         if not _same(value, got, rule.calendar):
             out.append(f"{name}: oracle {value!r}, record {got!r}")

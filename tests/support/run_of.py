@@ -9,7 +9,6 @@ from support.oracle.events import Package
 from support.process import wait_for
 from support.rdkafka import (Handle, Producer, create_topics, read_all,
                              _PRODUCER)
-from support.town import TOPICS
 from support.world import broker
 
 RANK = {"green": 1, "yellow": 2, "orange": 3, "red": 4}
@@ -17,12 +16,14 @@ PARTITIONS = 3
 
 
 def topics(world):
-    return [world.topic(name) for name in TOPICS]
+    """Every topic that the rules of this world name."""
+    return sorted(set(world.find_in_rules(r"^ *topic: (\S+)$")))
 
 
-def create(world, names=TOPICS):
-    create_topics(broker().address,
-                  {world.topic(name): PARTITIONS for name in names},
+def create(world, names=None):
+    """All of them, or those that are named ("payments")."""
+    wanted = topics(world) if names is None else map(world.topic, names)
+    create_topics(broker().address, dict.fromkeys(wanted, PARTITIONS),
                   max_message_bytes=10000000)
 
 

@@ -8,6 +8,7 @@ one temporary folder that goes with it.
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -76,19 +77,29 @@ class World:
         """payments -> t7.payments"""
         return self.prefix + name
 
+    def _rule_files(self):
+        """(path, text) of each."""
+        for folder, _, files in os.walk(self.rules):
+            for name in files:
+                if name.endswith(".yaml"):
+                    path = os.path.join(folder, name)
+                    with open(path, encoding="utf-8") as stream:
+                        yield path, stream.read()
+
+    def find_in_rules(self, pattern):
+        """What the group of a regular expression found, line by line."""
+        return [match for _, text in self._rule_files()
+                for match in re.findall(pattern, text, re.MULTILINE)]
+
     def edit_rules(self, before, after, file=None):
         """Replaces text in the rule files of this world."""
         found = 0
-        for folder, _, files in os.walk(self.rules):
-            for name in files:
-                if not name.endswith(".yaml") or file not in (None, name):
-                    continue
-                path = os.path.join(folder, name)
-                with open(path, encoding="utf-8") as stream:
-                    text = stream.read()
-                found += text.count(before)
-                with open(path, "w", encoding="utf-8") as stream:
-                    stream.write(text.replace(before, after))
+        for path, text in self._rule_files():
+            if file not in (None, os.path.basename(path)):
+                continue
+            found += text.count(before)
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(text.replace(before, after))
         if not found:
             raise AssertionError(f"no rule file contains {before!r}")
 
@@ -113,7 +124,6 @@ class World:
                 config[name].update(value)
             else:
                 config[name] = value
-        os.makedirs(config["state"], exist_ok=True)
         return config
 
     def write_config(self, config, name="tocsin.yaml"):

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "config.h"
 #include "feed/kafka.h"
+#include "lane/journal.h"
 #include "lane/lane.h"
 #include "ops/http.h"
 #include "ops/log.h"
@@ -16,6 +17,7 @@
 #include "sink/redis.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +47,7 @@ struct daemon {
 	struct sink sink;
 	struct lane *lane;
 	int stop_fd;
-	bool was_ready;
+	bool was_ready, disk_full;
 };
 
 static void print_help(void) {
@@ -247,6 +249,12 @@ static void publish(void *context, const struct lane *lane) {
 						  : NULL });
 }
 
+static bool stops_within_a_second(const struct daemon *daemon) {
+	struct pollfd fd = { .fd = daemon->stop_fd, .events = POLLIN };
+
+	return poll(&fd, 1, 1000) == 1;
+}
+
 static int open_lane(struct daemon *daemon) {
 	const struct config *config = &daemon->config;
 	struct lane_options options = {
@@ -273,8 +281,15 @@ static int open_lane(struct daemon *daemon) {
 
 	mask_key(config, options.engine.mask_key);
 	hash_all(daemon, options.rules_hash);
-	r = lane_new(&daemon->lane, &options, &why);
-	if (r < 0)
+	while (is_full(r = lane_new(&daemon->lane, &options, &why))) {
+		if (!daemon->disk_full)
+			log_warn("%s: waiting for room", buf_cstr(&why));
+		daemon->disk_full = true;
+		buf_reset(&why);
+		if (stops_within_a_second(daemon))
+			break;
+	}
+	if (r < 0 && !is_full(r))
 		log_error("%s", buf_cstr(&why));
 	buf_free(&why);
 	return r;
@@ -312,6 +327,8 @@ static int run(struct daemon *daemon) {
 		r = open_lane(daemon);
 		if (r == -EWOULDBLOCK)
 			code = EXIT_LOCKED;
+		else if (is_full(r))
+			code = EXIT_INCOMPLETE;
 	}
 	if (r == 0)
 		r = open_http(daemon);

@@ -202,12 +202,6 @@ static void rules(struct report *report) {
 		RULE(open));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_out_of_window_total",
 		"Events too old for the key's window.", RULE(out_of_window));
-	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_closed_total",
-		"Late events of a period or window that was over.",
-		RULE(late_closed));
-	by_rule(report, METRIC_COUNTER, "tocsin_rule_no_window_total",
-		"Events of `until` that found no open window.",
-		RULE(no_window));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_total",
 		"Late events, folded into their place.", RULE(late));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",
@@ -352,8 +346,8 @@ static void lane(struct report *report) {
 	    "Length of the run journal.", (double)view->journal_bytes);
 	one(report, METRIC_GAUGE, "tocsin_journal_sync_seconds",
 	    "How long the last sync took.", (double)view->sync_usec / 1e6);
-	one(report, METRIC_GAUGE, "tocsin_journal_failed",
-	    "1: the disk is full or has failed.", view->journal_error != 0);
+	one(report, METRIC_GAUGE, "tocsin_disk_full",
+	    "1: the journal has no room, nothing is taken.", view->full);
 	one(report, METRIC_COUNTER, "tocsin_seams_total",
 	    "Seams begun since the start.", (double)view->seams);
 	one(report, METRIC_COUNTER, "tocsin_restarts_total",

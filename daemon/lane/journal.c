@@ -95,15 +95,14 @@ static uint64_t now_usec(void) {
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static int sync_dir(const char *dir) {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
+/*
+ * After a failed sync nobody knows which pages were dropped, so there is no
+ * second try, not even when it failed for want of room.
+ */
+static int sync_file(int fd) {
+	if (fdatasync(fd) == 0)
+		return 0;
+	return is_full(-errno) ? -EIO : -errno;
 }
 
 /*
@@ -166,16 +165,15 @@ static int go_ahead(struct journal *journal, uint64_t written) {
 	    journal->zeroed > written + AHEAD_BYTES / 2)
 		return 0;
 	zero_ahead(journal, written);
-	return fdatasync(journal->fd) < 0 ? -EIO : 0;
+	return sync_file(journal->fd);
 }
 
 static int close_segment(struct journal *journal) {
-	int r = 0;
+	int r;
 
 	if (journal->fd < 0)
 		return 0;
-	if (fdatasync(journal->fd) < 0)
-		r = -errno;
+	r = sync_file(journal->fd);
 	close(journal->fd);
 	journal->fd = -1;
 	return r;
@@ -198,7 +196,7 @@ static int use_segment(struct journal *journal, uint64_t segment,
 		return -errno;
 	r = preallocate(fd, bytes);
 	if (r == 0)
-		r = sync_dir(journal->dir);
+		r = sync_folder(journal->dir);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -225,12 +223,9 @@ static int carry(struct journal *journal, const struct chunk *chunk) {
 	if (!chunk->sync)
 		return 0;
 	begin = now_usec();
-	/*
-	 * After a failed sync nobody knows which pages were dropped: there is
-	 * no second try, see journal_error().
-	 */
-	if (fdatasync(journal->fd) < 0)
-		return errno == ENOSPC ? -EIO : -errno;
+	r = sync_file(journal->fd);
+	if (r < 0)
+		return r;
 	atomic_store(&journal->sync_usec, now_usec() - begin);
 	atomic_store(&journal->durable, chunk->position + chunk->data.len);
 	return 0;
@@ -273,13 +268,12 @@ static void chunk_free(struct chunk *chunk) {
 static void carry_or_fail(struct journal *journal, struct chunk *chunk) {
 	int r;
 
-	while ((r = carry(journal, chunk)) == -ENOSPC) {
+	while (is_full(r = carry(journal, chunk))) {
 		set_error(journal, r);
 		if (!wait_a_second(journal))
 			return;
 	}
-	if (atomic_load(&journal->error) == -ENOSPC || r < 0)
-		set_error(journal, r);
+	set_error(journal, r);
 	if (r < 0 || !chunk->sync)
 		return;
 	ring_bell(journal);
@@ -315,7 +309,7 @@ static void *carrier(void *context) {
 	while ((chunk = next_chunk(journal))) {
 		int error = atomic_load(&journal->error);
 
-		if (error == 0 || error == -ENOSPC)
+		if (error == 0 || is_full(error))
 			carry_or_fail(journal, chunk);
 		chunk_free(chunk);
 	}
@@ -423,6 +417,14 @@ static void journal_freep(struct journal **journal) {
 	journal_close(*journal);
 }
 
+static int remove_segment(const char *dir, uint64_t start) {
+	char *path = segment_path(dir, start);
+	int r = unlink(path) < 0 ? -errno : 0;
+
+	free(path);
+	return r;
+}
+
 int journal_create(struct journal **ret, const char *dir,
 		   const struct journal_header *header) {
 	CLEANUP(journal_freep) struct journal *journal = NULL;
@@ -439,24 +441,20 @@ int journal_create(struct journal **ret, const char *dir,
 				.segment_bytes = journal->segment_bytes,
 				.data = journal->pending,
 				.sync = true };
-	r = carry(journal, &chunk);
-	if (r < 0)
-		return r;
+	r = sync_parent(dir);
+	if (r == 0)
+		r = carry(journal, &chunk);
 	buf_reset(&journal->pending);
 	journal->pending_position = journal->position;
-	r = start(journal);
-	if (r < 0)
+	if (r == 0)
+		r = start(journal);
+	if (r < 0) {
+		remove_segment(dir, 0);
+		rmdir(dir);
 		return r;
+	}
 	*ret = TAKE(journal);
 	return 0;
-}
-
-static int remove_segment(const char *dir, uint64_t start) {
-	char *path = segment_path(dir, start);
-	int r = unlink(path) < 0 ? -errno : 0;
-
-	free(path);
-	return r;
 }
 
 /* Cuts what lies behind the reader's end out of the files. */
@@ -507,8 +505,9 @@ int journal_append(struct journal **ret, struct journal_reader *reader) {
 	 * What was read may have been in memory only. It decides what leaves
 	 * from now on, so it must be on disk first.
 	 */
-	if (fdatasync(journal->fd) < 0)
-		return -errno;
+	r = sync_file(journal->fd);
+	if (r < 0)
+		return r;
 	atomic_store(&journal->durable, journal->position);
 	atomic_store(&journal->written, journal->position);
 	journal->sync_asked = journal->position;

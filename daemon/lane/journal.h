@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "engine/engine.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,6 +55,11 @@ struct journal_entry {
 	int64_t first_offset; /* of a partition decision */
 };
 
+/* The disk or its owner's share of it has no room. */
+static inline bool is_full(int error) {
+	return error == -ENOSPC || error == -EDQUOT;
+}
+
 struct journal_reader;
 
 /*
@@ -80,7 +86,7 @@ void journal_read_close(struct journal_reader *reader);
 
 struct journal;
 
-/* Makes @dir and writes the header, durable on return. */
+/* Makes @dir and writes the header, durable on return; or leaves nothing. */
 int journal_create(struct journal **ret, const char *dir,
 		   const struct journal_header *header);
 /* Goes on where @reader has ended, cuts off what lies behind. */
@@ -106,7 +112,7 @@ uint64_t journal_backlog(const struct journal *journal);
 int journal_fd(const struct journal *journal);
 void journal_acknowledge(struct journal *journal); /* quietens the descriptor */
 /*
- * 0; -ENOSPC: the disk is full, it is tried again each second; any other:
+ * 0; is_full(): there is no room, it is tried again each second; any other:
  * the disk has failed, and nothing becomes durable any more.
  */
 int journal_error(const struct journal *journal);

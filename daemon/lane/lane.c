@@ -44,6 +44,19 @@ void lane_halt(struct lane *lane, const char *format, ...) {
 	lane->end = LANE_HALTED;
 }
 
+bool lane_is_full(struct lane *lane, int error) {
+	bool full = is_full(error);
+
+	if (full && !lane->full)
+		log_warn("lane: %s: %s: nothing is taken until there is room",
+			 lane->dir.path, strerror(-error));
+	else if (!full && lane->full)
+		log_info("lane: %s: there is room again", lane->dir.path);
+	lane->full = full;
+	lane->try_again = lane->now + USEC_PER_SEC;
+	return full;
+}
+
 /*
  * The engine cannot go back, but it can be made again: everything it knew is
  * in Kafka and in the journal.
@@ -229,12 +242,17 @@ static bool check_journal(struct lane *lane) {
 		return true;
 	journal_acknowledge(lane->journal);
 	error = journal_error(lane->journal);
-	if (error && error != -ENOSPC) {
+	if (!lane_is_full(lane, error) && error) {
 		lane_halt(lane, "the journal cannot be written: %s",
 			  strerror(-error));
 		return false;
 	}
 	return true;
+}
+
+/* A running journal has a thread that tries; without one we try. */
+static bool waits_for_room(const struct lane *lane) {
+	return lane->full && !lane->journal && lane->now < lane->try_again;
 }
 
 static bool delivered(const struct lane *lane) {
@@ -321,8 +339,8 @@ static bool turn(struct lane *lane) {
 	feed->class->serve(feed->self);
 	sink->class->serve(sink->self, lane->now);
 	leave_acknowledged(lane);
-	if (check_journal(lane) && start_meet_sink(lane) &&
-	    lane->phase != PHASE_END)
+	if (check_journal(lane) && !waits_for_room(lane) &&
+	    start_meet_sink(lane) && lane->phase != PHASE_END)
 		more = step(lane);
 	if (lane->phase != PHASE_END) {
 		leave_send(lane);
@@ -456,6 +474,8 @@ static const char *not_ready(const struct lane *lane) {
 	const struct feed *feed = &lane->options.feed;
 	const char *trouble = feed->class->trouble(feed->self);
 
+	if (lane->full)
+		return "lane: the disk is full";
 	if (!lane->connected)
 		return "redis: not connected";
 	if (trouble)
@@ -466,8 +486,6 @@ static const char *not_ready(const struct lane *lane) {
 		return "lane: starting";
 	if (lane->catching_up)
 		return "lane: catching up";
-	if (lane->journal && journal_error(lane->journal))
-		return "journal: the disk is full";
 	return NULL;
 }
 
@@ -487,6 +505,7 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 		.sink = sink->class->counters(sink->self),
 		.feed_trouble = feed->class->trouble(feed->self),
 		.n_partitions = lane->n_intakes,
+		.full = lane->full,
 		.seams = lane->seams,
 		.restarts = lane->restarts,
 		.alerts = lane->alerts,
@@ -501,7 +520,6 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 	if (lane->journal) {
 		view->journal_bytes = journal_position(lane->journal);
 		view->sync_usec = journal_sync_usec(lane->journal);
-		view->journal_error = journal_error(lane->journal);
 	}
 }
 

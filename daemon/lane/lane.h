@@ -83,7 +83,7 @@ struct lane_view {
 	size_t waiting, waiting_dead; /* in the outbox */
 	uint64_t journal_bytes;
 	uint64_t sync_usec;
-	int journal_error;
+	bool full; /* the disk */
 	enum sink_state sink_state;
 	const struct sink_counters *sink;
 	const char *feed_trouble; /* NULL: none */

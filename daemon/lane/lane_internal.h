@@ -59,6 +59,8 @@ struct lane {
 	bool sealed; /* the seam's decision is made (or none is needed) */
 	bool older_journals; /* to be removed once the new one is complete */
 	uint64_t sealed_position; /* of the seam's decision */
+	bool full;                /* the disk, as was said last */
+	int64_t try_again; /* what found it so, at the beginning of a life */
 
 	/* Replay: of this journal or, for a seam, of the one before. */
 	struct journal_reader *reader;
@@ -98,6 +100,11 @@ struct lane {
 /* lane.c */
 __attribute__((format(printf, 2, 3))) void lane_halt(struct lane *lane,
 						     const char *format, ...);
+/*
+ * Whether @error says that the disk is full: that is waited for. What found it
+ * so is tried again in a second. Any other, also none: it is not (any more).
+ */
+bool lane_is_full(struct lane *lane, int error);
 void lane_restart(struct lane *lane, const char *why);
 /* Records that were taken, or were to be taken next, are gone: a seam. */
 void lane_log_changed(struct lane *lane, const char *why);

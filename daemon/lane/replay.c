@@ -177,6 +177,8 @@ static bool own_end(struct lane *lane) {
 		return true;
 	}
 	r = journal_append(&lane->journal, lane->reader);
+	if (lane_is_full(lane, r))
+		return false;
 	if (r < 0) {
 		lane_halt(lane, "journal: %s", strerror(-r));
 		return false;

@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void store32(uint8_t *at, uint32_t n) {
 	for (unsigned i = 0; i < 4; i++)
@@ -78,6 +80,34 @@ char *segment_path(const char *dir, uint64_t start) {
 	    0)
 		abort();
 	return path;
+}
+
+int sync_folder(const char *folder) {
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+int sync_parent(const char *path) {
+	size_t len = strlen(path);
+	char *folder;
+	int r;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len && path[len - 1] != '/')
+		len--;
+	folder = len ? strndup(path, len) : strdup(".");
+	if (!folder)
+		abort();
+	r = sync_folder(folder);
+	free(folder);
+	return r;
 }
 
 static int compare_u64(const void *a, const void *b) {

@@ -42,5 +42,8 @@ bool record_get(struct record *ret, const uint8_t *at, size_t left,
 
 /* "DIR/PPPPPPPPPPPPPPPP.seg"; the caller frees. */
 char *segment_path(const char *dir, uint64_t start);
+/* Makes durable which names @folder holds; or the folder that holds @path. */
+int sync_folder(const char *folder);
+int sync_parent(const char *path);
 /* First positions of the segments of @dir, sorted; negative errno. */
 int segment_list(uint64_t **ret, size_t *n, const char *dir);

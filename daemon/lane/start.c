@@ -17,6 +17,8 @@ static bool choose_epoch(struct lane *lane, const struct sink_fence *fence) {
 		lane->epoch = (mine > fence->epoch ? mine : fence->epoch) + 1;
 		r = statedir_set_epoch(&lane->dir, lane->epoch);
 	}
+	if (lane_is_full(lane, r))
+		return false;
 	if (r < 0) {
 		lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
 		return false;
@@ -281,12 +283,12 @@ static int begin_seam(struct lane *lane, struct found *found,
 		      const char *reason, bool by_journal) {
 	int r;
 
-	lane->seams++;
-	log_warn("lane: %s: beginning a new journal with a seam", reason);
 	r = new_journal(lane, found, reason,
 			choose_first_ordinal(lane, found, by_journal));
 	if (r < 0)
 		return r;
+	lane->seams++;
+	log_warn("lane: %s: begun a new journal with a seam", reason);
 	lane->sealed = false;
 	lane->own = false;
 	if (by_journal) {
@@ -334,16 +336,20 @@ static const char *need_of_seam(struct lane *lane, const struct found *found) {
 static int begin(struct lane *lane, struct found *found) {
 	const char *reason = need_of_seam(lane, found);
 	bool by_journal;
+	int r;
 
 	if (!reason && found->reader) {
 		begin_replay(lane, found);
 		return journal_read_sync(lane->reader);
 	}
 	if (!reason) {
+		r = new_journal(lane, found, NULL, 1);
+		if (r < 0)
+			return r;
 		lane->sealed = true;
 		lane->phase = PHASE_LIVE;
-		log_info("lane: beginning a new journal");
-		return new_journal(lane, found, NULL, 1);
+		log_info("lane: begun a new journal");
+		return 0;
 	}
 	by_journal = goes_by_journal(lane, found, reason);
 	lane->then_silent = by_journal && strcmp(reason, SEAM_ENDED_EARLY) == 0;
@@ -372,9 +378,10 @@ void start_life(struct lane *lane) {
 		r = begin(lane, &found);
 		if (r == 0)
 			r = new_engine(lane);
-		if (r < 0)
+		if (!lane_is_full(lane, r) && r < 0)
 			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
-		lane->force_seam = NULL;
+		if (r == 0)
+			lane->force_seam = NULL;
 	}
 	journal_read_close(found.reader);
 }

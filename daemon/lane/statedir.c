@@ -22,19 +22,20 @@ static char *path_of(const char *dir, const char *name) {
 
 int statedir_open(struct statedir *ret, const char *path, struct buf *why) {
 	char *name;
-	int fd;
+	int fd, r = 0;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-		int r = -errno;
-
+	if (mkdir(path, 0700) == 0)
+		r = sync_parent(path);
+	else if (errno != EEXIST)
+		r = -errno;
+	if (r < 0) {
 		buf_printf(why, "%s: %s", path, strerror(-r));
 		return r;
 	}
 	name = path_of(path, "lock");
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int r = -errno;
-
+		r = -errno;
 		if (r == -EWOULDBLOCK)
 			buf_printf(why, "%s: another daemon holds the lock",
 				   name);
@@ -83,23 +84,16 @@ int statedir_epoch(const struct statedir *dir, uint64_t *ret) {
 static int write_file(const char *path, const char *text) {
 	size_t len = strlen(text);
 	int fd, r = 0;
+	ssize_t n;
 
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
-		r = errno ? -errno : -EIO;
-	close(fd);
-	return r;
-}
-
-static int sync_folder(const char *path) {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
+	n = write(fd, text, len);
+	if (n < 0 || fsync(fd) < 0)
 		r = -errno;
+	else if (n != (ssize_t)len)
+		r = -ENOSPC;
 	close(fd);
 	return r;
 }

@@ -20,10 +20,9 @@ struct entry {
 	usec_t time;
 	uint64_t coordinates;
 	uint32_t payload; /* hash of the payload */
-	uint32_t flags;   /* ENTRY_LATE …; the upper half is the engine's */
+	uint32_t flags;   /* ENTRY_LATE */
 };
 #define ENTRY_LATE 1u
-#define ENTRY_CLOSE 2u /* ends a window and is not in it */
 
 /* All zero bytes are a valid empty chain. */
 struct chain {

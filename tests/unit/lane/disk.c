@@ -1,0 +1,322 @@
+#include "lane/world.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/*
+ * The disk: the calls that a journal and a state folder make, instead of the
+ * library's. What was synced is remembered; of a full disk everything fails
+ * that would need room.
+ */
+static int full;         /* with this; 0: there is room */
+static int failing_sync; /* with this; 0: it does not */
+static unsigned refused; /* how much was asked for in vain */
+static char said[65536]; /* in the log */
+static struct {
+	dev_t device;
+	ino_t inode;
+} synced[4096];
+static size_t n_synced;
+
+static bool is_ours(int fd) {
+	char link[32], path[256];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = 0;
+	return n > 0 && strncmp(path, world.dir, strlen(world.dir)) == 0 &&
+	       strstr(path, "rules.yaml") == NULL;
+}
+
+static bool refuse(void) {
+	refused++;
+	errno = full;
+	return full != 0;
+}
+
+int fallocate(int fd, int mode, off_t from, off_t bytes) {
+	if (full && refuse())
+		return -1;
+	return (int)syscall(SYS_fallocate, fd, mode, from, bytes);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t n, off_t at) {
+	if (full && refuse())
+		return -1;
+	return syscall(SYS_pwrite64, fd, data, n, at);
+}
+
+ssize_t write(int fd, const void *data, size_t n) {
+	if (fd == STDERR_FILENO && strlen(said) + n < sizeof(said))
+		strncat(said, data, n);
+	if (full && is_ours(fd) && refuse())
+		return -1;
+	return syscall(SYS_write, fd, data, n);
+}
+
+static void remember_sync(int fd) {
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || n_synced == ARRAY_SIZE(synced))
+		return;
+	synced[n_synced].device = st.st_dev;
+	synced[n_synced++].inode = st.st_ino;
+}
+
+int fsync(int fd) {
+	remember_sync(fd);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd) {
+	if (failing_sync) {
+		errno = failing_sync;
+		return -1;
+	}
+	remember_sync(fd);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Since @from, in the order of synced[]. */
+static bool was_synced(const char *path, size_t from) {
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	for (size_t i = from; i < n_synced; i++)
+		if (synced[i].device == st.st_dev &&
+		    synced[i].inode == st.st_ino)
+			return true;
+	return false;
+}
+
+static int begin(void **state) {
+	full = failing_sync = 0;
+	refused = 0;
+	n_synced = 0;
+	said[0] = 0;
+	return world_begin(state);
+}
+
+static const char *in_state(const char *name) {
+	static char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", world.state, name);
+	return path;
+}
+
+static bool exists(const char *name) {
+	return access(in_state(name), F_OK) == 0;
+}
+
+/* Turns until @name is there; where synced[] stood before that turn. */
+static size_t turn_until(const char *name) {
+	size_t before = 0;
+
+	for (int i = 0; i < 10000 && !exists(name); i++) {
+		before = n_synced;
+		assert_true(lane_turn(world.lane));
+	}
+	assert_true(exists(name));
+	return before;
+}
+
+/* A folder is in its parent for good when that was synced behind it. */
+static void finds_after_a_power_cut_what_it_made(void **state) {
+	size_t before;
+
+	(void)state;
+	pay(0, "U-1", 1);
+	lane_start();
+	assert_true(was_synced(world.dir, 0));
+	for (int life = 1; life < 4; life++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "journal-%08d", life);
+		before = turn_until(name);
+		assert_true(was_synced(world.state, before));
+		assert_true(was_synced(in_state(name), before));
+		strcat(name, "/0000000000000000.seg");
+		assert_true(was_synced(in_state(name), before));
+		assert_true(lane_rest());
+		lane_stop();
+		world.rules_hash++;
+		lane_start();
+	}
+}
+
+static void assert_waits(const char *why) {
+	struct lane_view view;
+
+	lane_view(world.lane, &view);
+	assert_non_null(view.not_ready);
+	assert_string_equal(view.not_ready, why);
+}
+
+static void turn_until_refused(void) {
+	unsigned before = refused;
+
+	for (int i = 0; i < 20000 && refused == before; i++) {
+		assert_true(lane_turn(world.lane));
+		usleep(200);
+	}
+	assert_true(refused > before);
+	for (int i = 0; i < 5; i++)
+		assert_true(lane_turn(world.lane));
+	assert_waits("lane: the disk is full");
+}
+
+static size_t times_said(const char *text) {
+	size_t n = 0;
+
+	for (const char *at = said; (at = strstr(at, text)); at++)
+		n++;
+	return n;
+}
+
+static void assert_said(size_t times) {
+	assert_int_equal(times_said("nothing is taken until there is room"),
+			 times);
+	assert_int_equal(times_said("there is room again"), times);
+}
+
+/* From now on, if it was not before: twice in vain, then there is room. */
+static void wait_out(int error) {
+	said[0] = 0;
+	full = error;
+	turn_until_refused();
+	world.later += USEC_PER_SEC;
+	turn_until_refused();
+	full = 0;
+	world.later += USEC_PER_SEC;
+	assert_true(lane_rest());
+	assert_said(1);
+}
+
+/* The one that is left when the older ones have been removed. */
+static uint32_t the_only_journal(void) {
+	uint32_t *numbers, number;
+	size_t n = 0;
+
+	for (int i = 0; i < 10000 && n != 1; i++) {
+		assert_true(lane_turn(world.lane));
+		assert_int_equal(statedir_journals(world.state, &numbers, &n),
+				 0);
+		number = n ? numbers[0] : 0;
+		free(numbers);
+		usleep(200);
+	}
+	assert_int_equal(n, 1);
+	return number;
+}
+
+static void waits_for_room_to_begin(void **state) {
+	static const int errors[] = { ENOSPC, EDQUOT };
+	uint32_t number = 0;
+
+	(void)state;
+	pay(0, "U-1", 1);
+	for (size_t i = 0; i < 2; i++) {
+		/* For the epoch, then for a new journal. */
+		lane_start();
+		wait_out(errors[i]);
+		lane_stop();
+		world.rules_hash++;
+		unlink(in_state("epoch"));
+		lane_start();
+		turn_until("epoch");
+		wait_out(errors[i]);
+		/* Nothing is left of what was tried in vain. */
+		number += i ? 1 : 2;
+		assert_int_equal(the_only_journal(), number);
+		lane_stop();
+	}
+}
+
+static void waits_for_room_to_go_on_with_its_journal(void **state) {
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		pay(0, "U-1", i);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	for (int i = 0; i < 10; i++)
+		pay(0, "U-2", i);
+	unlink(in_state("epoch"));
+	world.sink.fence.epoch = 1;
+	lane_start();
+	turn_until("epoch");
+	wait_out(EDQUOT);
+	assert_int_equal(world.sink.n_entries, 2);
+}
+
+static void lets_nothing_out_while_the_disk_is_full(void **state) {
+	static const int errors[] = { ENOSPC, EDQUOT };
+	char unit[8];
+
+	(void)state;
+	lane_start();
+	assert_true(lane_rest());
+	for (size_t i = 0; i < 2; i++) {
+		assert_said(i);
+		full = errors[i];
+		snprintf(unit, sizeof(unit), "U-%zu", i);
+		for (int k = 0; k < 10; k++)
+			pay(0, unit, k);
+		turn_until_refused();
+		assert_int_equal(world.sink.n_entries, i);
+		full = 0;
+		/* The journal's thread tries once a second of its own. */
+		for (int k = 0; k < 10000 && world.sink.n_entries == i; k++) {
+			assert_true(lane_turn(world.lane));
+			usleep(1000);
+		}
+		assert_int_equal(world.sink.n_entries, i + 1);
+		assert_true(lane_rest());
+	}
+}
+
+/* Nobody knows what of it was dropped, so there is no second try. */
+static void halts_when_a_sync_failed_even_for_want_of_room(void **state) {
+	static const int errors[] = { ENOSPC, EDQUOT, EIO };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		bool goes_on = true;
+		char unit[8];
+
+		snprintf(unit, sizeof(unit), "U-%zu", i);
+		lane_start();
+		assert_true(lane_rest());
+		failing_sync = errors[i];
+		for (int k = 0; k < 10; k++)
+			pay(0, unit, k);
+		for (int k = 0; k < 10000 && goes_on; k++) {
+			goes_on = lane_turn(world.lane);
+			usleep(200);
+		}
+		assert_int_equal(lane_run(world.lane), LANE_HALTED);
+		assert_int_equal(world.sink.n_entries, i);
+		lane_stop();
+		failing_sync = 0;
+		lane_start();
+		assert_true(lane_rest());
+		assert_int_equal(world.sink.n_entries, i + 1);
+		lane_stop();
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, world_end)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(finds_after_a_power_cut_what_it_made),
+		TEST(waits_for_room_to_begin),
+		TEST(waits_for_room_to_go_on_with_its_journal),
+		TEST(lets_nothing_out_while_the_disk_is_full),
+		TEST(halts_when_a_sync_failed_even_for_want_of_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

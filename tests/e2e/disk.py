@@ -91,3 +91,17 @@ class Full(unittest.TestCase):
                 os.remove(filler)
                 run_of.take_all_and_stop(world, daemon)
                 run_of.check(world, daemon)
+
+    def test_stopped_while_it_waits_it_says_that_something_is_left(self):
+        with World() as world:
+            disk = os.path.join(world.folder, "disk")
+            with small_disk(disk, "size=32m"):
+                world.redis.start()
+                run_of.create(world)
+                with run_of.producer() as producer:
+                    Town(42, months=2).produce(producer, world.prefix)
+                run_of.take_all_and_stop(world, world.daemon(state="disk"))
+                fill(disk)
+                daemon = world.daemon(state="disk")
+                self._says_so_once(daemon)
+                self.assertEqual(daemon.stop(), 75)

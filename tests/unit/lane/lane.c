@@ -543,12 +543,29 @@ static void keeps_still_when_the_data_are_old(void **state) {
 	assert_false(journal_says("\"advance\""));
 }
 
-static void says_so_when_it_ends_with_alerts_left(void **state) {
-	int fds[2];
+static int stop_pipe[2];
 
+/* What stop() writes into, read by the lanes that are started next. */
+static void open_stop(void) {
+	assert_int_equal(pipe(stop_pipe), 0);
+	world.stop_fd = stop_pipe[0];
+}
+
+static enum lane_end stop(void) {
+	enum lane_end end;
+
+	assert_int_equal(write(stop_pipe[1], "x", 1), 1);
+	end = lane_run(world.lane);
+	lane_stop();
+	close(stop_pipe[0]);
+	close(stop_pipe[1]);
+	world.stop_fd = -1;
+	return end;
+}
+
+static void says_so_when_it_ends_with_alerts_left(void **state) {
 	(void)state;
-	assert_int_equal(pipe(fds), 0);
-	world.stop_fd = fds[0];
+	open_stop();
 	for (int i = 0; i < 10; i++)
 		pay(0, "U-1", i);
 	lane_start();
@@ -559,19 +576,43 @@ static void says_so_when_it_ends_with_alerts_left(void **state) {
 		pay(0, "U-2", i);
 	for (int i = 0; i < 5; i++)
 		assert_true(lane_turn(world.lane));
-	assert_int_equal(write(fds[1], "x", 1), 1);
-	assert_int_equal(lane_run(world.lane), LANE_INCOMPLETE);
-	lane_stop();
+	assert_int_equal(stop(), LANE_INCOMPLETE);
 	world.sink.away = false;
+	/* It is stopped before it has looked what is left. */
+	open_stop();
 	lane_start();
-	assert_int_equal(lane_run(world.lane), LANE_STOPPED);
-	lane_stop();
-	world.stop_fd = -1;
+	assert_int_equal(stop(), LANE_INCOMPLETE);
 	lane_start();
 	assert_true(lane_rest());
 	assert_int_equal(world.sink.n_entries, 2);
-	close(fds[0]);
-	close(fds[1]);
+}
+
+static void has_nothing_to_deliver_before_its_first_life(void **state) {
+	(void)state;
+	open_stop();
+	world.sink.away = true;
+	lane_start();
+	assert_true(lane_turn(world.lane));
+	assert_int_equal(stop(), LANE_STOPPED);
+}
+
+/* The sink lost everything, and there was no time to send it again. */
+static void says_so_when_it_ends_between_two_lives(void **state) {
+	struct lane_view view;
+
+	(void)state;
+	open_stop();
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	empty_sink();
+	world.sink.state = SINK_AWAY;
+	do {
+		assert_true(lane_turn(world.lane));
+		lane_view(world.lane, &view);
+	} while (!view.restarts);
+	world.sink.away = true;
+	assert_int_equal(stop(), LANE_INCOMPLETE);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)
@@ -604,6 +645,8 @@ int main(void) {
 		TEST(lets_time_go_on_when_nothing_comes),
 		TEST(keeps_still_when_the_data_are_old),
 		TEST(says_so_when_it_ends_with_alerts_left),
+		TEST(has_nothing_to_deliver_before_its_first_life),
+		TEST(says_so_when_it_ends_between_two_lives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

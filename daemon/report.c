@@ -202,6 +202,12 @@ static void rules(struct report *report) {
 		RULE(open));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_out_of_window_total",
 		"Events too old for the key's window.", RULE(out_of_window));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_closed_total",
+		"Late events of a period or window that was over.",
+		RULE(late_closed));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_no_window_total",
+		"Events of `until` that found no open window.",
+		RULE(no_window));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_total",
 		"Late events, folded into their place.", RULE(late));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",

@@ -231,7 +231,7 @@ static void write_key_refs(const struct writing *w) {
 	buf_putc(w->out, '}');
 }
 
-/* A calendar's period by its name, a tumbling one by when it begins. */
+/* A calendar's period by its name, others by when they begin. */
 static void name_period(const struct writing *w, struct buf *out,
 			int64_t period) {
 	const struct window *window = &w->plan->window;
@@ -239,6 +239,8 @@ static void name_period(const struct writing *w, struct buf *out,
 
 	if (window->kind == WINDOW_CALENDAR)
 		period_name(w->plan->calendar, window->unit, period, out);
+	else if (window_is_stretch(window))
+		time_format_rfc3339(out, period, w->zone);
 	else
 		time_format_rfc3339(out, period * window->width - standard,
 				    w->zone);

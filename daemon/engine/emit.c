@@ -40,22 +40,28 @@ static void last_name_json(struct engine *engine, const struct judging *j,
 			   struct buf *out) {
 	const struct plan_state *ps = j->rs->plan;
 	size_t n = ps->plan->n_kept + 1;
-	const struct last *last;
+	const struct stretch *s = j->stretch;
+	struct last last = { 0 };
 	struct coordinates at;
 	struct value *values;
 
-	if (!j->key || ps->at.last == NOWHERE)
-		return;
-	last = (const void *)((const uint8_t *)pages_read(&engine->pages,
-							  j->key) +
-			      ps->at.last);
-	if (!last->is_set)
+	if (s)
+		last = (struct last){ .is_set = s->n > 0,
+				      .values = s->last,
+				      .coordinates = s->last_coordinates,
+				      .stream = s->last_stream };
+	else if (j->key && ps->at.last != NOWHERE)
+		memcpy(&last,
+		       (const uint8_t *)pages_read(&engine->pages, j->key) +
+			       ps->at.last,
+		       sizeof(last));
+	if (!last.is_set)
 		return;
 	values = arena_array(&engine->scratch, struct value, n);
-	blob_read(engine, last->values, values, n, &engine->scratch);
-	coordinates_unpack(engine, last->coordinates, &at);
-	name_json(out, engine, engine->set->streams[last->stream],
-		  values[n - 1], &at);
+	blob_read(engine, last.values, values, n, &engine->scratch);
+	coordinates_unpack(engine, last.coordinates, &at);
+	name_json(out, engine, engine->set->streams[last.stream], values[n - 1],
+		  &at);
 }
 
 /*
@@ -133,11 +139,21 @@ static void draft_baselines(struct engine *engine, const struct judging *j,
 	draft->baselines = all;
 }
 
-static void draft_window(const struct judging *j, struct draft *draft) {
+/*
+ * A session may turn out to have begun earlier than when its alert fired; the
+ * alert keeps the name that it got then.
+ */
+static void draft_window(const struct judging *j, const struct life *life,
+			 struct draft *draft) {
 	const struct plan_state *ps = j->rs->plan;
 
 	draft->window_start = draft->window_end = j->clock;
-	if (j->has_period) {
+	if (j->stretch) {
+		draft->has_period = true;
+		draft->period = life->period;
+		draft->window_start = j->stretch->start;
+		draft->window_end = j->stretch->end;
+	} else if (j->has_period) {
 		draft->has_period = true;
 		draft->period = j->period;
 		draft->window_start = plan_period_start(ps, j->period);
@@ -190,15 +206,14 @@ static void draft_fill(struct engine *engine, const struct judging *j,
 	draft->registries = (const uint64_t(*)[2])engine->digests;
 	draft->watermark = engine->watermark;
 	draft->mask_key = engine->options.mask_key;
-	draft_window(j, draft);
+	draft_window(j, life, draft);
 	draft_baselines(engine, j, draft);
 	if (life->at_fire_len) {
 		draft->at_fire = pages_read(&engine->pages, life->at_fire);
 		draft->at_fire_len = life->at_fire_len;
 	}
 	if (j->key)
-		bag_evidence(engine, j->rs->plan, j->key, j->period_record,
-			     j->clock, draft, &engine->scratch);
+		bag_evidence(engine, j, draft);
 	draft_event(engine, j, draft);
 }
 
@@ -314,6 +329,8 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 			       .key = key,
 			       .frame = rs->frame,
 			       .watermark = engine->watermark,
+			       .has_period = life->has_period,
+			       .period = life->period,
 			       .window_start = due,
 			       .window_end = due,
 			       .context = { life->fired, life->fired,

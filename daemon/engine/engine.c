@@ -362,13 +362,26 @@ static void sweep(struct engine *engine) {
 			ids_expire(engine, &engine->streams[i]);
 }
 
+/*
+ * A window that ends with its last event, or with one that closes it, is over
+ * when the watermark is past that. At the end of all files it is there: no
+ * other event of that time can follow.
+ */
+static bool is_due_at_the_end(const struct engine *engine,
+			      const struct timer *timer) {
+	return timer->due == engine->greatest + 1 &&
+	       timer->kind == TIMER_PERIOD_END &&
+	       plan_has_stretches(engine->rules[timer->rule].plan);
+}
+
 /* False: the outbox is full and something is still due. */
-static bool fire_due(struct engine *engine) {
+static bool fire_due(struct engine *engine, bool at_the_end) {
 	const struct timer *first;
 	struct timer timer;
 
 	while ((first = timers_first(&engine->timers)) &&
-	       first->due <= engine->watermark) {
+	       (first->due <= engine->watermark ||
+		(at_the_end && is_due_at_the_end(engine, first)))) {
 		if (!outbox_has_room(&engine->outbox))
 			return false;
 		timer = *first;
@@ -555,7 +568,7 @@ static bool take(struct engine *engine, struct event *event,
 		return true;
 	}
 	raise_by_event(engine, event);
-	if (!fire_due(engine))
+	if (!fire_due(engine, false))
 		return false;
 	late = event->time < engine->watermark;
 	/* First of all, so that an event sees itself and what came before. */
@@ -685,7 +698,7 @@ static void decide(struct engine *engine, const struct decision *decision) {
 
 bool engine_decide(struct engine *engine, const struct decision *decision) {
 	decide(engine, decision);
-	if (!fire_due(engine))
+	if (!fire_due(engine, decision->kind == DECISION_END))
 		return false;
 	if (decision->kind == DECISION_SEAM && engine->silent)
 		seam_act(engine, decision);

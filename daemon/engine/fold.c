@@ -249,7 +249,44 @@ static void bag_show(struct folding *f, handle_t cell, uint16_t bag) {
 	ring->n++;
 }
 
+void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
+	      uint16_t bag, usec_t last) {
+	const handle_t *at;
+	struct ring *ring;
+	uint32_t i = 0;
+
+	if (ps->at.in.evidence == NOWHERE)
+		return;
+	at = bytes_of(engine, cell, (uint16_t)(bag + ps->at.in.evidence));
+	if (!*at)
+		return;
+	ring = pages_write(&engine->pages, *at);
+	while (i < ring->n && ring_item(engine, ring->items[i])->time <= last)
+		pages_release(&engine->pages, ring->items[i++]);
+	ring->n -= i;
+	memmove(ring->items, ring->items + i, ring->n * sizeof(handle_t));
+}
+
 /* --- raw entries --- */
+
+/* What judging reads of an event when that is gone, and how it is called. */
+static handle_t kept_blob(struct folding *f) {
+	const struct plan *plan = f->ps->plan;
+	struct value *values = arena_array(&f->engine->scratch, struct value,
+					   plan->n_kept + 1);
+	size_t i;
+
+	for (i = 0; i < plan->n_kept; i++) {
+		int32_t slot = plan->kept[i].slot[f->touch->i_input];
+
+		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
+				     : f->event->slots[slot];
+	}
+	values[i] = event_name(f->event);
+	if (!plan->n_kept && value_is_missing(values[i]))
+		return 0;
+	return blob_make(f->engine, values, i + 1, 4096);
+}
 
 static struct chain *chain_of(struct engine *engine,
 			      const struct plan_state *ps, handle_t cell,
@@ -286,11 +323,36 @@ static void column_put(struct engine *engine, uint64_t *col, struct value v) {
 		*col = 0;
 }
 
-static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
+/* NULL: no memory; then it is lost, and that is counted. */
+static struct entry *entry_make(struct folding *f, handle_t cell, uint16_t bag,
+				uint32_t flags) {
 	struct plan_state *ps = f->ps;
 	struct engine *engine = f->engine;
 	struct entry at = { f->event->time, f->coordinates,
-			    f->event->payload_hash, f->late ? ENTRY_LATE : 0 };
+			    f->event->payload_hash,
+			    flags | (f->late ? ENTRY_LATE : 0) };
+	struct entry *entry;
+	handle_t values;
+
+	if (ps->at.entry_values != NOWHERE)
+		at.flags |= (uint32_t)f->event->stream->index << 16;
+	entry = chain_insert(chain_of(engine, ps, cell, bag), &engine->pages,
+			     ps->at.entry_size, &at);
+	if (!entry) {
+		COUNT(engine, ps->plan, lost, 1);
+		return NULL;
+	}
+	ps->counters.entries++;
+	if (ps->at.entry_values == NOWHERE)
+		return entry;
+	values = kept_blob(f);
+	memcpy((uint8_t *)entry + ps->at.entry_values, &values, sizeof(values));
+	return entry;
+}
+
+static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
+	struct plan_state *ps = f->ps;
+	struct engine *engine = f->engine;
 	struct entry *entry;
 	uint32_t *words;
 	uint64_t *cols;
@@ -298,13 +360,9 @@ static void bag_enter(struct folding *f, handle_t cell, uint16_t bag) {
 
 	if (ps->at.in.chain == NOWHERE)
 		return;
-	entry = chain_insert(chain_of(engine, ps, cell, bag), &engine->pages,
-			     ps->at.entry_size, &at);
-	if (!entry) {
-		COUNT(engine, ps->plan, lost, 1);
+	entry = entry_make(f, cell, bag, 0);
+	if (!entry)
 		return;
-	}
-	ps->counters.entries++;
 	words = entry_words(ps, entry);
 	cols = entry_cols(ps, entry);
 	for (i = 0; i < ps->plan->n_measures; i++) {
@@ -394,16 +452,22 @@ static void bag_retract(struct engine *engine, struct plan_state *ps,
 	}
 }
 
-/* The oldest entry leaves: out of the accumulators, its strings given back. */
-static void bag_leave(struct engine *engine, struct plan_state *ps,
-		      handle_t cell, uint16_t bag) {
+/* Out of the accumulators, its strings given back. */
+void bag_leave(struct engine *engine, struct plan_state *ps, handle_t cell,
+	       uint16_t bag) {
 	struct chain *chain = chain_of(engine, ps, cell, bag);
 	const struct entry *entry =
 		chain_oldest(chain, &engine->pages, ps->at.entry_size);
+	handle_t values = 0;
 	uint64_t col;
 	size_t i;
 
 	bag_retract(engine, ps, bytes_at(engine, cell, bag), entry);
+	if (ps->at.entry_values != NOWHERE)
+		memcpy(&values, (const uint8_t *)entry + ps->at.entry_values,
+		       sizeof(values));
+	if (values)
+		pages_release(&engine->pages, values);
 	for (i = 0; i < ps->at.n_cols; i++) {
 		if (!kind_is_bytes(column_kind(ps, (uint16_t)i)))
 			continue;
@@ -540,7 +604,7 @@ void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 		record->clock = now;
 	now = record->clock;
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
-	    !window->width)
+	    !window->width || plan_has_stretches(ps))
 		return;
 	merged_advance(engine, ps, key, ps->at.bag, now);
 	while (chain_of(engine, ps, key, ps->at.bag)->n &&
@@ -624,7 +688,7 @@ usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
 					 ps, pane + (int64_t)window->panes)
 			       : NEVER;
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
-	    !window->width)
+	    !window->width || plan_has_stretches(ps))
 		return NEVER;
 	merged = merged_exit(engine, ps, key, ps->at.bag);
 	if (!chain_n(engine, ps, key))
@@ -643,7 +707,8 @@ bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
 		return false;
 	if (ps->plan->window.kind == WINDOW_PANES)
 		return !oldest_pane(engine, ps, key, &pane);
-	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE)
+	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
+	    plan_has_stretches(ps))
 		return false;
 	return !chain_n(engine, ps, key) &&
 	       !merged_is_there(engine, ps, key, ps->at.bag);
@@ -802,20 +867,9 @@ static void latest_fold(struct folding *f, handle_t key) {
 static void last_fold(struct folding *f, handle_t key) {
 	const struct plan *plan = f->ps->plan;
 	struct last *last = bytes_at(f->engine, key, f->ps->at.last);
-	struct value *values;
-	size_t i;
 
 	if (last->is_set && !is_newer(f, last->time, last->coordinates))
 		return;
-	values = arena_array(&f->engine->scratch, struct value,
-			     plan->n_kept + 1);
-	for (i = 0; i < plan->n_kept; i++) {
-		int32_t slot = plan->kept[i].slot[f->touch->i_input];
-
-		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
-				     : f->event->slots[slot];
-	}
-	values[i] = event_name(f->event);
 	if (last->before)
 		pages_release(&f->engine->pages, last->before);
 	last->before = 0;
@@ -823,9 +877,7 @@ static void last_fold(struct folding *f, handle_t key) {
 		last->before = last->values;
 	else if (last->values)
 		pages_release(&f->engine->pages, last->values);
-	last->values = 0;
-	if (plan->n_kept || !value_is_missing(values[i]))
-		last->values = blob_make(f->engine, values, i + 1, 4096);
+	last->values = kept_blob(f);
 	last->stream = f->event->stream->index;
 	last->time = f->event->time;
 	last->coordinates = f->coordinates;
@@ -864,6 +916,8 @@ static bool is_out_of_window(struct folding *f, handle_t key) {
 	case WINDOW_FOREVER:
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
 		break;
 	}
 	return false;
@@ -887,6 +941,53 @@ static void fold_period(struct folding *f, handle_t key) {
 		COUNT(f->engine, ps->plan, late_closed, 1);
 		touch->judges = false;
 	}
+}
+
+/*
+ * A late event may be all there is of a window that the watermark has passed:
+ * nobody was asked at its end, and nobody is now.
+ */
+static bool is_alone_and_over(const struct folding *f, handle_t key) {
+	struct stretch s;
+
+	return f->event->time < f->engine->watermark &&
+	       stretch_find(f->engine, f->ps, key, f->event->time, &s) &&
+	       s.end < f->engine->watermark && s.n == 1 && !s.has_head;
+}
+
+static void fold_stretch(struct folding *f, handle_t key) {
+	struct plan_state *ps = f->ps;
+
+	if (!stretch_is_over(f->engine, ps, key, f->event->time)) {
+		bag_enter(f, key, ps->at.bag);
+		if (!is_alone_and_over(f, key)) {
+			bag_show(f, key, ps->at.bag);
+			stretch_bound(f->engine, ps, key);
+			stretch_arm(f->engine, ps, key);
+			if (window_judges_once(&ps->plan->window))
+				f->touch->judges = false;
+			return;
+		}
+		bag_leave(f->engine, ps, key, ps->at.bag);
+	}
+	COUNT(f->engine, ps->plan, late_closed, 1);
+	f->touch->judges = false;
+}
+
+/* An event that closes windows, and is in none itself. */
+static void fold_closing(struct folding *f, handle_t key) {
+	struct plan_state *ps = f->ps;
+
+	f->touch->judges = false;
+	if (stretch_is_over(f->engine, ps, key, f->event->time)) {
+		COUNT(f->engine, ps->plan, no_window, 1);
+		return;
+	}
+	window_advance(f->engine, ps, key, f->event->time);
+	if (!entry_make(f, key, ps->at.bag, ENTRY_CLOSE))
+		return;
+	stretch_bound(f->engine, ps, key);
+	stretch_arm(f->engine, ps, key);
 }
 
 static void fold_window(struct folding *f, handle_t key) {
@@ -913,6 +1014,10 @@ static void fold_window(struct folding *f, handle_t key) {
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
 		fold_period(f, key);
+		break;
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
+		fold_stretch(f, key);
 		break;
 	}
 }
@@ -972,6 +1077,10 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 		return;
 	}
 	entries_bound(engine, touch->plan);
+	if (touch->input->closes) {
+		fold_closing(&f, touch->key);
+		return;
+	}
 	contributions(&f);
 	latest_fold(&f, touch->key);
 	if (touch->plan->at.last != NOWHERE)
@@ -989,16 +1098,19 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 
 static void evidence_entries(const struct engine *engine,
 			     const struct plan_state *ps,
-			     const struct chain *chain, struct draft *draft) {
+			     const struct chain *chain, const struct stretch *s,
+			     struct draft *draft) {
 	struct chain_walk walk;
 
 	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
 	     walk.entry; chain_step(&walk)) {
+		if (!stretch_has(s, walk.entry))
+			continue;
 		record_digest(engine, walk.entry->coordinates,
 			      walk.entry->payload, draft->digest);
 		draft->late += walk.entry->flags & ENTRY_LATE;
+		draft->evidence_count++;
 	}
-	draft->evidence_count += chain->n;
 }
 
 static void evidence_digest(const struct plan_state *ps, const uint8_t *bag,
@@ -1013,9 +1125,10 @@ static void evidence_digest(const struct plan_state *ps, const uint8_t *bag,
 	draft->evidence_count += count;
 }
 
+/* Of records after @after, up to @last. */
 static void evidence_shown(const struct engine *engine,
 			   const struct plan_state *ps, const uint8_t *bag,
-			   usec_t after, struct draft *draft,
+			   usec_t after, usec_t last, struct draft *draft,
 			   struct arena *arena) {
 	const struct ring *ring;
 	struct shown *shown;
@@ -1035,6 +1148,8 @@ static void evidence_shown(const struct engine *engine,
 
 		if (item->time <= after)
 			break;
+		if (item->time > last)
+			continue;
 		fields = arena_array(arena, struct value,
 				     ps->plan->n_evidence + 2);
 		blob_read(engine, ring->items[i - 1], fields,
@@ -1047,11 +1162,13 @@ static void evidence_shown(const struct engine *engine,
 	}
 }
 
-void bag_evidence(struct engine *engine, const struct plan_state *ps,
-		  handle_t key, handle_t period_record, usec_t now,
-		  struct draft *draft, struct arena *arena) {
+void bag_evidence(struct engine *engine, const struct judging *j,
+		  struct draft *draft) {
+	const struct plan_state *ps = j->rs->plan;
 	const struct bag_layout *in = &ps->at.in;
-	usec_t after = INT64_MIN;
+	const struct stretch *s = j->stretch;
+	handle_t key = j->key, period_record = j->period_record;
+	usec_t after = INT64_MIN, until = INT64_MAX;
 	const uint8_t *bag = NULL;
 	struct quality quality;
 	int64_t newest, pane;
@@ -1073,14 +1190,18 @@ void bag_evidence(struct engine *engine, const struct plan_state *ps,
 	if (!bag)
 		return;
 	if (in->chain != NOWHERE)
-		evidence_entries(engine, ps, (const void *)(bag + in->chain),
+		evidence_entries(engine, ps, (const void *)(bag + in->chain), s,
 				 draft);
 	merged_evidence(engine, ps, ps->at.bag != NOWHERE ? key : period_record,
 			ps->at.bag != NOWHERE ? ps->at.bag : ps->at.period_bag,
 			draft);
-	evidence_digest(ps, bag, draft);
 	memcpy(&quality, bag + in->quality, sizeof(quality));
-	if (in->chain == NOWHERE)
+	/* Beside a chain, both are of the oldest window's head. */
+	if (s && !s->has_head)
+		quality = (struct quality){ 0 };
+	else
+		evidence_digest(ps, bag, draft);
+	if (in->chain == NOWHERE || s)
 		draft->late += quality.late;
 	draft->merged += quality.merged;
 	draft->lost += quality.lost;
@@ -1088,7 +1209,12 @@ void bag_evidence(struct engine *engine, const struct plan_state *ps,
 	draft->evidence_complete = !quality.lost && !quality.merged;
 	if (ps->plan->window.kind == WINDOW_SLIDING ||
 	    (ps->plan->window.kind == WINDOW_LAST && ps->plan->window.width))
-		after = now - ps->plan->window.width;
+		after = j->clock - ps->plan->window.width;
+	if (s) {
+		after = s->start - 1;
+		until = s->end;
+	}
 	if (in->evidence != NOWHERE)
-		evidence_shown(engine, ps, bag, after, draft, arena);
+		evidence_shown(engine, ps, bag, after, until, draft,
+			       &engine->scratch);
 }

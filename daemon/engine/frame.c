@@ -64,7 +64,7 @@ static struct value latest_value(struct engine *engine,
 
 static struct value scan_value(struct engine *engine,
 			       const struct plan_state *ps, const uint8_t *bag,
-			       uint16_t measure) {
+			       const struct stretch *s, uint16_t measure) {
 	const struct measure *m = &ps->plan->measures[measure];
 	const struct chain *chain = (const void *)(bag + ps->at.in.chain);
 	struct contribution *all;
@@ -76,7 +76,8 @@ static struct value scan_value(struct engine *engine,
 	all = arena_alloc_raw(&engine->scratch, chain->n * sizeof(*all), 16);
 	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
 	     walk.entry; chain_step(&walk))
-		if (entry_has(ps, walk.entry, measure))
+		if (stretch_has(s, walk.entry) &&
+		    entry_has(ps, walk.entry, measure))
 			all[n++] = entry_contribution(engine, ps, walk.entry,
 						      measure);
 	if (!n)
@@ -122,9 +123,34 @@ static struct value joined_value(struct engine *engine,
 	return m->aggregate->result(state, m->constant, like_of(m));
 }
 
+/* One window of several is folded when it is asked for, its head first. */
+static struct value fold_value(struct engine *engine,
+			       const struct plan_state *ps, const uint8_t *bag,
+			       const struct stretch *s, uint16_t measure) {
+	const struct measure *m = &ps->plan->measures[measure];
+	const struct aggregate *keeper =
+		ps->plan->measures[m->keeper].aggregate;
+	const struct chain *chain = (const void *)(bag + ps->at.in.chain);
+	void *state = arena_alloc(&engine->scratch, keeper->state_size);
+	struct contribution c;
+	struct chain_walk walk;
+
+	if (s->has_head)
+		memcpy(state, bag + ps->at.in.acc[measure], keeper->state_size);
+	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	     walk.entry && walk.entry->time <= s->end; chain_step(&walk)) {
+		if (!stretch_has(s, walk.entry) ||
+		    !entry_has(ps, walk.entry, measure))
+			continue;
+		c = entry_contribution(engine, ps, walk.entry, measure);
+		keeper->add(state, &c);
+	}
+	return m->aggregate->result(state, m->constant, like_of(m));
+}
+
 struct value measure_value(struct engine *engine, struct plan_state *ps,
 			   handle_t key, handle_t period_record,
-			   uint16_t measure) {
+			   const struct stretch *s, uint16_t measure) {
 	const struct measure *m = &ps->plan->measures[measure];
 	const uint8_t *bag;
 
@@ -145,7 +171,9 @@ struct value measure_value(struct engine *engine, struct plan_state *ps,
 		      ps->at.bag;
 	}
 	if (m->scans)
-		return scan_value(engine, ps, bag, measure);
+		return scan_value(engine, ps, bag, s, measure);
+	if (s)
+		return fold_value(engine, ps, bag, s, measure);
 	if (ps->at.bag != NOWHERE &&
 	    merged_is_there(engine, ps, key, ps->at.bag))
 		return joined_value(engine, ps, key, measure);
@@ -242,7 +270,7 @@ static void take_period(struct past_walk *walk, int64_t number) {
 				walk->n, zero_of(m));
 	else
 		v = measure_value(walk->engine, walk->ps, walk->key, record,
-				  walk->baseline->measure);
+				  NULL, walk->baseline->measure);
 	if (value_is_missing(v))
 		return;
 	walk->past[walk->n_past++] = (struct past){ number, v };
@@ -468,6 +496,27 @@ static bool is_last(const struct engine *engine, const struct last *last,
 	       last->coordinates == coordinates_pack(engine, event);
 }
 
+/* At a timer: of the window's last event, and of the one that closed it. */
+static void bind_stretch(struct engine *engine, struct judging *j) {
+	struct rule_state *rs = j->rs;
+	const struct plan *plan = rs->plan->plan;
+	size_t closing = plan->n_inputs - 1, i;
+	struct value *closer;
+
+	blob_read(engine, j->stretch->last, rs->kept, plan->n_kept,
+		  &engine->scratch);
+	blob_read(engine, j->stretch->before, rs->prev, plan->n_kept,
+		  &engine->scratch);
+	if (!j->closing || !j->stretch->is_closed)
+		return;
+	closer = arena_array(&engine->scratch, struct value, plan->n_kept + 1);
+	blob_read(engine, j->stretch->close, closer, plan->n_kept,
+		  &engine->scratch);
+	for (i = 0; i < plan->n_kept; i++)
+		if (plan->kept[i].slot[closing] >= 0)
+			rs->kept[i] = closer[i];
+}
+
 static void bind_fields(struct engine *engine, struct judging *j) {
 	struct rule_state *rs = j->rs;
 	const struct plan *plan = rs->plan->plan;
@@ -475,6 +524,10 @@ static void bind_fields(struct engine *engine, struct judging *j) {
 	handle_t before;
 	size_t i;
 
+	if (!j->event && j->stretch) {
+		bind_stretch(engine, j);
+		return;
+	}
 	if (j->event) {
 		for (i = 0; i < plan->n_kept; i++) {
 			int32_t slot = plan->kept[i].slot[j->touch->i_input];
@@ -511,7 +564,8 @@ static struct value bind_measure(struct binding *b, const struct bind *bind) {
 		if (key && plan_has_periods(ps))
 			record = period_find(b->engine, ps, key, j->period);
 	}
-	return measure_value(b->engine, ps, key, record, bind->index);
+	return measure_value(b->engine, ps, key, record,
+			     bind->plan ? NULL : j->stretch, bind->index);
 }
 
 static struct value bind_baseline(struct binding *b, const struct bind *bind) {
@@ -639,7 +693,7 @@ static struct value early_value(struct engine *engine, const struct judging *j,
 				const struct early_slot *slot) {
 	if (slot->from == BIND_MEASURE)
 		return measure_value(engine, j->rs->plan, j->key,
-				     j->period_record, slot->index);
+				     j->period_record, j->stretch, slot->index);
 	if (slot->from == BIND_FIELD)
 		return j->event->slots[slot->index];
 	return value_time(j->now);

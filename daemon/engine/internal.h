@@ -90,6 +90,33 @@ struct last {
 	uint16_t stream;
 };
 
+/*
+ * Beside the entries of a key whose windows its events open and close; see
+ * stretch.c. The head is what was left of the oldest window's entries when
+ * they were too many.
+ */
+struct timeline {
+	usec_t closed; /* the end of the last window that is over */
+	usec_t head_start, head_last;
+	usec_t due;      /* of the timers that are armed */
+	uint32_t serial; /* … and their mark: older ones are void */
+	bool has_closed, has_head, is_armed;
+};
+
+/* One window of such a key, as its entries cut it now. */
+struct stretch {
+	usec_t start, end; /* both inside it */
+	uint32_t n;        /* entries */
+	bool has_head;
+	bool is_stray;  /* not a window: what would have closed one */
+	bool is_closed; /* by an event, not by `max` */
+	/* The newest event: fields that judging reads, and its name. */
+	usec_t last_time;
+	uint64_t last_coordinates;
+	uint16_t last_stream;
+	handle_t last, before, close; /* blobs */
+};
+
 /* What a period had gathered by each business day, only where it changed. */
 struct curve {
 	uint32_t n, unused;
@@ -113,13 +140,15 @@ struct layout {
 	uint16_t last;        /* struct last */
 	uint16_t latest;      /* struct latest per latest measure */
 	uint16_t beneath;     /* handle_t: open alerts beneath a coarser key */
+	uint16_t timeline;    /* session, until: struct timeline */
 	uint16_t key;         /* the key's bytes */
 	struct bag_layout in; /* of a bag, wherever it stands */
 	/* Of a period: the bag, and a handle per baseline that aligns. */
 	uint16_t period_bag, period_curves, period_size;
 	/* Of an entry. */
 	uint16_t entry_words, entry_cols, entry_size;
-	uint16_t n_words; /* of 32 measures each: entered, then truth */
+	uint16_t entry_values; /* handle_t: a blob as that of struct last */
+	uint16_t n_words;      /* of 32 measures each: entered, then truth */
 	uint16_t n_cols;
 	uint16_t *col_of;    /* per measure; NOWHERE: no argument */
 	uint16_t *weight_of; /* per measure; NOWHERE: no weight */
@@ -338,7 +367,9 @@ struct judging {
 	const struct value *key_values;
 	bool has_period;
 	int64_t period;
-	handle_t period_record; /* 0: nothing in it */
+	handle_t period_record;        /* 0: nothing in it */
+	const struct stretch *stretch; /* NULL: windows of another kind */
+	bool closing;                  /* … and it is over */
 	usec_t now;   /* the key's clock at an event, the due time at a timer */
 	usec_t clock; /* the key's: windows, cooldown and refresh go by it */
 	usec_t at;    /* event time or due time: `times.event` */
@@ -459,9 +490,8 @@ void digest_add(uint64_t sum[2], uint64_t lo, uint64_t hi);
 /* Adds the digest of one record to @sum. */
 void record_digest(const struct engine *engine, uint64_t coordinates,
 		   uint32_t payload, uint64_t sum[2]);
-void bag_evidence(struct engine *engine, const struct plan_state *ps,
-		  handle_t key, handle_t period_record, usec_t now,
-		  struct draft *draft, struct arena *arena);
+void bag_evidence(struct engine *engine, const struct judging *j,
+		  struct draft *draft);
 
 struct contribution entry_contribution(const struct engine *engine,
 				       const struct plan_state *ps,
@@ -469,6 +499,12 @@ struct contribution entry_contribution(const struct engine *engine,
 				       size_t measure);
 bool entry_has(const struct plan_state *ps, const struct entry *entry,
 	       size_t measure);
+/* What was shown of records up to @last is forgotten. */
+void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
+	      uint16_t bag, usec_t last);
+/* The oldest entry of a bag leaves. */
+void bag_leave(struct engine *engine, struct plan_state *ps, handle_t cell,
+	       uint16_t bag);
 int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
 /* The declared id of the event, or missing: it goes by its coordinates. */
 struct value event_name(const struct event *event);
@@ -503,10 +539,45 @@ void merged_evidence(const struct engine *engine, const struct plan_state *ps,
 void merged_release(struct engine *engine, const struct plan_state *ps,
 		    handle_t cell, uint16_t bag);
 
+/* stretch.c */
+bool plan_has_stretches(const struct plan_state *ps);
+const struct timeline *timeline_of(const struct engine *engine,
+				   const struct plan_state *ps, handle_t key);
+/* The window that @at lies in; false: none does. */
+bool stretch_find(const struct engine *engine, const struct plan_state *ps,
+		  handle_t key, usec_t at, struct stretch *ret);
+/* The oldest one, or what is not one; false: nothing is there. */
+bool stretch_first(const struct engine *engine, const struct plan_state *ps,
+		   handle_t key, struct stretch *ret);
+/* Whether @at is of a window that is over, which takes nothing any more. */
+bool stretch_is_over(const struct engine *engine, const struct plan_state *ps,
+		     handle_t key, usec_t at);
+/* Sets a timer for each rule at the end of the oldest window. */
+void stretch_arm(struct engine *engine, struct plan_state *ps, handle_t key);
+void stretch_rearm(struct engine *engine, struct plan_state *ps, handle_t key);
+/* … and if this is one of them. */
+bool stretch_is_armed(const struct engine *engine, const struct plan_state *ps,
+		      const struct timer *timer);
+/* No more than max_entries. */
+void stretch_bound(struct engine *engine, struct plan_state *ps, handle_t key);
+/* Forgets the oldest window, which is @over. */
+void stretch_drop(struct engine *engine, struct plan_state *ps, handle_t key,
+		  const struct stretch *over);
+/* When a key that gets no more events can be given back. */
+usec_t stretch_key_ends(const struct engine *engine,
+			const struct plan_state *ps, handle_t key);
+/* An entry is of the window; @s NULL: all are. */
+static inline bool stretch_has(const struct stretch *s,
+			       const struct entry *entry) {
+	return !s || (entry->time >= s->start && entry->time <= s->end &&
+		      !(entry->flags & ENTRY_CLOSE));
+}
+
 /* frame.c */
+/* @s: which window of a key that has several, else NULL. */
 struct value measure_value(struct engine *engine, struct plan_state *ps,
 			   handle_t key, handle_t period_record,
-			   uint16_t measure);
+			   const struct stretch *s, uint16_t measure);
 struct baseline_used baseline_value(struct engine *engine,
 				    struct plan_state *ps, handle_t key,
 				    int64_t period, usec_t now,
@@ -542,6 +613,10 @@ void life_arm_exit(struct engine *engine, handle_t life,
 void life_arm_cooldown(struct engine *engine, handle_t life, usec_t due);
 void life_link(struct engine *engine, handle_t life, const struct judging *j);
 void life_unlink(struct engine *engine, handle_t life);
+/* From its key, when only its review is still to end. */
+void life_detach(struct engine *engine, handle_t life, const struct judging *j);
+/* If the life stands for the period, or the window, that @j judges. */
+bool life_is_of(const struct life *life, const struct judging *j);
 /* The link to the next open alert beneath the coarser key in @coarse. */
 handle_t *life_beneath(struct engine *engine, handle_t life,
 		       const struct plan_state *coarse);

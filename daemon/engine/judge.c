@@ -199,7 +199,7 @@ static void begin(struct engine *engine, struct judging *j, handle_t handle,
 static void fire(struct engine *engine, struct judging *j, enum level level) {
 	handle_t handle;
 
-	if (j->has_period && !j->period_record)
+	if (plan_has_periods(j->rs->plan) && !j->period_record)
 		j->period_record =
 			period_make(engine, j->rs->plan, j->key, j->period);
 	handle = life_make(engine, j);
@@ -405,12 +405,69 @@ static void judge_single(struct engine *engine, struct judging *j,
 	life_arm_cooldown(engine, memory, cooldown_end(j, life));
 }
 
+/* --- windows that were joined --- */
+
+/* What fires goes before what is remembered; then the older one. */
+static bool stays(const struct life *a, const struct life *b) {
+	bool a_fires = a->state == STATE_FIRING;
+
+	if (a_fires != (b->state == STATE_FIRING))
+		return a_fires;
+	if (!a_fires && a->changed != b->changed)
+		return a->changed > b->changed;
+	if (a->fired != b->fired)
+		return a->fired < b->fired;
+	return a->period < b->period;
+}
+
+static void withdraw(struct engine *engine, struct judging *j,
+		     handle_t handle) {
+	struct life *life = life_write(engine, handle);
+
+	if (life->state == STATE_FIRING) {
+		life->state = STATE_WITHDRAWN;
+		life->open = false;
+		emit(engine, handle, j, CHANGE_WITHDRAWN, WHY_MERGED,
+		     (enum level)life->level, NULL);
+		j->rs->counters.open--;
+	}
+	life_end(engine, handle);
+}
+
+/* The one of two that must go; 0: there are no two. */
+static handle_t one_too_many(struct engine *engine, const struct judging *j) {
+	handle_t found = 0, at;
+
+	for (at = key_read(engine, j->key)->lives; at;
+	     at = life_read(engine, at)->next) {
+		if (!life_is_of(life_read(engine, at), j))
+			continue;
+		if (found &&
+		    stays(life_read(engine, found), life_read(engine, at)))
+			return at;
+		if (found)
+			return found;
+		found = at;
+	}
+	return 0;
+}
+
+/* An event that comes out of order may make one window of two. */
+static void join(struct engine *engine, struct judging *j) {
+	handle_t gone;
+
+	while ((gone = one_too_many(engine, j)))
+		withdraw(engine, j, gone);
+}
+
 static void judge(struct engine *engine, struct judging *j) {
 	struct verdict verdict;
 	handle_t life;
 
 	j->rs->counters.judged++;
 	frame_bind(engine, j);
+	if (j->stretch)
+		join(engine, j);
 	verdict = decide(engine, j);
 	if (j->rs->rule->per_event) {
 		judge_single(engine, j, verdict);
@@ -461,7 +518,9 @@ static void prepare(struct engine *engine, struct judging *j) {
 			   ps->plan->n_by, values);
 	j->key_values = values;
 	find_coarse(engine, j);
-	if (j->event || !j->key || ps->at.last == NOWHERE)
+	if (!j->event && j->stretch)
+		j->event_time = j->stretch->last_time;
+	if (j->event || j->stretch || !j->key || ps->at.last == NOWHERE)
 		return;
 	last = (const void *)((const uint8_t *)pages_read(&engine->pages,
 							  j->key) +
@@ -483,6 +542,22 @@ static bool is_quiet(struct engine *engine, const struct judging *j) {
 	return frame_is_early_false(engine, j);
 }
 
+/*
+ * Which window of the key's own events is judged: that of @at. False: there is
+ * none. Other windows need no looking.
+ */
+static bool look_at(const struct engine *engine, struct judging *j, usec_t at,
+		    struct stretch *stretch) {
+	if (!plan_has_stretches(j->rs->plan))
+		return true;
+	if (!stretch_find(engine, j->rs->plan, j->key, at, stretch))
+		return false;
+	j->stretch = stretch;
+	j->has_period = true;
+	j->period = stretch->start;
+	return true;
+}
+
 void judge_event(struct engine *engine, struct rule_state *rs,
 		 const struct event *event, const struct touch *touch,
 		 bool late) {
@@ -494,10 +569,13 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 			     .event = event,
 			     .touch = touch,
 			     .why = late ? WHY_LATE : WHY_CONDITION };
+	struct stretch stretch;
 
 	if (touch->key)
 		j.now = key_read(engine, touch->key)->clock;
 	j.clock = j.now;
+	if (!look_at(engine, &j, event->time, &stretch))
+		return; /* there was no memory to enter it */
 	if (plan_has_periods(rs->plan)) {
 		j.has_period = true;
 		j.period = touch->period_number;
@@ -533,7 +611,7 @@ static void judge_again(struct engine *engine, struct judging *j,
 	j->clock = key_read(engine, j->key)->clock;
 	if (j->why != WHY_WINDOW)
 		j->now = j->clock;
-	if (j->has_period)
+	if (plan_has_periods(j->rs->plan))
 		j->period_record =
 			period_find(engine, j->rs->plan, j->key, j->period);
 	prepare(engine, j);
@@ -657,11 +735,15 @@ static void judge_at(struct engine *engine, const struct timer *timer,
 			     .at = timer->due,
 			     .event_time = timer->due,
 			     .why = WHY_CONDITION };
+	struct stretch stretch;
 
 	window_advance(engine, j.rs->plan, key, timer->due);
 	j.clock = key_read(engine, key)->clock;
 	j.now = timer->due;
-	if (has_period)
+	/* An alert stands for the window in which it fired. */
+	if (!look_at(engine, &j, has_period ? period : timer->due, &stretch))
+		return;
+	if (plan_has_periods(j.rs->plan))
 		j.period_record = period_find(engine, j.rs->plan, key, period);
 	prepare(engine, &j);
 	judge(engine, &j);
@@ -704,6 +786,93 @@ static void every_timer(struct engine *engine, const struct timer *timer) {
 	timers_add(&engine->timers, &next);
 }
 
+/*
+ * What still fires when its window was closed is not a passing state: it
+ * stands for review, as the alert of an event does.
+ */
+static void stand(struct engine *engine, struct judging *j, handle_t handle) {
+	const struct rule *rule = j->rs->rule;
+	struct life *life = life_write(engine, handle);
+
+	life->state = STATE_RESOLVED;
+	life->withheld = false;
+	emit(engine, handle, j, CHANGE_RESOLVED, WHY_PERIOD,
+	     (enum level)life->level, NULL);
+	life_detach(engine, handle, j);
+	if (life->at_fire)
+		pages_release(&engine->pages, life->at_fire);
+	life->at_fire_len = 0;
+	life->at_fire = blob_make(engine, j->rs->frame, rule->n_slots, 4096);
+	life_arm_review(engine, handle,
+			span_add(rule->plan->calendar, j->clock,
+				 rule->review_within, 1));
+}
+
+/* The rule's lives of windows up to the one that is over. */
+static void lives_close(struct engine *engine, struct judging *j) {
+	bool until = j->rs->plan->plan->window.kind == WINDOW_UNTIL;
+	const struct life *life;
+	handle_t at, next;
+
+	for (at = key_read(engine, j->key)->lives; at; at = next) {
+		life = life_read(engine, at);
+		next = life->next;
+		if (life->rule != j->rs->rank || life->period > j->stretch->end)
+			continue;
+		if (life->state != STATE_FIRING)
+			life_end(engine, at);
+		else if (until)
+			stand(engine, j, at);
+		else
+			resolve(engine, j, at, WHY_PERIOD);
+	}
+}
+
+static void judge_close(struct engine *engine, struct rule_state *rs,
+			handle_t key, const struct stretch *over) {
+	struct judging j = { .rs = rs,
+			     .key = key,
+			     .has_period = true,
+			     .period = over->start,
+			     .stretch = over,
+			     .closing = true,
+			     .at = over->end,
+			     .now = over->end,
+			     .why = WHY_CONDITION };
+
+	window_advance(engine, rs->plan, key, over->end);
+	j.clock = key_read(engine, key)->clock;
+	if (rs->per_event && !window_judges_once(&rs->plan->plan->window))
+		return;
+	prepare(engine, &j);
+	judge(engine, &j);
+	if (!rs->per_event)
+		lives_close(engine, &j);
+}
+
+/*
+ * All rules of a plan look at a window when it is over; the last one lets it
+ * go. A timer of an end that has moved since is void, or sets itself anew.
+ */
+static void stretch_timer(struct engine *engine, const struct timer *timer) {
+	struct rule_state *rs = &engine->rules[timer->rule];
+	struct plan_state *ps = rs->plan;
+	handle_t key = timer->target;
+	bool is_last = rs == ps->rules[ps->n_rules - 1];
+	struct stretch first;
+	bool over;
+
+	if (!stretch_is_armed(engine, ps, timer))
+		return;
+	over = stretch_first(engine, ps, key, &first) && first.end < timer->due;
+	if (over && !first.is_stray)
+		judge_close(engine, rs, key, &first);
+	if (over && is_last)
+		stretch_drop(engine, ps, key, &first);
+	if (is_last)
+		stretch_rearm(engine, ps, key);
+}
+
 /* Judged once more, then resolved with its last level and values. */
 static void period_timer(struct engine *engine, const struct timer *timer) {
 	struct rule_state *rs = &engine->rules[timer->rule];
@@ -717,6 +886,10 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 
 	if (!key_is(engine, timer->target, timer->created))
 		return;
+	if (plan_has_stretches(rs->plan)) {
+		stretch_timer(engine, timer);
+		return;
+	}
 	judge_at(engine, timer, timer->target, true, timer->period);
 	life = life_find(engine, &j);
 	if (!life)
@@ -746,8 +919,14 @@ static bool is_of_key(const struct timer *timer) {
 }
 
 bool timer_is_wanted(const struct engine *engine, const struct timer *timer) {
+	const struct plan_state *ps = engine->rules[timer->rule].plan;
+
+	if (is_of_key(timer) && !key_is(engine, timer->target, timer->created))
+		return false;
+	if (timer->kind == TIMER_PERIOD_END && plan_has_stretches(ps))
+		return stretch_is_armed(engine, ps, timer);
 	if (is_of_key(timer))
-		return key_is(engine, timer->target, timer->created);
+		return true;
 	return life_of_timer(engine, timer) != 0;
 }
 

@@ -221,6 +221,9 @@ static usec_t key_ends(const struct engine *engine, const struct plan_state *ps,
 	case WINDOW_SLIDING:
 	case WINDOW_PANES:
 		return window_end(engine, ps, handle);
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
+		return stretch_key_ends(engine, ps, handle);
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
 		break;

@@ -69,6 +69,9 @@ static void entry_init(struct layout *at, const struct plan *plan) {
 	at->n_words = (uint16_t)((plan->n_measures + 31) / 32);
 	at->entry_words = place(&size, at->n_words * 2 * sizeof(uint32_t), 4);
 	at->entry_cols = place(&size, at->n_cols * sizeof(uint64_t), 8);
+	at->entry_values = NOWHERE;
+	if (window_is_stretch(&plan->window))
+		at->entry_values = place(&size, sizeof(handle_t), 4);
 	at->entry_size = place(&size, 0, 8);
 }
 
@@ -76,6 +79,8 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		     struct arena *arena) {
 	struct bag_layout *in = &at->in;
 	bool chain = plan->keeps_entries;
+	/* A chain says it all, but for what a session's head took from it. */
+	bool digest = !chain || window_is_stretch(&plan->window);
 	size_t size = 0, i, bytes;
 
 	in->acc = arena_array(arena, uint16_t, plan->n_measures + 1);
@@ -83,9 +88,9 @@ static void bag_init(struct layout *at, const struct plan *plan,
 		in->merged = NOWHERE;
 	if (chain)
 		in->chain = place(&size, sizeof(struct chain), 8);
-	if (plan->evidence && !chain)
+	if (plan->evidence && digest)
 		in->digest = place(&size, 2 * sizeof(uint64_t), 8);
-	if (plan->evidence && !chain)
+	if (plan->evidence && digest)
 		in->count = place(&size, sizeof(uint64_t), 8);
 	for (i = 0; i < plan->n_measures; i++) {
 		in->acc[i] = NOWHERE;
@@ -133,6 +138,8 @@ static bool rule_needs_last(const struct rule *rule) {
 static bool plan_needs_last(const struct plan *plan) {
 	size_t i;
 
+	if (window_is_stretch(&plan->window))
+		return plan->keeps_prev; /* the rest lies with the entries */
 	if (plan->n_kept || plan->window.kind == WINDOW_CALENDAR ||
 	    plan->window.kind == WINDOW_TUMBLE)
 		return plan->n_rules > 0;
@@ -176,7 +183,7 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 
 	ps->keyed = plan_is_keyed(plan);
 	at->bag = at->panes = at->periods = at->last = at->latest =
-		at->beneath = NOWHERE;
+		at->beneath = at->timeline = NOWHERE;
 	columns_init(at, plan, arena);
 	entry_init(at, plan);
 	bag_init(at, plan, arena);
@@ -201,6 +208,11 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	case WINDOW_LAST:
 		at->bag = place(&size, at->in.size, 8);
 		break;
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
+		at->timeline = place(&size, sizeof(struct timeline), 8);
+		at->bag = place(&size, at->in.size, 8);
+		break;
 	}
 	if (plan_needs_last(plan))
 		at->last = place(&size, sizeof(struct last), 8);
@@ -213,6 +225,8 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	at->key = place(&size, 0, 1);
 	if (plan->window.width)
 		granule = plan->window.width / 64;
+	else if (plan->window.gap)
+		granule = plan->window.gap / 64;
 	wheel_init(&ps->wheel, granule, offsetof(struct key, next),
 		   offsetof(struct key, prev));
 }

@@ -12,6 +12,16 @@
 
 #include <assert.h>
 
+/* A window of the key's own events is known by any time that lies in it. */
+bool life_is_of(const struct life *life, const struct judging *j) {
+	if (life->rule != j->rs->rank)
+		return false;
+	if (j->stretch)
+		return life->period >= j->stretch->start &&
+		       life->period <= j->stretch->end;
+	return life->period == j->period;
+}
+
 static handle_t find(const struct engine *engine, handle_t key, uint16_t rule,
 		     int64_t period) {
 	const struct life *life;
@@ -26,7 +36,15 @@ static handle_t find(const struct engine *engine, handle_t key, uint16_t rule,
 }
 
 handle_t life_find(const struct engine *engine, const struct judging *j) {
-	return j->key ? find(engine, j->key, j->rs->rank, j->period) : 0;
+	handle_t at;
+
+	if (!j->key)
+		return 0;
+	for (at = key_read(engine, j->key)->lives; at;
+	     at = life_read(engine, at)->next)
+		if (life_is_of(life_read(engine, at), j))
+			return at;
+	return 0;
 }
 
 handle_t life_of_timer(const struct engine *engine, const struct timer *timer) {
@@ -163,17 +181,32 @@ void life_unlink(struct engine *engine, handle_t handle) {
 	}
 }
 
-void life_end(struct engine *engine, handle_t handle) {
+static void leave_key(struct engine *engine, handle_t handle) {
 	struct life *life = life_write(engine, handle);
-	handle_t *at;
+	handle_t *at = &key_write(engine, life->key)->lives;
+
+	while (*at != handle)
+		at = &life_write(engine, *at)->next;
+	*at = life->next;
+	life->key = 0;
+}
+
+void life_detach(struct engine *engine, handle_t handle,
+		 const struct judging *j) {
+	struct life *life = life_write(engine, handle);
 
 	life_unlink(engine, handle);
-	if (life->key) {
-		at = &key_write(engine, life->key)->lives;
-		while (*at != handle)
-			at = &life_write(engine, *at)->next;
-		*at = life->next;
-	}
+	leave_key(engine, handle);
+	own_key(engine, handle, j);
+	life->exit_due = life->cooldown_due = NEVER;
+}
+
+void life_end(struct engine *engine, handle_t handle) {
+	struct life *life = life_write(engine, handle);
+
+	life_unlink(engine, handle);
+	if (life->key)
+		leave_key(engine, handle);
 	if (life->at_fire)
 		pages_release(&engine->pages, life->at_fire);
 	if (life->key_bytes)

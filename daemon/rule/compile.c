@@ -429,16 +429,34 @@ static void read_before(struct rule_build *b) {
 
 /*
  * An alert of its own for each event, where nothing but the event speaks:
- * no window, no clock, no baseline of the key.
+ * no window, no clock, no baseline of the key. And for each window that is
+ * judged only when it is over: nothing can resolve it any more.
  */
 static void read_per(struct rule_build *b) {
 	static const char *const words[] = { "key", "event" };
 	const struct yaml_node *every = get(b, "every");
-	unsigned per = !get(b, "window") && !every && !get(b, "baseline");
+	const struct yaml_node *node = get(b, "per");
+	bool once = judges_once(b);
+	unsigned per =
+		once || (!get(b, "window") && !every && !get(b, "baseline"));
 
-	shape_choice(b->l->diag, get(b, "per"), "per", words, ARRAY_SIZE(words),
-		     &per);
+	shape_choice(b->l->diag, node, "per", words, ARRAY_SIZE(words), &per);
 	b->rule->per_event = per;
+	if (once && !per)
+		diag_at(b->l->diag, node->place, "E305",
+			"a window that is judged once, at its close, raises "
+			"an alert that stands for review as one of an event "
+			"does; `per: key` goes with `judge: each`");
+	if (once && every)
+		diag_at(b->l->diag, every->place, "E305",
+			"this window is judged once, at its close; `every` "
+			"goes with `judge: each`");
+	if (once)
+		return;
+	if (per && is_until(b))
+		diag_at(b->l->diag, node->place, "E305",
+			"`judge: each` follows a window while it is open, so "
+			"it goes with `per: key`");
 	if (per && every)
 		diag_at(b->l->diag, every->place, "E305",
 			"`every` judges without an event, so it goes with "

@@ -80,6 +80,7 @@ struct rule_build {
 	const struct calendar *calendar;
 	struct input_build *inputs;
 	size_t n_inputs;
+	size_t n_from;        /* without the one that closes windows */
 	struct map params;    /* struct param */
 	struct map lets;      /* struct let */
 	struct map measures;  /* struct measure_ref */
@@ -148,6 +149,9 @@ void rule_expand(struct rule_build *b);
 int read_inputs(struct rule_build *b);
 int read_key(struct rule_build *b);
 int read_where(struct rule_build *b);
+/* If the window, as it is written, is judged only when it is over. */
+bool judges_once(const struct rule_build *b);
+bool is_until(const struct rule_build *b);
 int read_window(struct rule_build *b);
 void make_plan(struct rule_build *b);
 void read_measures(struct rule_build *b);

@@ -3,15 +3,16 @@
  */
 #include "rule/load.h"
 
-#define KEY_BYTES 40    /* clock, links, hash */
-#define PART_BYTES 12   /* of the key's text, each */
-#define LAST_BYTES 32   /* the key's last event, without its fields */
-#define FIELD_BYTES 16  /* each of those */
-#define LATEST_BYTES 32 /* value, time, coordinates */
-#define ENTRY_BYTES 24  /* time, coordinates, payload hash */
-#define PERIOD_BYTES 24 /* number, links */
-#define ROW_BYTES 64    /* of a registry: time, coordinates, link */
-#define CURVE_BYTES 184 /* to date at each workday of a month */
+#define KEY_BYTES 40      /* clock, links, hash */
+#define PART_BYTES 12     /* of the key's text, each */
+#define LAST_BYTES 32     /* the key's last event, without its fields */
+#define FIELD_BYTES 16    /* each of those */
+#define LATEST_BYTES 32   /* value, time, coordinates */
+#define ENTRY_BYTES 24    /* time, coordinates, payload hash */
+#define PERIOD_BYTES 24   /* number, links */
+#define ROW_BYTES 64      /* of a registry: time, coordinates, link */
+#define CURVE_BYTES 184   /* to date at each workday of a month */
+#define TIMELINE_BYTES 40 /* of windows that events open and close */
 
 /* What a window or a period sums up. */
 static size_t state_bytes(const struct plan *plan) {
@@ -47,6 +48,9 @@ static size_t entry_bytes(const struct plan *plan) {
 	for (size_t i = 0; i < plan->n_measures; i++)
 		bytes += (plan->measures[i].aggregate->takes_x ? 8u : 0u) +
 			 (plan->measures[i].weight ? 8u : 0u);
+	/* Each may be the last of its window: its fields, its name. */
+	if (window_is_stretch(&plan->window))
+		bytes += 8 + (plan->n_kept + 1) * FIELD_BYTES;
 	return bytes;
 }
 
@@ -84,7 +88,9 @@ struct rule_cost rule_cost(const struct rule *rule) {
 		return cost;
 	cost.key_bytes =
 		KEY_BYTES + plan->n_by * PART_BYTES + latest_bytes(plan);
-	if (plan->n_kept)
+	if (window_is_stretch(&plan->window))
+		cost.key_bytes += TIMELINE_BYTES;
+	else if (plan->n_kept)
 		cost.key_bytes += LAST_BYTES + plan->n_kept * FIELD_BYTES;
 	if (plan->keeps_entries) {
 		cost.entry_bytes = entry_bytes(plan);

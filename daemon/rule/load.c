@@ -503,17 +503,23 @@ static void finish_rules(struct loader *l) {
 		lint_cost(l, set->rules[i]);
 }
 
+static void mark_read(const struct ruleset *set, const struct stream *stream) {
+	set->streams[stream->index]->is_read = true;
+}
+
 /* A stream that nobody asks for is not worth its traffic. */
 static void mark_read_streams(struct loader *l) {
 	const struct ruleset *set = l->set;
 
 	for (size_t i = 0; i < set->n_plans; i++)
-		for (size_t k = 0; k < set->plans[i]->n_inputs; k++) {
-			const struct stream *stream =
-				set->plans[i]->inputs[k].stream;
-
-			set->streams[stream->index]->is_read = true;
-		}
+		for (size_t k = 0; k < set->plans[i]->n_inputs; k++)
+			mark_read(set, set->plans[i]->inputs[k].stream);
+	for (size_t i = 0; i < set->n_rules; i++)
+		for (size_t k = 0; k < set->rules[i]->n_tables; k++)
+			if (set->rules[i]->tables[k]->registry)
+				mark_read(set, set->rules[i]
+						       ->tables[k]
+						       ->registry->stream);
 }
 
 static void finish_rest(struct loader *l) {

@@ -277,7 +277,7 @@ static bool is_asserted(const struct rule_build *b, const char *name) {
 	CLEANUP(buf_free) struct buf text = { 0 };
 
 	buf_printf(&text, "has(%s)", name);
-	for (size_t i = 0; i < b->n_inputs; i++) {
+	for (size_t i = 0; i < b->n_from; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < b->n_where_clauses[i]; k++) {
@@ -332,6 +332,12 @@ static int prev_name(struct rule_build *b, const char *const *path, size_t n,
 	if (n < 2)
 		return diag_at(b->l->diag, place, "E235",
 			       "`prev` has parts: prev.amount");
+	if (n > 2 && b->n_from < b->n_inputs &&
+	    !strcmp(path[1], b->inputs[b->n_from].alias))
+		return diag_at(b->l->diag, place, "E235",
+			       "`%s` closes the window, and `prev` is of the "
+			       "events in it",
+			       path[1]);
 	r = kept_name(b, path + 1, n - 1, true, ret);
 	return r > 0 ? r + 1 : r;
 }
@@ -676,7 +682,7 @@ static const char *const *judging_candidates(void *ctx) {
 		pointers_add(&all, b->l->arena,
 			     arena_printf(b->l->arena, "%s.mid",
 					  b->baselines.keys[i]));
-	for (size_t i = 0; i < b->n_inputs; i++)
+	for (size_t i = 0; i < b->n_from; i++)
 		add_fields(b, &all, b->inputs[i].stream);
 	return end_candidates(b, &all);
 }
@@ -783,7 +789,7 @@ static const struct expr_ast *param_tree(struct rule_build *b,
 static bool is_text_field(const struct rule_build *b,
 			  const struct yaml_node *name,
 			  const struct yaml_node *value) {
-	for (size_t i = 0; i < b->n_inputs; i++) {
+	for (size_t i = 0; i < b->n_from; i++) {
 		const struct field *field =
 			stream_field(b->inputs[i].stream, name->text);
 

@@ -63,8 +63,54 @@ static int add_input(struct rule_build *b, const char *alias,
 	return 0;
 }
 
+/*
+ * `until: awards`, or `{as: award, from: awards, where: …}`: an input behind
+ * the others that only closes windows. It may be of a stream that `from` reads
+ * as well, under another name.
+ */
+static int add_closing(struct rule_build *b, const struct yaml_node *until) {
+	static const struct shape_key keys[] = { { "as" },
+						 { "from" },
+						 { "where" } };
+	struct input_build *input = &b->inputs[b->n_inputs];
+	const struct yaml_node *from = until;
+	const struct yaml_node *as = NULL;
+
+	if (until->kind == YAML_MAP) {
+		shape_keys(b->l->diag, until, "`until`", keys,
+			   ARRAY_SIZE(keys));
+		from = yaml_get(until, "from");
+		as = yaml_get(until, "as");
+		input->own_where = yaml_get(until, "where");
+		if (!from)
+			return diag_at(b->l->diag, until->place, "E112",
+				       "`until` lacks `from`: which stream "
+				       "closes the window");
+	}
+	input->stream = find_stream(b, from);
+	if (!input->stream ||
+	    (as && shape_is(b->l->diag, as, YAML_SCALAR, "as") < 0))
+		return -EINVAL;
+	input->alias = as ? as->text : input->stream->name;
+	for (size_t i = 0; i < b->n_inputs; i++)
+		if (!strcmp(b->inputs[i].alias, input->alias))
+			return diag_at(
+				b->l->diag, until->place, "E231",
+				"`%s` is a stream of `from`; name what "
+				"closes the window: until: {as: …, from: "
+				"%s}",
+				input->alias, input->stream->name);
+	b->n_inputs++;
+	return 0;
+}
+
+static const struct yaml_node *closing_of(const struct rule_build *b) {
+	return yaml_get(yaml_get(b->node, "window"), "until");
+}
+
 int read_inputs(struct rule_build *b) {
 	const struct yaml_node *from = yaml_get(b->node, "from");
+	const struct yaml_node *closing = closing_of(b);
 	size_t n;
 	int r = 0;
 
@@ -78,7 +124,7 @@ int read_inputs(struct rule_build *b) {
 	if (!n || n > MAX_INPUTS)
 		return diag_at(b->l->diag, from->place, "E302",
 			       "`from` names 1 to %d streams", MAX_INPUTS);
-	b->inputs = arena_array(b->l->arena, struct input_build, n);
+	b->inputs = arena_array(b->l->arena, struct input_build, n + 1);
 	if (from->kind == YAML_SCALAR)
 		r = add_input(b, NULL, from);
 	for (size_t i = 0; from->kind == YAML_LIST && i < n; i++)
@@ -86,6 +132,9 @@ int read_inputs(struct rule_build *b) {
 	for (size_t i = 0; from->kind == YAML_MAP && i < n; i++)
 		r |= add_input(b, from->pairs[i].key->text,
 			       from->pairs[i].value);
+	b->n_from = b->n_inputs;
+	if (closing)
+		r |= add_closing(b, closing);
 	if (r)
 		return -EINVAL;
 	for (size_t i = 0; i < b->n_inputs; i++)
@@ -320,10 +369,13 @@ int read_where(struct rule_build *b) {
 	for (size_t i = 0; i < b->n_inputs; i++) {
 		const struct input_build *input = &b->inputs[i];
 		const struct yaml_node *own = input->own_where;
-		const struct yaml_node *both[] = { own, rule };
+		/* The rule's is of what is in the window, not of its end. */
+		const struct yaml_node *all = i < b->n_from ? rule : NULL;
+		const struct yaml_node *both[] = { own, all };
 		bool good = true;
 
-		buf_printf(&text, "%s%s=%s", i ? ", " : "", input->alias,
+		buf_printf(&text, "%s%s%s=%s", i ? ", " : "",
+			   i < b->n_from ? "" : "until ", input->alias,
 			   input->stream->name);
 		for (size_t k = 0; k < ARRAY_SIZE(both); k++) {
 			if (!both[k])
@@ -339,8 +391,8 @@ int read_where(struct rule_build *b) {
 		}
 		if (!good)
 			r = -EINVAL;
-		else if (own && rule)
-			r |= where_both(b, i, own, rule);
+		else if (own && all)
+			r |= where_both(b, i, own, all);
 	}
 	b->where_text = arena_strdup(b->l->arena, buf_cstr(&text));
 	return r ? -EINVAL : 0;
@@ -359,15 +411,8 @@ static const char *const unit_names[] = {
 };
 
 static const struct shape_key window_keys[] = {
-	{ "sliding" },
-	{ "panes" },
-	{ "tumble" },
-	{ "calendar" },
-	{ "last" },
-	{ "max" },
-	{ "session", SHAPE_LATER },
-	{ "until", SHAPE_LATER },
-	{ "judge", SHAPE_LATER },
+	{ "sliding" }, { "panes" },   { "tumble" }, { "calendar" }, { "last" },
+	{ "max" },     { "session" }, { "until" },  { "judge" },
 };
 
 static int window_width(struct rule_build *b, const struct yaml_node *node,
@@ -398,7 +443,7 @@ static int window_panes(struct rule_build *b, const struct yaml_node *node) {
 }
 
 /* A bound of what is kept, so a month is at most 31 days, a year 366. */
-static int last_max(struct rule_build *b, const struct yaml_node *node) {
+static int window_max(struct rule_build *b, const struct yaml_node *node) {
 	struct span max = { 0 };
 
 	if (!node)
@@ -415,7 +460,52 @@ static int last_max(struct rule_build *b, const struct yaml_node *node) {
 	return 0;
 }
 
+static int window_session(struct rule_build *b, const struct yaml_node *node) {
+	const struct yaml_node *gap = yaml_get(node, "session");
+
+	b->window.kind = WINDOW_SESSION;
+	if (shape_fixed(b->l->diag, gap, "session", &b->window.gap) < 0)
+		return -EINVAL;
+	if (b->window.gap <= 0)
+		return diag_at(b->l->diag, gap->place, "E303",
+			       "a session goes on for some time without an "
+			       "event, so its pause cannot be nothing");
+	return window_max(b, yaml_get(node, "max"));
+}
+
+static const char *const judge_words[] = { "close", "each" };
+
+static int window_until(struct rule_build *b, const struct yaml_node *node) {
+	const struct yaml_node *max = yaml_get(node, "max");
+	unsigned each = 0;
+
+	b->window.kind = WINDOW_UNTIL;
+	if (!max)
+		return diag_at(b->l->diag, node->place, "E112",
+			       "`until` lacks `max`: how long a window waits "
+			       "for an event that may never come");
+	if (shape_choice(b->l->diag, yaml_get(node, "judge"), "judge",
+			 judge_words, ARRAY_SIZE(judge_words), &each) < 0)
+		return -EINVAL;
+	b->window.each = each;
+	return window_max(b, max);
+}
+
+bool is_until(const struct rule_build *b) {
+	return closing_of(b) != NULL;
+}
+
+bool judges_once(const struct rule_build *b) {
+	const struct yaml_node *judge =
+		yaml_get(yaml_get(b->node, "window"), "judge");
+
+	return is_until(b) && !(judge && yaml_is_text(judge, "each"));
+}
+
 static int window_map(struct rule_build *b, const struct yaml_node *node) {
+	const struct yaml_node *session = yaml_get(node, "session");
+	const struct yaml_node *until = yaml_get(node, "until");
+	const struct yaml_node *judge = yaml_get(node, "judge");
 	const struct yaml_node *sliding = yaml_get(node, "sliding");
 	const struct yaml_node *panes = yaml_get(node, "panes");
 	const struct yaml_node *tumble = yaml_get(node, "tumble");
@@ -423,20 +513,26 @@ static int window_map(struct rule_build *b, const struct yaml_node *node) {
 	const struct yaml_node *last = yaml_get(node, "last");
 	unsigned unit = UNIT_MONTH;
 	int64_t n = 0;
-	int kinds = !!sliding + !!tumble + !!calendar + !!last;
+	int kinds = !!sliding + !!tumble + !!calendar + !!last + !!session +
+		    !!until;
 
-	if (yaml_get(node, "session") || yaml_get(node, "until"))
-		return -EINVAL; /* complained about as of a later release */
 	if (kinds != 1)
 		return diag_at(b->l->diag, node->place, "E305",
-			       "a window is one of sliding, tumble, calendar "
-			       "and last");
+			       "a window is one of sliding, tumble, calendar, "
+			       "last, session and until");
 	if (panes && !sliding)
 		return diag_at(b->l->diag, panes->place, "E305",
 			       "`panes` goes with `sliding`");
-	if (yaml_get(node, "max") && !last)
+	if (yaml_get(node, "max") && !last && !session && !until)
 		return diag_at(b->l->diag, node->place, "E305",
-			       "`max` goes with `last`");
+			       "`max` goes with `last`, `session` and `until`");
+	if (judge && !until)
+		return diag_at(b->l->diag, judge->place, "E305",
+			       "`judge` goes with `until`");
+	if (session)
+		return window_session(b, node);
+	if (until)
+		return window_until(b, node);
 	if (sliding) {
 		b->window.kind = WINDOW_SLIDING;
 		if (window_width(b, sliding, "sliding") < 0)
@@ -459,7 +555,7 @@ static int window_map(struct rule_build *b, const struct yaml_node *node) {
 	if (shape_number(b->l->diag, last, "last", 1, 65536, &n) < 0)
 		return -EINVAL;
 	b->window.last = (uint32_t)n;
-	return last_max(b, yaml_get(node, "max"));
+	return window_max(b, yaml_get(node, "max"));
 }
 
 static bool same_key(const struct rule_build *b, const struct yaml_node *by) {
@@ -528,11 +624,19 @@ static void window_text(const struct window *window, struct buf *out) {
 		return;
 	case WINDOW_LAST:
 		buf_printf(out, "last %u", window->last);
-		if (window->width) {
-			buf_puts(out, " max ");
-			span_format(out, width);
-		}
-		return;
+		break;
+	case WINDOW_SESSION:
+		buf_puts(out, "session ");
+		span_format(out, (struct span){ .unit = SPAN_FIXED,
+						.n = window->gap });
+		break;
+	case WINDOW_UNTIL:
+		buf_printf(out, "until judge %s", judge_words[window->each]);
+		break;
+	}
+	if (window->width) {
+		buf_puts(out, " max ");
+		span_format(out, width);
 	}
 }
 
@@ -589,6 +693,7 @@ static const struct plan_input *plan_inputs(struct rule_build *b,
 		for (size_t k = 0; k < n; k++)
 			inputs[i].by_rows =
 				inputs[i].by_rows || reads_rows(by[k]);
+		inputs[i].closes = i >= b->n_from;
 		find_index(b, i, &inputs[i]);
 	}
 	return inputs;
@@ -779,12 +884,18 @@ static int find_feeds(struct rule_build *b, const struct call *call,
 		scan_names(call->args[i].text, see_alias, &scan);
 	for (size_t i = 0; i < b->n_inputs; i++)
 		n += scan.seen[i];
+	if (b->n_from < b->n_inputs && scan.seen[b->n_from])
+		return diag_at(b->l->diag, call->place, "E236",
+			       "`%s` closes the window and is not measured in "
+			       "it; its fields can be read in `let` and the "
+			       "conditions",
+			       b->inputs[b->n_from].alias);
 	if (n > 1)
 		return diag_at(b->l->diag, call->place, "E236",
 			       "a measure names fields of one stream; this one "
 			       "names %zu",
 			       n);
-	for (size_t i = 0; i < b->n_inputs; i++)
+	for (size_t i = 0; i < b->n_from; i++)
 		feeds[i] = !n || scan.seen[i];
 	return 0;
 }
@@ -956,7 +1067,7 @@ static int count_of(struct rule_build *b, const struct call *call,
 		    bool *feeds) {
 	bool found = false;
 
-	for (size_t i = 0; i < b->n_inputs; i++) {
+	for (size_t i = 0; i < b->n_from; i++) {
 		feeds[i] = strlen(b->inputs[i].alias) == call->args[0].len &&
 			   !memcmp(b->inputs[i].alias, call->args[0].s,
 				   call->args[0].len);
@@ -1022,6 +1133,8 @@ static int measure_way(struct rule_build *b, const struct yaml_node *node,
 	case WINDOW_FOREVER:
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
 		measure->scans = !(aggregate->folds & kind);
 		return 0;
 	}
@@ -1158,6 +1271,12 @@ static uint16_t read_coarse(struct rule_build *b, const struct yaml_node *by) {
 		arena_new(b->l->arena, struct coarse_build);
 	struct window window = b->window;
 
+	if (window_is_stretch(&window)) {
+		diag_at(b->l->diag, by->place, "E111",
+			"a coarser key of a session or until window is not in "
+			"this release");
+		return 0;
+	}
 	if (by->kind != YAML_LIST || by->n > b->n_key) {
 		diag_at(b->l->diag, by->place, "E104",
 			"`by` of a measure is a list of parts of the rule's "
@@ -1212,7 +1331,7 @@ static const struct yaml_node *measure_map(struct rule_build *b,
 
 static bool is_taken(struct rule_build *b, const struct yaml_node *key,
 		     const char *what) {
-	for (size_t i = 0; i < b->n_inputs; i++)
+	for (size_t i = 0; i < b->n_from; i++)
 		if (stream_field(b->inputs[i].stream, key->text)) {
 			diag_at(b->l->diag, key->place, "E233",
 				"%s `%s` hides the field of that name; call "
@@ -1574,6 +1693,9 @@ int keep_field(struct rule_build *b, const char *name, const char *field,
 		slots[i] = -1;
 		if (!found || (alias && strcmp(alias, b->inputs[i].alias)))
 			continue;
+		/* What closes a window is read under its alias alone. */
+		if (!alias && i >= b->n_from)
+			continue;
 		if (n && !same_type(kept->type, found->type))
 			return diag_at(b->l->diag, b->source->place, "E234",
 				       "`%s` is of different types in the "
@@ -1592,7 +1714,8 @@ int keep_field(struct rule_build *b, const char *name, const char *field,
 		return index;
 	kept->name = name;
 	kept->slot = slots;
-	if (n < b->n_inputs)
+	/* At `max` nothing closed the window. */
+	if (n < b->n_from || (b->n_from < b->n_inputs && slots[b->n_from] >= 0))
 		kept->type.optional = true;
 	pointers_add(&b->plan->kept, b->l->arena, kept);
 	return (int)b->plan->kept.n - 1;
@@ -1600,8 +1723,18 @@ int keep_field(struct rule_build *b, const char *name, const char *field,
 
 /*** evidence ***/
 
+static bool is_field_of_from(const struct rule_build *b, const char *name) {
+	for (size_t i = 0; i < b->n_from; i++)
+		if (stream_field(b->inputs[i].stream, name))
+			return true;
+	return false;
+}
+
 static void add_evidence(struct rule_build *b, const char *name) {
 	struct evidence_field *mine;
+
+	if (!is_field_of_from(b, name))
+		return; /* what closes a window is not in it */
 
 	for (size_t i = 0; i < b->plan->evidence.n; i++) {
 		const struct evidence_field *old = b->plan->evidence.items[i];
@@ -1617,7 +1750,7 @@ static void add_evidence(struct rule_build *b, const char *name) {
 		struct field *field = stream_field(stream, name);
 
 		mine->slot[i] = -1;
-		if (!field)
+		if (!field || i >= b->n_from)
 			continue;
 		mine->slot[i] = field_slot(stream, field);
 		if (field->mask > mine->mask)
@@ -1627,10 +1760,10 @@ static void add_evidence(struct rule_build *b, const char *name) {
 }
 
 static void default_evidence(struct rule_build *b) {
-	for (size_t i = 0; i < b->n_inputs; i++)
+	for (size_t i = 0; i < b->n_from; i++)
 		if (b->inputs[i].stream->id)
 			add_evidence(b, b->inputs[i].stream->id->name);
-	for (size_t i = 0; i < b->n_inputs; i++)
+	for (size_t i = 0; i < b->n_from; i++)
 		if (b->inputs[i].stream->time)
 			add_evidence(b, b->inputs[i].stream->time->name);
 	for (size_t i = 0; i < b->reads.n; i++)
@@ -1644,14 +1777,10 @@ static void named_evidence(struct rule_build *b,
 		const struct stream *stream = b->inputs[0].stream;
 		const char *names[256];
 		size_t n = 0;
-		bool found = false;
 
 		if (shape_is(b->l->diag, node, YAML_SCALAR, "fields") < 0)
 			continue;
-		for (size_t k = 0; k < b->n_inputs; k++)
-			found = found ||
-				stream_field(b->inputs[k].stream, node->text);
-		if (found) {
+		if (is_field_of_from(b, node->text)) {
 			add_evidence(b, node->text);
 			continue;
 		}
@@ -1755,7 +1884,8 @@ void plan_finish(struct loader *l, struct plan_build *build, uint16_t index) {
 	plan->kept = FLATTEN(l, struct kept, &build->kept);
 	plan->n_kept = build->kept.n;
 	plan->keeps_entries = plan->window.kind == WINDOW_SLIDING ||
-			      plan->window.kind == WINDOW_LAST;
+			      plan->window.kind == WINDOW_LAST ||
+			      window_is_stretch(&plan->window);
 	for (size_t i = 0; i < plan->n_measures; i++)
 		plan->keeps_entries =
 			plan->keeps_entries || plan->measures[i].scans;

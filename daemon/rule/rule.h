@@ -28,16 +28,30 @@ enum window_kind {
 	WINDOW_PANES,    /* sliding in panes; width, panes */
 	WINDOW_TUMBLE,   /* width */
 	WINDOW_CALENDAR, /* unit */
-	WINDOW_LAST      /* the last n events, no older than width */
+	WINDOW_LAST,     /* the last n events, no older than width */
+	WINDOW_SESSION,  /* no pause longer than gap, no longer than width */
+	WINDOW_UNTIL     /* to an event of the closing input, or to width */
 };
 
 struct window {
 	enum window_kind kind;
-	usec_t width;   /* 0: no limit (last without max) */
+	usec_t width;   /* 0: no limit (last or session without max) */
+	usec_t gap;     /* of a session */
+	bool each;      /* until: judged while it is open, too */
 	uint32_t panes; /* k */
 	enum calendar_unit unit;
 	uint32_t last; /* n */
 };
+
+/* A window that the events of the key open and close, not the calendar. */
+static inline bool window_is_stretch(const struct window *window) {
+	return window->kind == WINDOW_SESSION || window->kind == WINDOW_UNTIL;
+}
+
+/* Judged once, when it is over. */
+static inline bool window_judges_once(const struct window *window) {
+	return window->kind == WINDOW_UNTIL && !window->each;
+}
 
 /* One stream that feeds a plan. */
 struct plan_input {
@@ -48,6 +62,7 @@ struct plan_input {
 	/* where or by reads rows of a registry, which the records before it
 	 * change: they are evaluated when the event is taken. */
 	bool by_rows;
+	bool closes; /* until: it only ends windows; the last input */
 	/* For the index: where is false unless slot holds one of these. */
 	bool index_is_where; /* … and true if it does */
 	uint16_t index_slot;

@@ -20,9 +20,10 @@ struct entry {
 	usec_t time;
 	uint64_t coordinates;
 	uint32_t payload; /* hash of the payload */
-	uint32_t flags;   /* ENTRY_LATE */
+	uint32_t flags;   /* ENTRY_LATE …; the upper half is the engine's */
 };
 #define ENTRY_LATE 1u
+#define ENTRY_CLOSE 2u /* ends a window and is not in it */
 
 /* All zero bytes are a valid empty chain. */
 struct chain {

@@ -570,16 +570,8 @@ static void beyond_open_max_only_own_events_judge(void **state) {
 	world_close(&w);
 }
 
-static void windows_of_a_later_release_are_refused(void **state) {
+static void panes_that_do_not_divide_the_window_are_refused(void **state) {
 	(void)state;
-	assert_refused(TOP PAYS("0s") RULE "  window: {session: 2h}\n"
-					   "  measure: {cnt: count()}\n"
-					   "  alert_if: cnt >= 2\n",
-		       "not in this release");
-	assert_refused(TOP PAYS("0s") RULE "  window: {until: pays, max: 6d}\n"
-					   "  measure: {cnt: count()}\n"
-					   "  alert_if: cnt >= 2\n",
-		       "not in this release");
 	assert_refused(TOP PAYS("0s") RULE
 		       "  window: {sliding: 10d, panes: 7}\n"
 		       "  measure: {cnt: count()}\n"
@@ -607,7 +599,8 @@ int main(void) {
 		cmocka_unit_test(
 			rules_share_a_coarser_key_and_keep_their_alerts),
 		cmocka_unit_test(beyond_open_max_only_own_events_judge),
-		cmocka_unit_test(windows_of_a_later_release_are_refused),
+		cmocka_unit_test(
+			panes_that_do_not_divide_the_window_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,9 @@
 	"- rule: r\n"                                                          \
 	"  from: payments\n"
 
+#define UNTIL(more)                                                            \
+	"  window: {until: {as: end, from: payments}, max: 9d" more "}\n"
+
 struct mistake {
 	const char *rules;
 	const char *complaint;
@@ -207,15 +210,13 @@ CASES(says_what_a_window_and_a_baseline_must_be,
       { RULE "  window: 3x\n  alert_if: 'true'\n",
 	"b.yaml:6:11+2 E303 `window` is a duration such as 90s, 24h, 30d, 5bd, "
 	"3mo or 1y, not `3x`\n" },
-      { RULE "  window: {session: 2h}\n  alert_if: 'true'\n",
-	"b.yaml:6:12+7 E111 `session` is not in this release\n" },
       { RULE "  window: {calendar: mouth}\n  alert_if: 'true'\n",
 	"b.yaml:6:22+5 E301 `calendar` is day, week, month, quarter, year, "
 	"fiscal_year or fiscal_quarter, not `mouth` (did you mean "
 	"`month`?)\n" },
       { RULE "  window: {tumble: 1d, last: 5}\n  alert_if: 'true'\n",
-	"b.yaml:6:11+1 E305 a window is one of sliding, tumble, calendar and "
-	"last\n" },
+	"b.yaml:6:11+1 E305 a window is one of sliding, tumble, calendar, "
+	"last, session and until\n" },
       { RULE "  window: {sliding: 1d, panes: 7}\n  alert_if: 'true'\n",
 	"b.yaml:6:32+1 E302 the window is not a multiple of 7 panes\n" },
       { RULE "  window: 1d\n  measure: {n: count()}\n"
@@ -245,6 +246,73 @@ CASES(says_what_a_window_and_a_baseline_must_be,
 	     "  alert_if: n > 1\n",
 	"b.yaml:8:17+1 E302 `min_samples` is 4, but there are only 3 "
 	"periods\n" })
+
+CASES(says_what_a_session_and_until_must_be,
+      { RULE "  window: {session: 1mo}\n  alert_if: 'true'\n",
+	"b.yaml:6:21+3 E303 `session` needs a fixed length (s m h d w), and "
+	"`1mo` is as long as the calendar makes it\n" },
+      { RULE "  window: {session: 0s}\n  alert_if: 'true'\n",
+	"b.yaml:6:21+2 E303 a session goes on for some time without an event, "
+	"so its pause cannot be nothing\n" },
+      { RULE "  window: {session: 2h, max: 5bd}\n  alert_if: 'true'\n",
+	"b.yaml:6:30+3 E303 `max` is a length such as 90d or 1y\n" },
+      { RULE "  window: {session: 2h, judge: each}\n  alert_if: 'true'\n",
+	"b.yaml:6:32+4 E305 `judge` goes with `until`\n" },
+      { RULE "  window: {sliding: 2h, max: 1d}\n  alert_if: 'true'\n",
+	"b.yaml:6:11+1 E305 `max` goes with `last`, `session` and `until`\n" },
+      { RULE "  by: [unit]\n  window: {session: 2h}\n"
+	     "  measure: {n: {agg: count(), by: []}}\n  alert_if: n > 1\n",
+	"b.yaml:8:35+1 E111 a coarser key of a session or until window is not "
+	"in this release\n" },
+      { RULE "  window: {session: 2h}\n  measure: {n: count()}\n"
+	     "  baseline: {u: {of: n, over: 3}}\n  alert_if: n > 1\n",
+	"b.yaml:8:17+1 E305 a baseline looks at past periods, so the window "
+	"must be tumbling or of the calendar\n" },
+      { RULE "  window: {until: {as: end, from: payments}}\n"
+	     "  alert_if: 'true'\n",
+	"b.yaml:6:11+1 E112 `until` lacks `max`: how long a window waits for "
+	"an event that may never come\n" },
+      { RULE "  window: {until: {as: end}, max: 9d}\n  alert_if: 'true'\n",
+	"b.yaml:6:19+1 E112 `until` lacks `from`: which stream closes the "
+	"window\n" },
+      { RULE "  window: {until: awards, max: 9d}\n  alert_if: 'true'\n",
+	"b.yaml:6:19+6 E203 there is no stream `awards`\n" },
+      { RULE "  window: {until: payments, max: 9d}\n  alert_if: 'true'\n",
+	"b.yaml:6:19+8 E231 `payments` is a stream of `from`; name what closes "
+	"the window: until: {as: …, from: payments}\n" },
+      { RULE "  window: {until: {as: end, from: payments, when: x}, max: 9d}\n"
+	     "  alert_if: 'true'\n",
+	"b.yaml:6:45+4 E110 `until` has no key `when`\n" },
+      { RULE "  window: {until: {as: end, from: payments, where: ammount > "
+	     "1}, max: 9d}\n  alert_if: 'true'\n",
+	"b.yaml:6:52+7 E203 stream `payments` has no field `ammount` (did you "
+	"mean `amount`?)\n" },
+      { RULE UNTIL(", judge: never") "  alert_if: 'true'\n",
+	"b.yaml:6:62+5 E301 `judge` is close or each, not `never`\n" },
+      { RULE UNTIL("") "  per: key\n  alert_if: 'true'\n",
+	"b.yaml:7:8+3 E305 a window that is judged once, at its close, raises "
+	"an alert that stands for review as one of an event does; `per: key` "
+	"goes with `judge: each`\n" },
+      { RULE UNTIL(", judge: each") "  per: event\n  alert_if: 'true'\n",
+	"b.yaml:7:8+5 E305 `judge: each` follows a window while it is open, so "
+	"it goes with `per: key`\n" },
+      { RULE UNTIL("") "  every: 1d\n  alert_if: 'true'\n",
+	"b.yaml:7:10+2 E305 this window is judged once, at its close; `every` "
+	"goes with `judge: each`\n" },
+      { RULE UNTIL("") "  resolve_if: amount < 1\n  alert_if: 'true'\n",
+	"b.yaml:7:15+10 E305 an alert of an event is closed by people or by "
+	"`review_within`; `resolve_if` goes with `per: key`\n" },
+      { RULE UNTIL("") "  measure: {n: sum(end.amount)}\n  alert_if: n > 1\n",
+	"b.yaml:7:16+3 E236 `end` closes the window and is not measured in "
+	"it; its fields can be read in `let` and the conditions\n" },
+      { RULE UNTIL("") "  measure: {n: count(end)}\n  alert_if: n > 1\n",
+	"b.yaml:7:22+3 E236 count takes nothing, or one of the streams of "
+	"`from`; for a condition take count_if\n" },
+      { RULE UNTIL("") "  alert_if: prev.end.amount > 1\n",
+	"b.yaml:7:13+15 E235 `end` closes the window, and `prev` is of the "
+	"events in it\n" },
+      { RULE "  by: {u: {payments: unit}}\n" UNTIL("") "  alert_if: 'true'\n",
+	"b.yaml:6:11+1 E112 key `u` lacks `end`\n" })
 
 CASES(says_what_values_are_possible,
       { RULE "  status: lvie\n  alert_if: amount > 1\n",
@@ -409,6 +477,7 @@ int main(void) {
 		TEST(says_what_a_name_cannot_be_where_it_stands),
 		TEST(says_what_a_measure_must_be),
 		TEST(says_what_a_window_and_a_baseline_must_be),
+		TEST(says_what_a_session_and_until_must_be),
 		TEST(says_what_values_are_possible),
 		TEST(checks_the_values_in_texts),
 		TEST(refuses_money_that_is_not_exact),

@@ -414,6 +414,27 @@ static void a_stream_is_read_if_a_rule_asks_for_it(void **state) {
 			!strcmp(world->set->streams[i]->name, "payments"));
 }
 
+static void a_stream_is_read_if_a_rule_asks_for_its_rows(void **state) {
+	struct world *world = *state;
+
+	load_rules(world,
+		   HEAD "- {rule: a, from: payments, where: has(t(doc).at), "
+			"alert_if: amount > 1}\n"
+			"tables:\n"
+			"  t: {stream: others, key: id}\n"
+			"  unread: {stream: more, key: id}\n"
+			"streams:\n"
+			"  others: {topic: o, time: at, fields: {id: string, "
+			"at: timestamp}}\n"
+			"  more: {topic: m, time: at, fields: {id: string, "
+			"at: timestamp}}\n");
+	assert_int_equal(world->set->n_streams, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(world->set->streams[i]->is_read,
+				 strcmp(world->set->streams[i]->name, "more") !=
+					 0);
+}
+
 static void texts_are_pieces_and_values(void **state) {
 	struct world *world = *state;
 	const struct text *text;
@@ -468,6 +489,7 @@ int main(void) {
 		TEST(the_hash_follows_what_alerts_depend_on),
 		TEST(drafts_are_checked_and_left_out),
 		TEST(a_stream_is_read_if_a_rule_asks_for_it),
+		TEST(a_stream_is_read_if_a_rule_asks_for_its_rows),
 		TEST(texts_are_pieces_and_values),
 		TEST(the_rules_of_a_set_stand_by_the_bytes_of_their_names),
 	};

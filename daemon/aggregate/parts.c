@@ -404,19 +404,25 @@ static int compare_values(const void *a, const void *b) {
 			     *(const struct value *)b);
 }
 
+struct value *values_sorted(const struct contribution *c, size_t n,
+			    struct arena *arena) {
+	struct value *sorted = arena_array(arena, struct value, n);
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = c[i].x;
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), compare_values);
+	return sorted;
+}
+
 struct value quantile_of(const struct contribution *c, size_t n, int64_t part,
 			 int64_t of, struct value like, struct arena *arena) {
-	struct value *sorted;
+	struct value *sorted = values_sorted(c, n, arena);
 	struct value low, high;
 	i128 rank, rest;
 
 	if (!n)
 		return value_missing(MISSING_EMPTY);
-	sorted = arena_array(arena, struct value, n);
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = c[i].x;
-	qsort(sorted, n, sizeof(*sorted), compare_values);
-
 	rank = (i128)(n - 1) * part;
 	rest = rank % of;
 	low = sorted[rank / of];

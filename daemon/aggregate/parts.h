@@ -146,6 +146,10 @@ bool shares_count(struct shares *ret, const struct contribution *c, size_t n,
 /* The logarithm to base 2 of a positive @x, the same on every machine. */
 double binary_log(double x);
 
+/* From the least to the greatest. */
+struct value *values_sorted(const struct contribution *c, size_t n,
+			    struct arena *arena);
+
 /*
  * Hyndman-Fan type 7: between the ranks around (n − 1)·p, linearly; p in parts
  * of @of. Exact kinds are rounded half to even. Missing over nothing.

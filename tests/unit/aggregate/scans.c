@@ -337,6 +337,48 @@ static void the_kth_value_counts_from_the_oldest(void **state) {
 			 MISSING_EMPTY);
 }
 
+static void the_kth_lowest_counts_equal_ones_one_by_one(void **state) {
+	const int64_t x[] = { 9, 4, 7, 4 };
+	struct contribution c[ARRAY_SIZE(x)] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(x); i++)
+		c[i].x = value_money(x[i], 3);
+	assert_int_equal(scan("lowest", c, 4, value_int(1), c[0].x).i, 4);
+	assert_int_equal(scan("lowest", c, 4, value_int(2), c[0].x).i, 4);
+	assert_int_equal(scan("lowest", c, 4, value_int(3), c[0].x).i, 7);
+	assert_int_equal(scan("lowest", c, 4, value_int(4), c[0].x).i, 9);
+	assert_int_equal(scan("lowest", c, 4, value_int(4), c[0].x).unit, 3);
+	assert_int_equal(scan("lowest", c, 4, value_int(5), c[0].x).reason,
+			 MISSING_EMPTY);
+}
+
+static struct value gap_cv(const double *x, size_t n) {
+	struct contribution c[8] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		c[i].x = value_double(x[i]);
+	return scan("gap_cv", c, n, value_missing(MISSING_NONE), c[0].x);
+}
+
+static void a_ladder_has_equal_steps(void **state) {
+	const double ladder[] = { 3, 1, 4, 2 }, uneven[] = { 8, 1, 2, 5 };
+	const double equal[] = { 5, 5, 5 };
+	const struct contribution far[] = { { .x = value_int(INT64_MIN) },
+					    { .x = value_int(0) },
+					    { .x = value_int(INT64_MAX) } };
+	const struct value none = value_missing(MISSING_NONE);
+
+	(void)state;
+	assert_true(gap_cv(ladder, 4).d == 0.0);
+	assert_int_equal(gap_cv(ladder, 2).reason, MISSING_EMPTY);
+	assert_int_equal(gap_cv(equal, 3).reason, MISSING_ZERO);
+	/* Steps of 1, 3 and 3: the sample's deviation is the root of 4/3. */
+	assert_near(gap_cv(uneven, 4), sqrt(4.0 / 3.0) / (7.0 / 3.0));
+	assert_int_equal(scan("gap_cv", far, 3, none, far[0].x).reason,
+			 MISSING_OVERFLOW);
+}
+
 static void entropy_is_what_the_library_finds(void **state) {
 	const struct value none = value_missing(MISSING_NONE);
 	struct contribution c[N];
@@ -455,6 +497,8 @@ int main(void) {
 		cmocka_unit_test(what_was_given_back_has_no_share),
 		cmocka_unit_test(neighbours_are_compared_in_the_order_of_time),
 		cmocka_unit_test(the_kth_value_counts_from_the_oldest),
+		cmocka_unit_test(the_kth_lowest_counts_equal_ones_one_by_one),
+		cmocka_unit_test(a_ladder_has_equal_steps),
 		cmocka_unit_test(entropy_is_what_the_library_finds),
 		cmocka_unit_test(a_slope_is_a_day_s_rise),
 		cmocka_unit_test(digits_are_held_against_the_law),

@@ -212,6 +212,12 @@ static void rules(struct report *report) {
 		"Late events, folded into their place.", RULE(late));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",
 		"Late events that `late: drop` left out.", RULE(late_dropped));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_each_empty_total",
+		"Events whose list, which the rule goes through, is empty.",
+		RULE(each_empty));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_each_cut_total",
+		"Elements of lists beyond what a rule goes through.",
+		RULE(each_cut));
 	evicted(report);
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_no_room_total",
 		"Events and alerts left out because memory was full.",

@@ -70,17 +70,8 @@ static enum mask stricter(enum mask a, enum mask b) {
 	return a > b ? a : b;
 }
 
-static const struct field *field_of_slot(const struct stream *stream,
-					 int32_t slot) {
-	for (size_t i = 0; slot >= 0 && i < stream->n_fields; i++) {
-		if (stream->fields[i].used && stream->fields[i].slot == slot)
-			return &stream->fields[i];
-	}
-	return NULL;
-}
-
 static enum mask mask_of_slot(const struct stream *stream, int32_t slot) {
-	const struct field *field = field_of_slot(stream, slot);
+	const struct field *field = stream_slot(stream, slot);
 
 	return field ? field->mask : MASK_NONE;
 }
@@ -382,7 +373,7 @@ static void put_unit(struct buf *out, struct unit_names *seen, const char *name,
 
 static struct type type_of_evidence(const struct plan *plan, size_t i) {
 	for (size_t input = 0; input < plan->n_inputs; input++) {
-		const struct field *field = field_of_slot(
+		const struct field *field = stream_slot(
 			plan->inputs[input].stream,
 			plan->evidence_slot[input * plan->n_evidence + i]);
 

@@ -67,7 +67,8 @@ static void last_name_json(struct engine *engine, const struct judging *j,
 /*
  * The first 128 bits of SHA-256 over a JSON array:
  *   ["package/rule",[key …],period or null,["stream",id or topic,p,o],due]
- * The due time stands only where a timer made the alert fire.
+ * The due time stands only where a timer made the alert fire; behind an event
+ * stands the place of the element, from 0, where the rule has `each`.
  */
 void identity(const struct engine *engine, const struct judging *j,
 	      uint8_t id[16]) {
@@ -93,6 +94,8 @@ void identity(const struct engine *engine, const struct judging *j,
 	if (j->event) {
 		name_json(out, engine, j->event->stream, event_name(j->event),
 			  &j->event->at);
+		if (j->touch && j->touch->element)
+			buf_printf(out, ",%u", j->touch->i_element);
 	} else {
 		last_name_json(self, j, out);
 		buf_putc(out, ',');

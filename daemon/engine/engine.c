@@ -519,7 +519,7 @@ static void judge_all(struct engine *engine, const struct event *event,
 		if (!touches[i].judges)
 			continue;
 		for (k = 0; k < ps->n_rules; k++)
-			if (n_touches == 1 ||
+			if (n_touches == 1 || touches[i].element ||
 			    !is_due(due, n, ps->rules[k]->rank))
 				due_insert(due, &n,
 					   (struct due_rule){

@@ -1052,6 +1052,15 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 
 	touch->folded = touch->judges = false;
 	touch->period = 0;
+	if (touch->input->has_each && !touch->element) {
+		if (!touch->n_elements)
+			COUNT(engine, plan, each_empty, 1);
+		else
+			COUNT(engine, plan, each_cut,
+			      touch->n_elements - EACH_MOST);
+		return;
+	}
+	touch_element(event, touch);
 	if (touch->where_missing) {
 		COUNT(engine, plan, where_missing, 1);
 		return;

@@ -22,6 +22,7 @@
 #define NEVER INT64_MAX    /* a time that does not come */
 #define COARSE_MAX 4u      /* coarser keys of a rule */
 #define KEY_MAX 4096u      /* bytes of a key; a longer one is not grouped */
+#define EACH_MOST 256u     /* elements of a list that `each` goes through */
 
 /*
  * A key of a plan: this head, then what the plan's window asks for at the
@@ -256,7 +257,20 @@ struct touch {
 	int64_t period_number;
 	const uint8_t *bytes;
 	uint32_t len;
+	/* Of `each`: the element, its place, how many there are. */
+	const struct value *element;
+	uint32_t i_element, n_elements;
 };
+
+/*
+ * Rules that go through a list see one element at a time, in a slot that the
+ * event has for it. Whoever looks at an event for a touch puts it there first.
+ */
+static inline void touch_element(const struct event *event,
+				 const struct touch *touch) {
+	if (touch->element)
+		event->slots[touch->input->element_slot] = *touch->element;
+}
 
 struct route {
 	struct plan_state *plan;

@@ -571,6 +571,7 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 			     .why = late ? WHY_LATE : WHY_CONDITION };
 	struct stretch stretch;
 
+	touch_element(event, touch);
 	if (touch->key)
 		j.now = key_read(engine, touch->key)->clock;
 	j.clock = j.now;

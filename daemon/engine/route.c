@@ -168,6 +168,7 @@ static bool touch_event(const struct walk *walk, struct touch *touch,
 			bool is_where) {
 	struct value passes = value_bool(true);
 
+	touch_element(walk->event, touch);
 	if (!is_where && touch->input->where)
 		passes = expr_eval(touch->input->where, walk->event->slots,
 				   &walk->context);
@@ -179,18 +180,51 @@ static bool touch_event(const struct walk *walk, struct touch *touch,
 	return true;
 }
 
-static void try_route(struct walk *walk, const struct route *route) {
+static struct touch *touch_route(struct walk *walk, const struct route *route) {
 	struct touch *touch = touch_new(walk);
 
 	touch->plan = route->plan;
 	touch->input = route->input;
 	touch->i_input = route->i_input;
 	touch->by_rows = route->input->by_rows;
+	return touch;
+}
+
+static void try_one(struct walk *walk, const struct route *route,
+		    struct touch *touch) {
 	if (!touch->by_rows && !touch_event(walk, touch, route->is_where))
 		return;
 	if (route->plan->n_rules)
 		__builtin_prefetch(route->plan->rules[0]);
 	walk->n++;
+}
+
+/* A touch for each element; one without, if there is something to count. */
+static void try_each(struct walk *walk, const struct route *route) {
+	struct value list = walk->event->slots[route->input->each_slot];
+	uint32_t n = value_is_missing(list) ? 0 : list.len, i;
+	struct touch *touch;
+
+	if (!n || n > EACH_MOST) {
+		touch = touch_route(walk, route);
+		touch->by_rows = false;
+		touch->n_elements = n;
+		walk->n++;
+	}
+	for (i = 0; i < n && i < EACH_MOST; i++) {
+		touch = touch_route(walk, route);
+		touch->element = &list.list[i];
+		touch->i_element = i;
+		touch->n_elements = n;
+		try_one(walk, route, touch);
+	}
+}
+
+static void try_route(struct walk *walk, const struct route *route) {
+	if (route->input->has_each)
+		try_each(walk, route);
+	else
+		try_one(walk, route, touch_route(walk, route));
 }
 
 static struct walk walk_of(struct engine *engine, const struct event *event) {

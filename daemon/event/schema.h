@@ -48,7 +48,11 @@ struct stream {
 	const struct charset *charset; /* NULL: UTF-8 */
 	struct field *fields;
 	size_t n_fields;
-	uint16_t n_slots; /* used fields */
+	uint16_t n_slots; /* used fields, then elements */
+	/* Of lists that rules go through (`each`): a slot for the one at hand,
+	 * which no decoder fills. */
+	struct field **elements;
+	size_t n_elements;
 	const struct field *time;
 	const struct field *id; /* NULL: no duplicates are looked for */
 	usec_t id_for;
@@ -61,4 +65,6 @@ struct stream {
 	struct place place;
 };
 
+/* The field, or the element of a list, that lies in @slot; NULL. */
+const struct field *stream_slot(const struct stream *stream, int32_t slot);
 struct field *stream_field(const struct stream *stream, const char *name);

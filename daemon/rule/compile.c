@@ -15,6 +15,7 @@ static const struct shape_key rule_keys[] = {
 	{ "advice" },
 	{ "status" },
 	{ "from" },
+	{ "each" },
 	{ "where" },
 	{ "by" },
 	{ "window" },
@@ -47,7 +48,6 @@ static const struct shape_key rule_keys[] = {
 	{ "keep_firing_for", SHAPE_LATER },
 	{ "group_by", SHAPE_LATER },
 	{ "limit", SHAPE_LATER },
-	{ "each", SHAPE_LATER },
 	{ "steps", SHAPE_LATER },
 	{ "order", SHAPE_LATER },
 	{ "grace", SHAPE_LATER },
@@ -628,7 +628,7 @@ void rule_compile(struct loader *l, struct package *p,
 	read_before(b);
 	b->calendar =
 		find_calendar(l, p, get(b, "calendar"), source->place, "rule");
-	if (read_inputs(b) < 0 || !b->calendar)
+	if (read_inputs(b) < 0 || !b->calendar || read_each(b) < 0)
 		return;
 	read_params(b);
 	read_lets(b);

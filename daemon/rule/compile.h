@@ -17,6 +17,8 @@ struct input_build {
 	const char *alias;
 	const struct yaml_node *own_where;
 	struct expr_env *env;
+	const struct field *list;    /* of `each`; NULL: none */
+	const struct field *element; /* the one at hand */
 };
 
 struct let {
@@ -81,6 +83,7 @@ struct rule_build {
 	struct input_build *inputs;
 	size_t n_inputs;
 	size_t n_from;        /* without the one that closes windows */
+	const char *each;     /* what an element is called; NULL: no `each` */
 	struct map params;    /* struct param */
 	struct map lets;      /* struct let */
 	struct map measures;  /* struct measure_ref */
@@ -145,8 +148,13 @@ void scan_names(const char *text,
 /* The rule as YAML with all in place, and the hash of that. */
 void rule_expand(struct rule_build *b);
 
+/* The field of that name, or the element that it stands for; NULL. */
+struct field *input_field(const struct rule_build *b, size_t input,
+			  const char *name);
+
 /* plan.c */
 int read_inputs(struct rule_build *b);
+int read_each(struct rule_build *b);
 int read_key(struct rule_build *b);
 int read_where(struct rule_build *b);
 /* If the window, as it is written, is judged only when it is over. */

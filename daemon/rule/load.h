@@ -126,6 +126,9 @@ void declare_streams(struct loader *l, struct package *p,
 		     const struct yaml_node *node);
 /* Its slot, given to it now if nobody read it before. */
 uint16_t field_slot(struct stream *stream, struct field *field);
+/* What stands for the elements of @list, with a slot of its own. */
+const struct field *element_field(struct loader *l, struct stream *stream,
+				  struct field *list);
 
 /* compile.c: a rule, with all plans it asks for. */
 void rule_compile(struct loader *l, struct package *p,

@@ -114,11 +114,21 @@ void note_read(struct rule_build *b, const char *field) {
 	pointers_add(&b->reads, b->l->arena, arena_strdup(b->l->arena, field));
 }
 
+struct field *input_field(const struct rule_build *b, size_t input,
+			  const char *name) {
+	const struct input_build *in = &b->inputs[input];
+
+	if (in->element && !strcmp(name, b->each))
+		return (struct field *)(uintptr_t)in->element;
+	return stream_field(in->stream, name);
+}
+
 /*** an event alone ***/
 
-static int event_slot(struct rule_build *b, struct stream *stream,
-		      const char *name, int taken, struct expr_name *ret) {
-	struct field *field = stream_field(stream, name);
+static int event_slot(struct rule_build *b, size_t input, const char *name,
+		      int taken, struct expr_name *ret) {
+	struct field *field = input_field(b, input, name);
+	struct stream *stream = b->inputs[input].stream;
 
 	if (!field)
 		return 0;
@@ -150,7 +160,7 @@ static int event_name(void *ctx, const char *const *path, size_t n,
 	int r;
 
 	if (n >= 2 && other == names->input)
-		return event_slot(b, input->stream, path[1], 2, ret);
+		return event_slot(b, names->input, path[1], 2, ret);
 	if (n >= 2 && other < b->n_inputs)
 		return diag_at(b->l->diag, place, "E235",
 			       "`%s.%s` is of another stream than the event "
@@ -161,7 +171,7 @@ static int event_name(void *ctx, const char *const *path, size_t n,
 	let = map_get(&b->lets, path[0], len);
 	if (let)
 		return let->broken ? -EINVAL : take_tree(ret, let->tree, 1);
-	r = event_slot(b, input->stream, path[0], 1, ret);
+	r = event_slot(b, names->input, path[0], 1, ret);
 	if (r)
 		return r;
 	r = macro_name(b, path[0], ret);
@@ -205,6 +215,9 @@ static void add_fields(struct rule_build *b, struct pointers *all,
 
 static const char *const *end_candidates(struct rule_build *b,
 					 struct pointers *all) {
+	if (b->each)
+		pointers_add(all, b->l->arena,
+			     arena_strdup(b->l->arena, b->each));
 	add_keys(b, all, &b->lets);
 	add_keys(b, all, &b->p->macros);
 	add_keys(b, all, &b->p->tables);
@@ -790,8 +803,7 @@ static bool is_text_field(const struct rule_build *b,
 			  const struct yaml_node *name,
 			  const struct yaml_node *value) {
 	for (size_t i = 0; i < b->n_from; i++) {
-		const struct field *field =
-			stream_field(b->inputs[i].stream, name->text);
+		const struct field *field = input_field(b, i, name->text);
 
 		if (field)
 			return field->type.kind == KIND_STRING;

@@ -146,7 +146,7 @@ int read_inputs(struct rule_build *b) {
 	return 0;
 }
 
-/*** by ***/
+/*** each ***/
 
 static bool is_identifier(const char *s) {
 	if (!isalpha((unsigned char)*s) && *s != '_')
@@ -155,6 +155,76 @@ static bool is_identifier(const char *s) {
 		s++;
 	return !*s;
 }
+
+static int each_of(struct rule_build *b, struct input_build *input,
+		   const struct yaml_node *node, const char *list) {
+	struct field *field = stream_field(input->stream, list);
+
+	if (!field)
+		return 0;
+	if (field->type.kind != KIND_LIST)
+		return diag_at(b->l->diag, node->place, "E206",
+			       "`each` goes through a list, and `%s` of stream "
+			       "`%s` is none",
+			       list, input->stream->name);
+	if (stream_field(input->stream, b->each))
+		return diag_at(b->l->diag, node->place, "E233",
+			       "stream `%s` has a field `%s`; call the element "
+			       "otherwise",
+			       input->stream->name, b->each);
+	input->list = field;
+	input->element = element_field(b->l, input->stream, field);
+	return 1;
+}
+
+static int no_list(struct rule_build *b, const struct yaml_node *node,
+		   const char *list) {
+	const struct stream *stream = b->inputs[0].stream;
+	const char **names =
+		arena_array(b->l->arena, const char *, stream->n_fields);
+	size_t n = 0;
+
+	for (size_t i = 0; i < stream->n_fields; i++)
+		if (stream->fields[i].type.kind == KIND_LIST)
+			names[n++] = stream->fields[i].name;
+	return shape_unknown(b->l->diag, node->place,
+			     b->n_inputs == 1
+				     ? arena_printf(b->l->arena,
+						    "stream `%s` has no list",
+						    stream->name)
+				     : "no stream of `from` has a list",
+			     list, names, n);
+}
+
+/* `supplier_ids as supplier`: of each stream that has such a list. */
+int read_each(struct rule_build *b) {
+	const struct yaml_node *node = yaml_get(b->node, "each");
+	const char *text = NULL, *as, *list;
+	int found = 0;
+
+	if (shape_text(b->l->diag, node, "each", &text) < 0)
+		return -EINVAL;
+	if (!text)
+		return 0;
+	as = strstr(text, " as ");
+	list = as ? arena_strndup(b->l->arena, text, (size_t)(as - text)) : "";
+	if (!as || !is_identifier(list) || !is_identifier(as + 4))
+		return diag_at(b->l->diag, node->place, "E301",
+			       "`each` is a list and a name for its element, "
+			       "such as `supplier_ids as supplier`, not `%s`",
+			       text);
+	b->each = as + 4;
+	for (size_t i = 0; i < b->n_inputs; i++) {
+		int r = each_of(b, &b->inputs[i], node, list);
+
+		if (r < 0)
+			return r;
+		found += r;
+	}
+	return found ? 0 : no_list(b, node, list);
+}
+
+/*** by ***/
 
 /*
  * A let may hold what a masked field holds. Whether it is something, and what
@@ -172,14 +242,12 @@ static enum mask mask_of(const struct stream *stream,
 	mask = expr_mask(program);
 	if (n > 1 && kind != KIND_STRING)
 		return mask;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < stream->n_fields; k++) {
-			const struct field *field = &stream->fields[k];
+	for (size_t i = 0; i < n; i++) {
+		const struct field *field = stream_slot(stream, slots[i]);
 
-			if (field->used && field->slot == slots[i] &&
-			    field->mask > mask)
-				mask = field->mask;
-		}
+		if (field && field->mask > mask)
+			mask = field->mask;
+	}
 	return mask;
 }
 
@@ -377,6 +445,9 @@ int read_where(struct rule_build *b) {
 		buf_printf(&text, "%s%s%s=%s", i ? ", " : "",
 			   i < b->n_from ? "" : "until ", input->alias,
 			   input->stream->name);
+		if (input->list)
+			buf_printf(&text, " each %s as %s", input->list->name,
+				   b->each);
 		for (size_t k = 0; k < ARRAY_SIZE(both); k++) {
 			if (!both[k])
 				continue;
@@ -660,6 +731,10 @@ static void find_index(const struct rule_build *b, size_t i,
 	for (size_t k = 0; k < b->n_where_clauses[i]; k++) {
 		const struct expr_clause *clause = &b->where_clauses[i][k];
 
+		/* An element is not at hand where the index is asked. */
+		if (b->inputs[i].element &&
+		    clause->slot == b->inputs[i].element->slot)
+			continue;
 		if (!clause->conjunct || !clause->n_constants ||
 		    (input->n_index && input->n_index <= clause->n_constants))
 			continue;
@@ -689,6 +764,11 @@ static const struct plan_input *plan_inputs(struct rule_build *b,
 		inputs[i].alias = b->inputs[i].alias;
 		inputs[i].where = b->where[i];
 		inputs[i].by = by;
+		inputs[i].has_each = b->inputs[i].list;
+		if (inputs[i].has_each) {
+			inputs[i].each_slot = b->inputs[i].list->slot;
+			inputs[i].element_slot = b->inputs[i].element->slot;
+		}
 		inputs[i].by_rows = reads_rows(b->where[i]);
 		for (size_t k = 0; k < n; k++)
 			inputs[i].by_rows =
@@ -1332,7 +1412,7 @@ static const struct yaml_node *measure_map(struct rule_build *b,
 static bool is_taken(struct rule_build *b, const struct yaml_node *key,
 		     const char *what) {
 	for (size_t i = 0; i < b->n_from; i++)
-		if (stream_field(b->inputs[i].stream, key->text)) {
+		if (input_field(b, i, key->text)) {
 			diag_at(b->l->diag, key->place, "E233",
 				"%s `%s` hides the field of that name; call "
 				"it otherwise",
@@ -1688,7 +1768,7 @@ int keep_field(struct rule_build *b, const char *name, const char *field,
 
 	for (size_t i = 0; i < b->n_inputs; i++) {
 		struct stream *stream = b->inputs[i].stream;
-		struct field *found = stream_field(stream, field);
+		struct field *found = input_field(b, i, field);
 
 		slots[i] = -1;
 		if (!found || (alias && strcmp(alias, b->inputs[i].alias)))
@@ -1725,7 +1805,7 @@ int keep_field(struct rule_build *b, const char *name, const char *field,
 
 static bool is_field_of_from(const struct rule_build *b, const char *name) {
 	for (size_t i = 0; i < b->n_from; i++)
-		if (stream_field(b->inputs[i].stream, name))
+		if (input_field(b, i, name))
 			return true;
 	return false;
 }
@@ -1747,7 +1827,7 @@ static void add_evidence(struct rule_build *b, const char *name) {
 	mine->slot = arena_array(b->l->arena, int32_t, b->n_inputs);
 	for (size_t i = 0; i < b->n_inputs; i++) {
 		struct stream *stream = b->inputs[i].stream;
-		struct field *field = stream_field(stream, name);
+		struct field *field = input_field(b, i, name);
 
 		mine->slot[i] = -1;
 		if (!field || i >= b->n_from)

@@ -63,6 +63,9 @@ struct plan_input {
 	 * change: they are evaluated when the event is taken. */
 	bool by_rows;
 	bool closes; /* until: it only ends windows; the last input */
+	/* `each`: as many events as the list has elements. */
+	bool has_each;
+	uint16_t each_slot, element_slot;
 	/* For the index: where is false unless slot holds one of these. */
 	bool index_is_where; /* … and true if it does */
 	uint16_t index_slot;

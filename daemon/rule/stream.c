@@ -48,6 +48,29 @@ uint16_t field_slot(struct stream *stream, struct field *field) {
 	return field->slot;
 }
 
+const struct field *element_field(struct loader *l, struct stream *stream,
+				  struct field *list) {
+	struct field **elements;
+	struct field *mine;
+
+	for (size_t i = 0; i < stream->n_elements; i++)
+		if (!strcmp(stream->elements[i]->name, list->name))
+			return stream->elements[i];
+	field_slot(stream, list);
+	mine = arena_new(l->arena, struct field);
+	*mine = *list;
+	mine->type = (struct type){ .kind = list->type.elem,
+				    .unit = list->type.unit };
+	mine->slot = stream->n_slots++;
+	elements =
+		arena_array(l->arena, struct field *, stream->n_elements + 1);
+	for (size_t i = 0; i < stream->n_elements; i++)
+		elements[i] = stream->elements[i];
+	elements[stream->n_elements++] = mine;
+	stream->elements = elements;
+	return mine;
+}
+
 static bool is_name(const char *s) {
 	if (!(*s == '_' || (*s >= 'a' && *s <= 'z') ||
 	      (*s >= 'A' && *s <= 'Z')))

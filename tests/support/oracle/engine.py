@@ -269,15 +269,17 @@ class Entry:
     """An event as a rule keeps it."""
 
     __slots__ = ("event", "time", "order", "rule", "alias", "given", "late",
-                 "cached")
+                 "cached", "element", "place")
 
-    def __init__(self, rule, alias, event, late):
+    def __init__(self, rule, alias, event, late, element=None, place=None):
         self.rule = rule
         self.alias = alias
         self.event = event
         self.time = event.time
         self.order = event.time, event.coordinates
         self.late = late
+        self.element = element  # of `each`, and its place in the list
+        self.place = place
         self.given = {}
         self.cached = {}
 
@@ -303,6 +305,8 @@ class EventScope(Scope):
             part = rule.by_of[name].get(entry.alias, name)
             if part != name:
                 return self.lookup(part)
+        if name == rule.each_as and entry.place is not None:
+            return entry.element
         if name in entry.event.fields:
             return entry.event.fields[name]
         if any(name in s.fields for s in rule.aliases.values()):
@@ -389,7 +393,7 @@ class Key:
 
 class Rule:
     KNOWN = {"rule", "title", "desc", "message", "advice", "status", "from",
-             "where", "by", "window", "measure", "baseline", "let",
+             "each", "where", "by", "window", "measure", "baseline", "let",
              "alert_if", "level", "resolve_if", "per", "cooldown", "refresh",
              "review_within", "exceptions", "legal_basis", "tags", "owner",
              "runbook", "params", "evidence", "score", "tests", "late",
@@ -415,6 +419,7 @@ class Rule:
             if not found:
                 raise Unsupported(f"every {spec['every']}")
             self.every_at = (int(found[1]) * 60 + int(found[2])) * 60000000
+        self.each, _, self.each_as = spec.get("each", "").partition(" as ")
         self.where = [parse(spec["where"])] if "where" in spec else []
         self.by, self.by_of = self._by(spec.get("by", []))
         self._window(spec.get("window"))
@@ -777,7 +782,21 @@ class Oracle:
                 self._fold_alias(rule, alias, event, late)
 
     def _fold_alias(self, rule, alias, event, late):
-        entry = Entry(rule, alias, event, late)
+        entries = [Entry(rule, alias, event, late)]
+        if rule.each in event.stream.fields:
+            elements = event.fields[rule.each]
+            if isinstance(elements, Missing):
+                return
+            entries = [Entry(rule, alias, event, late, element, place)
+                       for place, element in enumerate(elements[:256])]
+        # All of a record are folded before the first is judged.
+        judgings = [judge for entry in entries
+                    for judge in self._fold_entry(rule, alias, entry) or ()]
+        for _, judge in sorted(judgings, key=lambda j: j[0]):
+            judge()
+
+    def _fold_entry(self, rule, alias, entry):
+        """What is to be judged: (0, the key) and (1, what is beneath)."""
         scope = EventScope(entry)
         conditions = list(rule.where)
         if alias in rule.filters:
@@ -791,8 +810,7 @@ class Oracle:
         for measure in rule.measures.values():
             entry.given[id(measure)] = measure.contribution(entry)
         if rule.window is None and not rule.measures and rule.per_event:
-            self._judge_alone(rule, values, entry)
-            return
+            return [(0, lambda: self._judge_alone(rule, values, entry))]
         key = rule.keys.get(values)
         if key is None or self._is_over(rule, key):
             key = rule.keys[values] = Key(next(self._ordinals), values)
@@ -800,7 +818,7 @@ class Oracle:
                 self._set_timer(
                     rule.next_tick(max(entry.time, self.watermark)), rule,
                     key, "every", None)
-        self._fold_key(rule, key, values, entry)
+        return self._fold_key(rule, key, values, entry)
 
     def _judge_alone(self, rule, values, entry):
         """A rule that keeps no state: the event is judged by itself."""
@@ -834,11 +852,13 @@ class Oracle:
             self._prune(rule, key)
         touched = self._fold_coarse(rule, key, values, entry)
         why = "late" if entry.late else "condition"
+        judgings = [(1, lambda coarse=coarse: self._rejudge_beneath(
+            rule, coarse, why, entry.time)) for coarse in touched]
         if not out_of_window:
-            self._judge(rule, key, period, key.clock, entry, why, entry,
-                        entry.time)
-        for coarse in touched:
-            self._rejudge_beneath(rule, coarse, why, entry.time)
+            judgings.append((0, lambda: self._judge(
+                rule, key, period, key.clock, entry, why, entry,
+                entry.time)))
+        return judgings
 
     def _is_over(self, rule, key, now=None):
         """A sliding window's key that has been freed: nothing is in its
@@ -1025,7 +1045,7 @@ class Oracle:
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
         life = Life()
-        life.fired_by = event.event.coordinates
+        life.fired_by = event.event.coordinates + (event.place,)
         self._emit(rule, key, None, life, "fired", why, level, scope, now,
                    event, state="resolved", is_open=True)
         life.level = level
@@ -1036,8 +1056,8 @@ class Oracle:
                  now, event):
         firing = change != "resolved"
         if change == "fired":
-            life.fired_by = event.event.coordinates if event else \
-                key.last.event.coordinates + (now,)
+            life.fired_by = event.event.coordinates + (event.place,) \
+                if event else key.last.event.coordinates + (now,)
         self._emit(rule, key, period, life, change, why, level, scope, now,
                    event, state="firing" if firing else "resolved",
                    is_open=firing)

@@ -270,6 +270,10 @@ class Stream:
             if kind.values and value not in kind.values:
                 raise Refused("bad_enum")
             return value
+        if kind.kind == "list":
+            if type(value) is not list:
+                raise Refused("wrong_type")
+            return [self._typed(kind.inner, item) for item in value]
         if kind.kind == "bool":
             if type(value) is not bool:
                 raise Refused("wrong_type")

@@ -9,9 +9,24 @@
 	"  title: {zh: 规则, en: rule}\n"                                    \
 	"  from: pays\n" body
 
+/* The same, with a list that rules go through. */
+#define BATCH_STREAMS                                                          \
+	"apiversion: 1\n"                                                      \
+	"package: t\n"                                                         \
+	"calendars:\n"                                                         \
+	"  cn: {tz: Asia/Shanghai}\n"                                          \
+	"streams:\n"                                                           \
+	"  pays:\n"                                                            \
+	"    topic: pays\n"                                                    \
+	"    time: at\n"                                                       \
+	"    max_delay: 0s\n"                                                  \
+	"    fields: {unit: string, payee: string optional, amount: "          \
+	"money(CNY), x: double optional, lots: list(string) optional, at: "    \
+	"timestamp}\n"
+
 /* One of each kind of window, so that one test sees them all. */
 #define ALL_KINDS                                                              \
-	WORLD_STREAMS                                                          \
+	BATCH_STREAMS                                                          \
 	"tables:\n"                                                            \
 	"  known: {stream: pays, key: payee, where: amount > 60, max_rows: "   \
 	"4, max_keys: 5}\n"                                                    \
@@ -21,43 +36,66 @@
 				"  window: 5d\n"                               \
 				"  measure: {top: max(known(payee).amount)}\n" \
 				"  alert_if: top > 95 && has(known(payee))\n") \
-		RULE("calendar",                                               \
-		     "  by: [unit]\n"                                          \
-		     "  window: {calendar: month}\n"                           \
-		     "  measure: {total: sum(amount), cnt: count()}\n"         \
-		     "  baseline: {usual: {of: total, over: 3, stat: "         \
-		     "median_mad, min_samples: 2}}\n"                          \
-		     "  alert_if: total > 300 && usual.z(total) > 1.5\n"       \
-		     "  level: {red: usual.z(total) > 3.5, yellow: "           \
-		     "\"true\"}\n"                                             \
-		     "  message: \"{unit} {total|money} {payee}\"\n")          \
-			RULE("sliding",                                        \
-			     "  let: {tail: \"payee.substring(1)\", part: "    \
-			     "\"ratio(total, all)\"}\n"                        \
-			     "  by: [unit, tail]\n"                            \
-			     "  window: 20d\n"                                 \
-			     "  max_entries: 16\n"                             \
-			     "  measure: {total: sum(amount), all: {agg: "     \
-			     "sum(amount), by: [unit]}}\n"                     \
-			     "  alert_if: total >= 150 && part > 0.4\n"        \
-			     "  level: {orange: part > 0.7, green: "           \
+		RULE("lots",                                                   \
+		     "  each: lots as lot\n"                                   \
+		     "  where: lot != unit\n"                                  \
+		     "  by: [unit, lot]\n"                                     \
+		     "  window: 6d\n"                                          \
+		     "  measure: {paid: sum(amount), all: {agg: count(), by: " \
+		     "[unit]}}\n"                                              \
+		     "  let: {known: has(known(payee))}\n"                     \
+		     "  alert_if: paid > 90 && all > 4 && known\n")            \
+			RULE("calendar",                                       \
+			     "  by: [unit]\n"                                  \
+			     "  window: {calendar: month}\n"                   \
+			     "  measure: {total: sum(amount), cnt: "           \
+			     "count()}\n"                                      \
+			     "  baseline: {usual: {of: total, over: 3, "       \
+			     "stat: "                                          \
+			     "median_mad, min_samples: 2}}\n"                  \
+			     "  alert_if: total > 300 && usual.z(total) > "    \
+			     "1.5\n"                                           \
+			     "  level: {red: usual.z(total) > 3.5, "           \
+			     "yellow: "                                        \
 			     "\"true\"}\n"                                     \
-			     "  cooldown: 2d\n") RULE("panes",                 \
-						      "  by: [payee]\n"        \
-						      "  window: {sliding: "   \
-						      "16d, panes: 8}\n"       \
-						      "  measure: {total: "    \
-						      "sum(amount)}\n"         \
-						      "  alert_if: total > "   \
-						      "700\n")                 \
-				RULE("scans",                                  \
-				     "  by: [unit]\n"                          \
-				     "  window: 30d\n"                         \
-				     "  measure: {payees: distinct(payee), "   \
-				     "mid: median(x), run: streak(payee)}\n"   \
-				     "  alert_if: payees >= 4 || run >= 3 || " \
-				     "mid > 0.9\n"                             \
-				     "  resolve_if: payees < 3\n")             \
+			     "  message: \"{unit} {total|money} "              \
+			     "{payee}\"\n") RULE("sliding",                    \
+						 "  let: {tail: "              \
+						 "\"payee.substring(1)\", "    \
+						 "part: "                      \
+						 "\"ratio(total, all)\"}\n"    \
+						 "  by: [unit, tail]\n"        \
+						 "  window: 20d\n"             \
+						 "  max_entries: 16\n"         \
+						 "  measure: {total: "         \
+						 "sum(amount), all: {agg: "    \
+						 "sum(amount), by: "           \
+						 "[unit]}}\n"                  \
+						 "  alert_if: total >= "       \
+						 "150 && part > 0.4\n"         \
+						 "  level: {orange: part "     \
+						 "> 0.7, green: "              \
+						 "\"true\"}\n"                 \
+						 "  cooldown: 2d\n")           \
+				RULE("panes",                                  \
+				     "  by: [payee]\n"                         \
+				     "  window: {sliding: "                    \
+				     "16d, panes: 8}\n"                        \
+				     "  measure: {total: "                     \
+				     "sum(amount)}\n"                          \
+				     "  alert_if: total > "                    \
+				     "700\n") RULE("scans",                    \
+						   "  by: [unit]\n"            \
+						   "  window: 30d\n"           \
+						   "  measure: {payees: "      \
+						   "distinct(payee), "         \
+						   "mid: median(x), run: "     \
+						   "streak(payee)}\n"          \
+						   "  alert_if: payees >= 4 "  \
+						   "|| run >= 3 || "           \
+						   "mid > 0.9\n"               \
+						   "  resolve_if: payees < "   \
+						   "3\n")                      \
 					RULE("last",                           \
 					     "  by: [unit]\n"                  \
 					     "  window: {last: 5, max: 40d}\n" \
@@ -136,6 +174,7 @@ static struct buf dead; /* of the run at hand; alerts and these mix freely */
 
 /* A fixed stream of bad and good, in and out of order. */
 static void make_events(struct world *world) {
+	static const char lots[] = "\"L1\",\"L2\",\"U1\",\"L1\",\"L3\",\"U2\"";
 	uint32_t seed = 12345, i;
 	char json[256];
 	usec_t at = 1767225600 * USEC_PER_SEC;
@@ -143,7 +182,10 @@ static void make_events(struct world *world) {
 
 	events = calloc(MANY, sizeof(*events));
 	for (i = 0; i < MANY; i++) {
+		int n_lots;
+
 		seed = seed * 1664525u + 1013904223u;
+		n_lots = (int)(seed >> 7) % 4;
 		at += (seed >> 20) * 2 * USEC_PER_SEC;
 		if (seed % 997 == 0)
 			at += 20 * USEC_PER_DAY;
@@ -154,9 +196,10 @@ static void make_events(struct world *world) {
 			NULL);
 		snprintf(json, sizeof(json),
 			 "{\"unit\":\"U%u\",\"payee\":\"供应商%u\",\"amount\":"
-			 "%u.%02u,\"x\":%u.25%s,\"at\":\"%s\"}",
+			 "%u.%02u,\"lots\":[%.*s],\"x\":%u.25%s,\"at\":\"%s\"}",
 			 (seed >> 8) % 5, (seed >> 11) % 7, (seed >> 14) % 100,
-			 (seed >> 5) % 100, (seed >> 9) % 3,
+			 (seed >> 5) % 100, n_lots ? n_lots * 5 - 1 : 0,
+			 lots + seed % 3 * 5, (seed >> 9) % 3,
 			 seed % 101 ? "" : ",", buf_cstr(&time));
 		events[i] = world_event(world, "pays", json);
 	}
@@ -267,6 +310,7 @@ static void batch_sizes_and_outboxes_give_the_same_bytes(void **state) {
 	assert_true(count(&first, "\"why\":\"late\"") > 5);
 	assert_true(count(&first, "dead ") > 10);
 	assert_true(count(&first, "\"rule\":\"rows\"") > 100);
+	assert_true(count(&first, "\"rule\":\"lots\"") > 100);
 	buf_free(&first);
 }
 

@@ -100,6 +100,34 @@ CASES(shows_unknown_names_and_suggests,
       { RULE "  calendar: us\n  alert_if: 'true'\n",
 	"b.yaml:6:13+2 E203 there is no calendar `us`\n" })
 
+#define LISTS                                                                  \
+	"apiversion: 1\npackage: p\nstreams:\n"                                \
+	"  joint: {time: at, fields: {id: string, ids: list(string), ns: "     \
+	"list(int), at: date}}\n"                                              \
+	"rules:\n- rule: r\n  from: joint\n"
+
+CASES(says_what_each_goes_through,
+      { LISTS "  each: ids\n  alert_if: 'true'\n",
+	"b.yaml:8:9+3 E301 `each` is a list and a name for its element, such "
+	"as `supplier_ids as supplier`, not `ids`\n" },
+      { LISTS "  each: idss as one\n  alert_if: one == 'a'\n",
+	"b.yaml:8:9+11 E203 stream `joint` has no list `idss` (did you mean "
+	"`ids`?)\n" },
+      { LISTS "  each: id as one\n  alert_if: one == 'a'\n",
+	"b.yaml:8:9+9 E206 `each` goes through a list, and `id` of stream "
+	"`joint` is none\n" },
+      { LISTS "  each: ids as id\n  alert_if: id == 'a'\n",
+	"b.yaml:8:9+9 E233 stream `joint` has a field `id`; call the element "
+	"otherwise\n" },
+      { LISTS "  each: ns as n\n  alert_if: n == 'a'\n",
+	"b.yaml:9:15+2 E206 `==` between int and string\n" },
+      { LISTS "  each: ids as one\n  window: 1d\n"
+	      "  measure: {one: count()}\n  alert_if: one > 1\n",
+	"b.yaml:10:13+3 E233 measure `one` hides the field of that name; call "
+	"it otherwise\n" },
+      { LISTS "  each: ids as one\n  alert_if: on == 'a'\n",
+	"b.yaml:9:13+2 E203 rule `r` knows no `on` (did you mean `one`?)\n" })
+
 CASES(says_what_a_name_cannot_be_where_it_stands,
       { RULE "  window: 1d\n  measure: {n: count()}\n  where: n > 1\n"
 	     "  alert_if: n > 1\n",
@@ -474,6 +502,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(shows_unknown_keys_and_suggests),
 		TEST(shows_unknown_names_and_suggests),
+		TEST(says_what_each_goes_through),
 		TEST(says_what_a_name_cannot_be_where_it_stands),
 		TEST(says_what_a_measure_must_be),
 		TEST(says_what_a_window_and_a_baseline_must_be),

@@ -403,15 +403,19 @@ static void a_stream_is_read_if_a_rule_asks_for_it(void **state) {
 	struct world *world = *state;
 
 	load_rules(world,
-		   HEAD "- {rule: a, from: payments, alert_if: amount > 1}\n"
+		   HEAD "- {rule: a, from: payments, alert_if: size(register("
+			"unit).name) > 1}\n"
+			"tables: {register: {stream: units, key: unit}}\n"
 			"streams:\n"
 			"  others: {topic: o, time: at, fields: {at: "
-			"timestamp}}\n");
-	assert_int_equal(world->set->n_streams, 2);
-	for (size_t i = 0; i < 2; i++)
+			"timestamp}}\n"
+			"  units: {topic: u, time: at, fields: {unit: string, "
+			"name: string, at: timestamp}}\n");
+	assert_int_equal(world->set->n_streams, 3);
+	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(
 			world->set->streams[i]->is_read,
-			!strcmp(world->set->streams[i]->name, "payments"));
+			strcmp(world->set->streams[i]->name, "others") != 0);
 }
 
 static void a_stream_is_read_if_a_rule_asks_for_its_rows(void **state) {

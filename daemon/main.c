@@ -110,6 +110,23 @@ static size_t count_read(const struct ruleset *rules) {
 	return n;
 }
 
+/* A record of Kafka has no header that could name its columns. */
+static int check_columns(const struct ruleset *rules, struct diag *diag) {
+	int r = 0;
+
+	for (size_t i = 0; i < rules->n_streams; i++) {
+		const struct stream *stream = rules->streams[i];
+
+		if (stream->is_read && stream->format == FORMAT_CSV &&
+		    !stream->n_columns)
+			r = diag_at(diag, stream->place, "E112",
+				    "stream `%s` is CSV and lacks `columns`: "
+				    "records of Kafka have no header",
+				    stream->name);
+	}
+	return r;
+}
+
 /* Configuration and rules, with all complaints of both at once. */
 static int load(struct daemon *daemon, const char *path) {
 	struct diag diag = { 0 };
@@ -124,6 +141,8 @@ static int load(struct daemon *daemon, const char *path) {
 	if (r == 0 && !count_read(daemon->rules))
 		r = diag_at(&diag, (struct place){ 0 }, "E103",
 			    "no rule is in test or live: nothing to watch");
+	if (r == 0)
+		r = check_columns(daemon->rules, &diag);
 	diag_sort(&diag);
 	if (diag.n_errors || r < 0) {
 		diag_print(&diag, &out, isatty(STDERR_FILENO) == 1);

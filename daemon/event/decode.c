@@ -46,8 +46,7 @@ struct step {
 	uint32_t n;
 };
 
-/* "~1" is "/" and "~0" is "~" in a JSON pointer. */
-static size_t unescape_pointer(char *out, const char *s, size_t len) {
+size_t pointer_unescape(char *out, const char *s, size_t len) {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++) {
@@ -69,7 +68,7 @@ static struct step *step_into(struct arena *arena, struct step *parent,
 	char *key = arena_strndup(arena, s, len);
 	struct step *step;
 
-	len = unescape_pointer(key, s, len);
+	len = pointer_unescape(key, s, len);
 	for (step = parent->first; step; step = step->next) {
 		if (step->len == len && !memcmp(step->key, key, len))
 			return step;
@@ -155,6 +154,16 @@ static void compile(struct decoder *decoder, const struct stream *stream) {
 		arena_array(&decoder->arena, struct raw, decoder->n_raws);
 }
 
+/* The loader has found a column for all that must have one. */
+static void place_columns(struct decoder *decoder) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+	const struct stream *stream = decoder->stream;
+	int r = header_place(decoder, stream->columns, stream->n_columns, &text,
+			     &text);
+
+	assert(r == 0);
+}
+
 int decoder_new(struct decoder **ret, const struct stream *stream,
 		uint64_t hash_seed) {
 	struct decoder *decoder = calloc(1, sizeof(*decoder));
@@ -177,9 +186,17 @@ int decoder_new(struct decoder **ret, const struct stream *stream,
 		return r;
 	}
 	compile(decoder, stream);
+	decoder->format = stream->format;
+	decoder->delimiter = stream->delimiter ? stream->delimiter : ',';
+	if (stream->n_columns)
+		place_columns(decoder);
 
 	*ret = decoder;
 	return 0;
+}
+
+void decoder_format(struct decoder *decoder, enum stream_format format) {
+	decoder->format = format;
 }
 
 void decoder_free(struct decoder *decoder) {
@@ -208,10 +225,9 @@ static enum refusal read_document(struct decoder *decoder, const char *payload,
 static enum refusal read_text(struct decoder *decoder, const char *payload,
 			      size_t len, bool padded, struct arena *arena,
 			      const char **detail) {
-	if (decoder->columns)
-		return csv_row(decoder, payload, len, arena);
-	if (decoder->stream->format == FORMAT_CSV)
-		return REFUSED_BAD_ROW;
+	if (decoder->format == FORMAT_CSV)
+		return decoder->columns ? csv_row(decoder, payload, len, arena)
+					: REFUSED_BAD_ROW;
 	return read_document(decoder, payload, len, padded, arena, detail);
 }
 

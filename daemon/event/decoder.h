@@ -73,6 +73,9 @@ struct decoder {
 	struct json_index *index;
 	struct shape *shape;
 	uint64_t fitted; /* documents that the shape was right about */
+	enum stream_format
+		format; /* of what comes: the stream's, or a file's */
+	char delimiter;
 	/* CSV: column → raw, -1: not read; NULL: no header was given. */
 	int32_t *columns;
 	size_t n_columns;
@@ -96,6 +99,20 @@ bool shape_match(struct decoder *decoder, const char *text, size_t len,
 		 bool padded);
 /* To be told of each document that walk.c has found whole. */
 void shape_learn(struct decoder *decoder, const char *text, size_t len);
+/*
+ * csv.c: one cell; @at is moved behind it and its delimiter. 1: more follow,
+ * 0: it was the last, -EINVAL: a quote where none may stand. What is doubled
+ * in it makes a copy in @arena.
+ */
+int csv_cell(const char **at, const char *end, char delimiter,
+	     struct arena *arena, struct raw *ret);
+/* A line's end at the end of the text is none of the row. */
+const char *csv_row_end(const char *text, size_t len);
+/* header.c: columns by name, instead of decoder_csv_header(). */
+int header_place(struct decoder *decoder, const char *const *columns, size_t n,
+		 struct buf *notes, struct buf *why);
+/* decode.c: "~1" is "/" and "~0" is "~" in a JSON pointer; the length. */
+size_t pointer_unescape(char *out, const char *s, size_t len);
 /* csv.c: the raws of one row. */
 enum refusal csv_row(struct decoder *decoder, const char *text, size_t len,
 		     struct arena *scratch);

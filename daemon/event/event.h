@@ -72,7 +72,18 @@ void decoder_free(struct decoder *decoder);
 void decoder_decode(struct decoder *decoder, struct event *event,
 		    const char *payload, size_t len, bool padded,
 		    struct arena *arena);
-/* CSV: the header must be given before the first row. Missing columns of
- * required fields are an error with text in @why; unknown ones are ignored. */
+/* What the payloads are, if it is not what the stream says: files may differ.
+ */
+void decoder_format(struct decoder *decoder, enum stream_format format);
+/*
+ * CSV: the header must be given before the first row, unless the stream says
+ * its `columns`. 0, or -EINVAL with @why: a field that is read and may not be
+ * absent has no column, or two, or the header is broken. To @notes goes what is
+ * worth a look, a line each: other fields without a column, and columns that
+ * are no field, which are passed over.
+ */
 int decoder_csv_header(struct decoder *decoder, const char *line, size_t len,
-		       struct buf *why);
+		       struct buf *notes, struct buf *why);
+/* Which of the columns is the field, -1: none. */
+int32_t header_find(const struct stream *stream, const struct field *field,
+		    const char *const *columns, size_t n);

@@ -46,6 +46,9 @@ struct stream {
 	bool is_read;   /* some rule that is loaded asks for it */
 	enum stream_format format;
 	const struct charset *charset; /* NULL: UTF-8 */
+	char delimiter;                /* of CSV; 0: a comma */
+	const char *const *columns;    /* of CSV without a header */
+	size_t n_columns;              /* 0: not said */
 	struct field *fields;
 	size_t n_fields;
 	uint16_t n_slots; /* used fields, then elements */

@@ -264,7 +264,7 @@ static int skip_mark(struct file *file, struct buf *why) {
 	return 0;
 }
 
-static int read_header(struct file *file, struct buf *why) {
+static int read_header(struct file *file, struct buf *notes, struct buf *why) {
 	CLEANUP(buf_free) struct buf row = { 0 };
 	int r = read_row(file, &row);
 
@@ -275,7 +275,7 @@ static int read_header(struct file *file, struct buf *why) {
 		return -EINVAL;
 	}
 	return decoder_csv_header(file->decoder, row.data ? row.data : "",
-				  row.len, why);
+				  row.len, notes, why);
 }
 
 static int file_new(struct file **ret, const struct stream *stream,
@@ -301,13 +301,14 @@ static int file_new(struct file **ret, const struct stream *stream,
 	r = decoder_new(&file->decoder, stream, seed);
 	if (r < 0)
 		return r;
+	decoder_format(file->decoder, file->csv ? FORMAT_CSV : FORMAT_JSON);
 
 	*ret = TAKE(file);
 	return 0;
 }
 
 int file_feed_add(struct file_feed *feed, const struct stream *stream,
-		  const char *path, struct buf *why) {
+		  const char *path, struct buf *notes, struct buf *why) {
 	CLEANUP(file_freep) struct file *file = NULL;
 	struct file **files;
 	int r;
@@ -321,7 +322,7 @@ int file_feed_add(struct file_feed *feed, const struct stream *stream,
 	if (r == 0)
 		r = skip_mark(file, why);
 	if (r == 0 && file->csv)
-		r = read_header(file, why);
+		r = read_header(file, notes, why);
 	if (r == 0)
 		r = fill_chunk(file, file->chunks[0]);
 	if (r < 0)

@@ -28,10 +28,11 @@ void file_feed_free(struct file_feed *feed);
  * Adds a file ("-" is standard input); its number counts per stream, from 0.
  * A name with .csv in it is CSV, with .json JSON lines, others are what the
  * stream's format says; names of folders do not count. 0; -EINVAL: the header
- * does not fit, see @why; other negative errno: the file cannot be read.
+ * does not fit, see @why; other negative errno: the file cannot be read. What
+ * else a header says goes to @notes, see decoder_csv_header().
  */
 int file_feed_add(struct file_feed *feed, const struct stream *stream,
-		  const char *path, struct buf *why);
+		  const char *path, struct buf *notes, struct buf *why);
 /*
  * The next events in order, at most @n: how many, 0 at the end. Negative
  * errno: a file could not be read on; file_feed_path() says which. See

@@ -5,12 +5,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "event/event.h"
 #include "rule/load.h"
 
 static const struct shape_key stream_keys[] = {
 	{ "topic" },
 	{ "format" },
 	{ "encoding" },
+	{ "delimiter" },
+	{ "columns" },
 	{ "time" },
 	{ "max_delay" },
 	{ "idle_after" },
@@ -305,6 +308,62 @@ static void stream_numbers(struct loader *l, struct stream *stream,
 	number_negative(l, numbers, yaml_get(node, "negative"));
 }
 
+static void stream_delimiter(struct loader *l, struct stream *stream,
+			     const struct yaml_node *node) {
+	char mark = one_mark(l, node, "delimiter");
+
+	if (mark && (mark == '"' || mark == '\r' || mark == '\n' || mark < 0))
+		diag_at(l->diag, node->place, "E301",
+			"`delimiter` can be no quote, no line's end and "
+			"nothing beyond ASCII");
+	else
+		stream->delimiter = mark;
+}
+
+static void need_column(struct loader *l, const struct stream *stream,
+			const struct yaml_node *node,
+			const struct field *field) {
+	CLEANUP(buf_free) struct buf what = { 0 };
+
+	if (field->type.optional ||
+	    header_find(stream, field, stream->columns, stream->n_columns) >= 0)
+		return;
+	buf_printf(&what, "no column for the field");
+	shape_unknown(l->diag, node->place, buf_cstr(&what), field->name,
+		      stream->columns, stream->n_columns);
+}
+
+/* Records of Kafka have no header: the stream says what stands where. */
+static void stream_columns(struct loader *l, struct stream *stream,
+			   const struct yaml_node *node) {
+	const char **columns;
+	size_t before = l->diag->n_errors;
+
+	if (!node || shape_is(l->diag, node, YAML_LIST, "columns") < 0)
+		return;
+	if (stream->format != FORMAT_CSV) {
+		diag_at(l->diag, node->place, "E305",
+			"`columns` are those of `format: csv`");
+		return;
+	}
+	columns = arena_array(l->arena, const char *, node->n + 1);
+	for (size_t i = 0; i < node->n; i++) {
+		columns[i] = "";
+		shape_text(l->diag, node->items[i], "columns", &columns[i]);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(columns[k], columns[i]))
+				diag_at(l->diag, node->items[i]->place, "E231",
+					"column `%s` stands here twice",
+					columns[i]);
+	}
+	if (l->diag->n_errors > before)
+		return;
+	stream->columns = columns;
+	stream->n_columns = node->n;
+	for (size_t i = 0; i < stream->n_fields; i++)
+		need_column(l, stream, node, &stream->fields[i]);
+}
+
 static void stream_format(struct loader *l, struct stream *stream,
 			  const struct yaml_node *node) {
 	static const char *const formats[] = { "json", "csv" };
@@ -417,6 +476,8 @@ static void declare_stream(struct loader *l, struct package *p,
 		stream_time(l, stream, yaml_get(node, "time"));
 		stream_id(l, stream, yaml_get(node, "id"));
 	}
+	stream_delimiter(l, stream, yaml_get(node, "delimiter"));
+	stream_columns(l, stream, yaml_get(node, "columns"));
 	shape_fixed(l->diag, yaml_get(node, "max_delay"), "max_delay",
 		    &stream->max_delay);
 	shape_fixed(l->diag, yaml_get(node, "idle_after"), "idle_after",

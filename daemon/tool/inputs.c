@@ -184,7 +184,8 @@ void inputs_absent(const struct inputs *inputs, struct buf *notes) {
 	if (!inputs->folder)
 		return;
 	for (size_t i = 0; i < inputs->set->n_streams; i++) {
-		if (has_file(inputs, inputs->set->streams[i]))
+		if (!inputs->set->streams[i]->is_read ||
+		    has_file(inputs, inputs->set->streams[i]))
 			continue;
 		buf_printf(notes, "%s%s", sign, inputs->set->streams[i]->name);
 		sign = ", ";

@@ -32,6 +32,7 @@ struct inputs {
  */
 int inputs_add(struct inputs *inputs, const char *arg, struct buf *notes,
 	       struct buf *why);
-/* Names the streams that have no file, if a folder was to bring them. */
+/* Names the streams that rules read and that have no file, if a folder was to
+ * bring them. */
 void inputs_absent(const struct inputs *inputs, struct buf *notes);
 void inputs_free(struct inputs *inputs);

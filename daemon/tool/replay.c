@@ -345,14 +345,43 @@ static int read_labels(const struct verb *verb, struct replay *replay) {
 	return CLEAN;
 }
 
-static int open_input(const struct verb *verb, struct replay *replay,
-		      const struct input *input) {
-	CLEANUP(buf_free) struct buf why = { 0 };
-	int r = file_feed_add(replay->feed, input->stream, input->path, &why);
+/* Each line with the file that it is about. */
+static void print_notes(const char *path, struct buf *notes) {
+	const char *line = buf_cstr(notes);
 
-	if (r < 0 && why.len)
-		return usage_error(verb, "%s: %s", input->path, buf_cstr(&why));
-	return r < 0 ? fail_file(input->path, r) : CLEAN;
+	while (*line) {
+		size_t n = strcspn(line, "\n");
+
+		fprintf(stderr, "%s: %.*s\n", path, (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+}
+
+static int open_input(struct replay *replay, const struct input *input) {
+	CLEANUP(buf_free) struct buf notes = { 0 };
+	CLEANUP(buf_free) struct buf why = { 0 };
+	int r = file_feed_add(replay->feed, input->stream, input->path, &notes,
+			      &why);
+
+	print_notes(input->path, &notes);
+	if (r == 0)
+		return CLEAN;
+	if (!why.len)
+		return fail_file(input->path, r);
+	fprintf(stderr, "tocsin replay: %s: %s\n", input->path, buf_cstr(&why));
+	return USAGE;
+}
+
+/* All of them, so that one run says what is wrong with each. */
+static int open_inputs(struct replay *replay) {
+	int ret = CLEAN;
+
+	for (size_t i = 0; i < replay->inputs.n; i++) {
+		int r = open_input(replay, &replay->inputs.items[i]);
+
+		ret = r > ret ? r : ret;
+	}
+	return ret;
 }
 
 static const struct zone *first_zone(const struct replay *replay) {
@@ -395,11 +424,9 @@ static int start(const struct verb *verb, struct replay *replay) {
 	if (file_feed_new(&replay->feed, 0,
 			  replay->driver.poll_time * USEC_PER_SEC) < 0)
 		abort();
-	for (size_t i = 0; i < replay->inputs.n; i++) {
-		r = open_input(verb, replay, &replay->inputs.items[i]);
-		if (r)
-			return r;
-	}
+	r = open_inputs(replay);
+	if (r)
+		return r;
 	r = engine_new(&replay->driver.engine, replay->set, &options);
 	if (r < 0) {
 		fprintf(stderr, "tocsin replay: %s\n", strerror(-r));

@@ -126,6 +126,7 @@ static struct decoder *decoder_of(struct trial *trial,
 	*json = *stream;
 	json->format = FORMAT_JSON;
 	json->charset = NULL;
+	json->n_columns = 0;
 	if (decoder_new(decoder, json, 0) < 0)
 		abort();
 	return *decoder;

@@ -79,8 +79,8 @@ class Replay(unittest.TestCase):
         for seed in range(300, 303):
             with tempfile.TemporaryDirectory() as folder, \
                     self.subTest(seed=seed):
-                rules = shutil.copytree(RULES, os.path.join(folder, "rules"))
-                streams = os.path.join(rules, "streams.yaml")
+                rules = shutil.copytree(EDGES, os.path.join(folder, "rules"))
+                streams = os.path.join(rules, "edges.yaml")
                 town = Town(seed)
                 with open(streams, encoding="utf-8") as file:
                     text = file.read()

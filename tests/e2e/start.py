@@ -119,6 +119,14 @@ class Refused(unittest.TestCase):
 
         self._refused(change, "limits.csv")
 
+    def test_rows_of_kafka_without_the_names_of_their_columns(self):
+        def change(world, _):
+            topic = f"topic: {world.topic('orders')}\n    format: "
+            world.edit_rules(topic + "json", topic + "csv")
+
+        self._refused(change, "streams.yaml:",
+                      "stream `orders` is CSV and lacks `columns`")
+
     def test_no_rules_at_all(self):
         def change(world, config):
             config["rules"] = [os.path.join(world.folder, "nowhere")]

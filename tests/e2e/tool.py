@@ -324,7 +324,7 @@ class Replay(Folder):
 
     def test_files_that_cannot_be_replayed(self):
         path = self.write("o.csv", "num,buyer\n")
-        self.assertIn("no column for the field `amount`, `at`",
+        self.assertIn("no column for the field `amount` (`pay/amt`), `at`",
                       self.replay("orders=" + path, code=2).stderr)
         self.assertIn("No such file",
                       self.replay("orders=/none", code=1).stderr)
@@ -343,7 +343,15 @@ class ReplayOfAFolder(Folder):
     topic: town.pays
     time: at
     fields: {num: string, at: timestamp}
-tables:""", 1))
+  unread:
+    topic: town.unread
+    time: at
+    fields: {at: timestamp}
+tables:""", 1).replace("rules:\n", """rules:
+- rule: never
+  from: pays
+  alert_if: num == 'never'
+""", 1))
         self.events = os.path.join(self.folder, "events")
         os.mkdir(self.events)
 
@@ -376,7 +384,7 @@ tables:""", 1))
 
     def test_what_no_stream_claims_is_named_and_left(self):
         self.rows("orders.jsonl", 1)
-        self.rows("pays.csv", 1)
+        self.write("events/pays.csv", "at,num\n2026-03-01,a\n")
         for name in ("order.jsonl", "orders2.jsonl", "orders.txt",
                      "orders.jsonl.xz", "labels.jsonl", "counts.json",
                      ".orders.jsonl"):
@@ -414,6 +422,49 @@ tables:""", 1))
         self.assertRegex(done.stderr, "may be of `.*/pays` or of `.*/pays`; "
                          "say which: .*/pays=FILE")
 
+
+    def test_headers_that_changed(self):
+        good = self.write("events/orders-1.csv",
+                          "at,new,num,buyer,pay/amt\n2026-03-01,,a,B,1\n")
+        done = self.replay("--summary", good)
+        self.assertEqual(done.stderr,
+                         good + ": columns that are no field: `new`\n")
+        self.assertRegex(done.stdout, r"(?m)^all +1 +1 ")
+        bad = self.write("events/orders-2.csv", "num,buyr,pay/amt\n")
+        worse = self.write("events/orders-3.csv.gz", "")
+        # Each is named, and nothing begins.
+        done = self.replay("--summary", self.events, code=2)
+        self.assertEqual(
+            done.stderr.splitlines(),
+            ["no file of: pays",
+             good + ": columns that are no field: `new`",
+             f"tocsin replay: {bad}: no column for the field `buyer` (did you "
+             "mean `buyr`?), `at`",
+             f"tocsin replay: {worse}: the file is empty: CSV begins with a "
+             "header"])
+        self.assertEqual(done.stdout, "")
+
+    def test_the_marks_of_a_stream(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text.replace(
+            "format: json", 'format: csv\n    delimiter: ";"\n    '
+            "encoding: gb18030", 1).replace("/pay/amt", "付款 金额"))
+        path = os.path.join(self.events, "orders.csv")
+        with open(path, "w", encoding="gb18030", newline="") as file:
+            file.write('付款 金额;num;"buyer";at\r\n'
+                       '250;a;"采购;""中心""";2026-03-01\r\n'
+                       '250;b;"采购;""中心""";2026-03-02\r\n'
+                       '1;"c\r\n";B;2026-03-02\r\n')
+        self.write("limits.csv", 'buyer,most\n"采购;""中心""",1\n')
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text.replace("cnt >= 3", "cnt >= 2"))
+        done = self.replay("--format", "jsonl", "orders=" + path)
+        record, = map(json.loads, done.stdout.splitlines())
+        self.assertEqual(record["key"], {"buyer": '采购;"中心"'})
+        self.assertEqual(record["values"]["now"]["total"], "500.00")
+        self.assertRegex(done.stderr, r"(?m)^all +3 +3 ")
 
     def test_an_archive_that_is_cut_off_or_broken_is_named(self):
         for name, said in (("orders.jsonl.gz", "cut off"),

@@ -218,8 +218,9 @@ class Stream:
     def __init__(self, name, spec, calendar):
         known = {"topic", "format", "time", "max_delay", "idle_after", "id",
                  "id_for", "fields", "max_skew", "calendar", "max_bytes",
-                 "encoding"}
-        if set(spec) - known or spec.get("format", "json") != "json":
+                 "encoding", "columns"}
+        if set(spec) - known or spec.get("format", "json") not in \
+                ("json", "csv"):
             raise Unsupported(f"stream {name}: {set(spec) - known}")
         self.name = name
         self.topic = spec["topic"]
@@ -232,6 +233,9 @@ class Stream:
         self.calendar = calendar
         self.max_bytes = int(spec.get("max_bytes", 1 << 20))
         self.encoding = spec.get("encoding", "utf8")
+        self.columns = None
+        if spec.get("format") == "csv":
+            self.columns = spec["columns"]
         self.used = None  # set by the package: fields that rules read
 
     def decode(self, payload):
@@ -240,8 +244,11 @@ class Stream:
             raise Refused("empty")
         if len(payload) > self.max_bytes:
             raise Refused("too_large")
-        document = _json(payload, set(self.used) | {self.time, self.id},
-                         self.encoding)
+        if self.columns:
+            document = _row(payload, self.columns, self.encoding)
+        else:
+            document = _json(payload, set(self.used) | {self.time, self.id},
+                             self.encoding)
         event = Event()
         event.stream = self
         event.payload = payload
@@ -296,6 +303,26 @@ class Stream:
         raise Unsupported(f"type {kind.kind}")
 
 
+def _text(payload, encoding):
+    try:
+        return payload.decode(encoding)
+    except UnicodeDecodeError:
+        raise Refused("not_utf8" if encoding == "utf8" else
+                      "bad_encoding") from None
+
+
+def _row(payload, columns, encoding):
+    """A row of CSV; an empty cell is absent."""
+    text = _text(payload, encoding)
+    try:
+        rows = list(csv.reader([text], strict=True))
+    except csv.Error:
+        raise Refused("bad_row") from None
+    if len(rows) != 1 or len(rows[0]) != len(columns):
+        raise Refused("bad_row")
+    return {name: cell for name, cell in zip(columns, rows[0]) if cell}
+
+
 def _json(payload, read, encoding="utf8"):
     """A JSON document, refused for all that a strict reader refuses."""
     def pairs(items):
@@ -309,11 +336,7 @@ def _json(payload, read, encoding="utf8"):
     def constant(_):
         raise Refused("not_json")
 
-    try:
-        text = payload.decode(encoding)
-    except UnicodeDecodeError:
-        raise Refused("not_utf8" if encoding == "utf8" else
-                      "bad_encoding") from None
+    text = _text(payload, encoding)
     if _depth(text) > 64:
         raise Refused("too_deep")
     try:

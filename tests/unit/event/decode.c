@@ -438,13 +438,13 @@ static void reads_rows_under_a_header(void **state) {
 	static const char header[] =
 		"\xef\xbb\xbfno,memo,amount,paid_at,x,count,tags\r\n";
 	struct bench bench;
-	struct buf why = { 0 };
+	struct buf notes = { 0 }, why = { 0 };
 
 	(void)state;
 	bench_init(&bench);
 	start(&bench);
 	assert_int_equal(decoder_csv_header(bench.decoder, header,
-					    sizeof(header) - 1, &why),
+					    sizeof(header) - 1, &notes, &why),
 			 0);
 	assert_int_equal(
 		decode(&bench,
@@ -467,26 +467,194 @@ static void reads_rows_under_a_header(void **state) {
 			 REFUSED_NOT_UTF8);
 	assert_int_equal(decode(&bench, "p1,,,2026-03-01,,,"),
 			 REFUSED_MISSING_FIELD);
+	buf_free(&notes);
 	buf_free(&why);
 	bench_free(&bench);
 }
 
 static void names_the_columns_that_a_header_lacks(void **state) {
 	struct bench bench;
-	struct buf why = { 0 };
+	struct buf notes = { 0 }, why = { 0 };
 
 	(void)state;
 	bench_init(&bench);
 	start(&bench);
-	assert_int_not_equal(
-		decoder_csv_header(bench.decoder, "paid_at,memo", 12, &why), 0);
+	assert_int_not_equal(decoder_csv_header(bench.decoder, "paid_at,memo",
+						12, &notes, &why),
+			     0);
 	assert_string_equal(buf_cstr(&why),
-			    "no column for the field `no`, `amount`");
+			    "no column for the field `no`, `amount` "
+			    "(`pay/amt`)");
 	buf_reset(&why);
 	assert_int_not_equal(
-		decoder_csv_header(bench.decoder, "no,no", 5, &why), 0);
-	assert_string_equal(buf_cstr(&why), "two columns are the field `no`");
+		decoder_csv_header(bench.decoder, "no,no", 5, &notes, &why), 0);
+	assert_string_equal(buf_cstr(&why), "two columns are called `no`");
+	buf_free(&notes);
 	buf_free(&why);
+	bench_free(&bench);
+}
+
+/* What a header says of itself: 0, or the complaint behind the notes. */
+static const char *header(struct bench *bench, const char *text,
+			  struct buf *said) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+
+	buf_reset(said);
+	if (decoder_csv_header(bench->decoder, text, strlen(text), said, &why))
+		buf_printf(said, "refused: %s", buf_cstr(&why));
+	return buf_cstr(said);
+}
+
+#define NO_COLUMN "no column for what may be absent: "
+
+static void tells_what_a_header_lacks_and_what_is_new(void **state) {
+	struct bench bench;
+	struct buf said = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	start(&bench);
+	assert_string_equal(
+		header(&bench,
+		       "share,open,due,memo,pay/amt,kind,tags,no,paid_at,"
+		       "count,unread",
+		       &said),
+		"");
+	assert_string_equal(
+		header(&bench,
+		       "paid_at,no,pay/amt,kind,tag,share,opened_by,due,memo",
+		       &said),
+		NO_COLUMN "`count`, `tags` (did you mean `tag`?), `open`\n"
+			  "no column for what no rule reads: `unread`\n"
+			  "columns that are no field: `tag`, `opened_by`\n");
+	assert_string_equal(
+		header(&bench, "paid_on,No,amount,x", &said),
+		"refused: no column for the field `paid_at` (did you mean "
+		"`paid_on`?), `no` (did you mean `No`?)");
+	assert_string_equal(header(&bench, "no,\"paid_at", &said),
+			    "refused: a quote in the header is out of place");
+	/* A header that is refused leaves none behind. */
+	assert_int_equal(decode(&bench, "a,b"), REFUSED_BAD_ROW);
+	buf_free(&said);
+	bench_free(&bench);
+}
+
+/* S8.11 */
+static void finds_a_column_by_its_path_before_its_name(void **state) {
+	struct bench bench;
+	struct buf said = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	bench.fields[0].path = "/Transaction Date";
+	bench.fields[1].path = "No; of voucher";
+	bench.fields[2].path = "gross";
+	bench.fields[3].path = "amount";
+	bench.stream.delimiter = ';';
+	start(&bench);
+	header(&bench,
+	       "amount;\"No; of voucher\";Transaction Date;gross;a/b;kind",
+	       &said);
+	assert_string_equal(buf_cstr(&said),
+			    NO_COLUMN "`tags`, `share`, `open`, `due`\n"
+				      "no column for what no rule reads: "
+				      "`unread`\n");
+	assert_int_equal(
+		decode(&bench,
+		       "7;\"a;\"\"b\"\"\";2026-03-01;1.5;x,y;works\r\n"),
+		REFUSED_NOT);
+	assert_int_equal(slot(&bench, "count")->i, 7);
+	assert_int_equal(slot(&bench, "amount")->i, 150);
+	assert_text(&bench, "no", "a;\"b\"");
+	assert_text(&bench, "memo", "x,y");
+	/* One column is not two fields, but of two the name alone says which.
+	 */
+	assert_string_equal(
+		header(&bench, "\"No of voucher\";Transaction Date;amount",
+		       &said),
+		"refused: no column for the field `no` (`No; of voucher`) "
+		"(did you mean `No of voucher`?), "
+		"`amount` (`gross`)");
+	buf_free(&said);
+	bench_free(&bench);
+}
+
+static void reads_quotes_as_the_standard_has_them(void **state) {
+	static const struct {
+		const char *cell, *want; /* NULL: a bad row */
+	} cases[] = {
+		{ "x", "x" },
+		{ "\"x\"", "x" },
+		{ "\"\"\"\"", "\"" },
+		{ "\"a\"\"\"\"b\"", "a\"\"b" },
+		{ "\"a\r\nb\"", "a\r\nb" },
+		{ " x ", " x " },
+		{ " \"x\"", NULL },
+		{ "\"x\" ", NULL },
+		{ "x\"\"y", NULL },
+		{ "\"x", NULL },
+		{ "\"x\"\"", NULL },
+		{ "\"", NULL },
+	};
+	struct bench bench;
+	struct buf said = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	bench.stream.delimiter = '\t';
+	start(&bench);
+	header(&bench, "no\tpay/amt\tpaid_at\tmemo", &said);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char row[64];
+
+		/* In the middle of a row, and at its end. */
+		snprintf(row, sizeof(row), "%s\t1\t2026-03-01\t%s",
+			 cases[i].want ? cases[i].cell : "p", cases[i].cell);
+		assert_int_equal(decode(&bench, row),
+				 cases[i].want ? REFUSED_NOT : REFUSED_BAD_ROW);
+		if (cases[i].want) {
+			assert_text(&bench, "no", cases[i].want);
+			assert_text(&bench, "memo", cases[i].want);
+		}
+		snprintf(row, sizeof(row), "%s\t1\t2026-03-01\t",
+			 cases[i].cell);
+		if (!cases[i].want)
+			assert_int_equal(decode(&bench, row), REFUSED_BAD_ROW);
+	}
+	buf_free(&said);
+	bench_free(&bench);
+}
+
+/* As records of Kafka have none. */
+static void reads_rows_without_a_header(void **state) {
+	static const char *const columns[] = { "no", "x", "amount", "paid_at" };
+	struct bench bench;
+	struct buf said = { 0 };
+
+	(void)state;
+	bench_init(&bench);
+	bench.stream.format = FORMAT_CSV;
+	start(&bench);
+	assert_int_equal(decode(&bench, "p1,,12.5,2026-03-01"),
+			 REFUSED_BAD_ROW);
+	decoder_free(bench.decoder);
+	bench.stream.columns = columns;
+	bench.stream.n_columns = 4;
+	start(&bench);
+	assert_int_equal(decode(&bench, "p1,,12.5,2026-03-01"), REFUSED_NOT);
+	assert_int_equal(slot(&bench, "amount")->i, 1250);
+	assert_int_equal(decode(&bench, HEAD PAY "}"), REFUSED_BAD_ROW);
+	/* A file of the stream has its own header, or is JSON. */
+	assert_string_equal(header(&bench,
+				   "paid_at,no,pay/amt,memo,kind,tags,"
+				   "share,open,due,count,unread",
+				   &said),
+			    "");
+	assert_int_equal(decode(&bench, "2026-03-01,p1,12,,,,,,,,"),
+			 REFUSED_NOT);
+	decoder_format(bench.decoder, FORMAT_JSON);
+	assert_int_equal(decode(&bench, HEAD PAY "}"), REFUSED_NOT);
+	buf_free(&said);
 	bench_free(&bench);
 }
 
@@ -586,7 +754,7 @@ static void reads_rows_in_the_encoding_of_the_stream(void **state) {
 				     "paid_at,\xb1\xb8\xd7\xa2";
 	struct bench bench;
 	struct charset charset;
-	struct buf why = { 0 };
+	struct buf notes = { 0 }, why = { 0 };
 
 	(void)state;
 	bench_init(&bench);
@@ -597,7 +765,7 @@ static void reads_rows_in_the_encoding_of_the_stream(void **state) {
 	bench.fields[9].path = "备注";
 	start(&bench);
 	assert_int_equal(decoder_csv_header(bench.decoder, header,
-					    sizeof(header) - 1, &why),
+					    sizeof(header) - 1, &notes, &why),
 			 0);
 	/* The second byte of 亅 is a vertical bar. */
 	assert_int_equal(decode(&bench, "p1,12.5,2026-03-01,\"\x81\x7c,"
@@ -608,9 +776,11 @@ static void reads_rows_in_the_encoding_of_the_stream(void **state) {
 	assert_int_equal(decode(&bench, "p1,12.5,2026-03-01,\xb2"),
 			 REFUSED_BAD_ENCODING);
 	assert_int_not_equal(
-		decoder_csv_header(bench.decoder, "no,\xb2", 4, &why), 0);
+		decoder_csv_header(bench.decoder, "no,\xb2", 4, &notes, &why),
+		0);
 	assert_string_equal(buf_cstr(&why), "the header is not in the encoding "
 					    "of the stream");
+	buf_free(&notes);
 	buf_free(&why);
 	bench_free(&bench);
 }
@@ -771,6 +941,10 @@ int main(void) {
 		cmocka_unit_test(begins_a_date_at_midnight_in_the_zone),
 		cmocka_unit_test(reads_rows_under_a_header),
 		cmocka_unit_test(names_the_columns_that_a_header_lacks),
+		cmocka_unit_test(tells_what_a_header_lacks_and_what_is_new),
+		cmocka_unit_test(finds_a_column_by_its_path_before_its_name),
+		cmocka_unit_test(reads_quotes_as_the_standard_has_them),
+		cmocka_unit_test(reads_rows_without_a_header),
 		cmocka_unit_test(reads_the_encoding_of_the_stream),
 		cmocka_unit_test(refuses_what_is_not_in_the_encoding),
 		cmocka_unit_test(counts_the_bytes_of_a_payload_as_they_came),

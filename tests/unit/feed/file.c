@@ -25,7 +25,7 @@ struct town {
 	char folder[32];
 	char *paths[8];
 	size_t n;
-	struct buf why, seen;
+	struct buf notes, why, seen;
 };
 
 static void town_init(struct town *town) {
@@ -72,6 +72,7 @@ static void town_free(struct town *town) {
 	}
 	rmdir(town->folder);
 	arena_free(&town->arena);
+	buf_free(&town->notes);
 	buf_free(&town->why);
 	buf_free(&town->seen);
 }
@@ -94,7 +95,8 @@ static int add(struct town *town, const struct stream *stream, const char *name,
 	const char *path = write_file(town, name, text, strlen(text),
 				      strstr(name, ".gz") != NULL);
 
-	return file_feed_add(town->feed, stream, path, &town->why);
+	return file_feed_add(town->feed, stream, path, &town->notes,
+			     &town->why);
 }
 
 /* All rows in order: the id or the reason, and where each lies. */
@@ -262,11 +264,12 @@ static void says_why_a_file_cannot_be_read(void **state) {
 			    "no column for the field `at`");
 	buf_reset(&town.why);
 	assert_int_equal(add(&town, &town.orders, "b.csv", ""), -EINVAL);
-	assert_int_equal(
-		file_feed_add(town.feed, &town.orders, town.folder, &town.why),
-		-EISDIR);
+	assert_int_equal(file_feed_add(town.feed, &town.orders, town.folder,
+				       &town.notes, &town.why),
+			 -EISDIR);
 	assert_int_equal(file_feed_add(town.feed, &town.orders,
-				       "/nonexistent.jsonl", &town.why),
+				       "/nonexistent.jsonl", &town.notes,
+				       &town.why),
 			 -ENOENT);
 
 	/* Cut off in the middle: what was whole is taken, then it says so. */
@@ -276,8 +279,9 @@ static void says_why_a_file_cannot_be_read(void **state) {
 	write_file(&town, "c.jsonl.gz", text.data, text.len, true);
 	path = town.paths[town.n - 1];
 	assert_int_equal(truncate(path, 60000), 0);
-	assert_int_equal(
-		file_feed_add(town.feed, &town.orders, path, &town.why), 0);
+	assert_int_equal(file_feed_add(town.feed, &town.orders, path,
+				       &town.notes, &town.why),
+			 0);
 	for (int n = 1; n > 0;)
 		n = file_feed_next(town.feed, &event, 1);
 	assert_true(file_feed_rows(town.feed) > 1000);

@@ -57,6 +57,23 @@ CASES(says_what_a_stream_must_be,
 	"a.yaml:3:33+4 E111 `avro` is not in this release\n" },
       { PACKAGE "streams: {s: {time: at, format: xml, " FIELDS "}}\n",
 	"a.yaml:3:33+3 E301 `format` is json or csv, not `xml`\n" },
+      { PACKAGE "streams: {s: {time: at, delimiter: ab, " FIELDS "}}\n",
+	"a.yaml:3:36+2 E301 `delimiter` is one character, not `ab`\n" },
+      { PACKAGE "streams: {s: {time: at, delimiter: '\"', " FIELDS "}}\n",
+	"a.yaml:3:36+3 E301 `delimiter` can be no quote, no line's end and "
+	"nothing beyond ASCII\n" },
+      { PACKAGE "streams: {s: {time: at, columns: [id, at], " FIELDS "}}\n",
+	"a.yaml:3:34+1 E305 `columns` are those of `format: csv`\n" },
+      { PACKAGE
+	"streams: {s: {time: at, format: csv, columns: [it, x, x], " FIELDS
+	"}}\n",
+	"a.yaml:3:55+1 E231 column `x` stands here twice\n" },
+      { PACKAGE "streams: {s: {time: at, format: csv, columns: [it, x], " FIELDS
+		"}}\n",
+	"a.yaml:3:47+1 E203 no column for the field `id` (did you mean "
+	"`it`?)\n"
+	"a.yaml:3:47+1 E203 no column for the field `at` (did you mean "
+	"`it`?)\n" },
       { PACKAGE "streams: {s: {time: at, encoding: gb, " FIELDS "}}\n",
 	"a.yaml:3:35+2 E301 `encoding` is utf8, gb18030 or latin1, not "
 	"`gb`\n" },

@@ -220,7 +220,8 @@ static int open_sink(struct daemon *daemon) {
 	return redis_sink_new(&daemon->sink, &options);
 }
 
-static int open_feed(struct daemon *daemon) {
+/* With @only_check nothing is opened, and nobody connected to. */
+static int open_feed(struct daemon *daemon, bool only_check) {
 	const struct config *config = &daemon->config;
 	const struct ruleset *rules = daemon->rules;
 	const char **topics = calloc(rules->n_streams + 1, sizeof(*topics));
@@ -239,7 +240,8 @@ static int open_feed(struct daemon *daemon) {
 	for (size_t i = 0; i < rules->n_streams; i++)
 		if (rules->streams[i]->is_read)
 			topics[options.n_topics++] = rules->streams[i]->topic;
-	r = kafka_feed_new(&daemon->feed, &options, &why);
+	r = only_check ? kafka_check(&options, &why)
+		       : kafka_feed_new(&daemon->feed, &options, &why);
 	if (r < 0)
 		log_error("kafka: %s", why.len ? buf_cstr(&why) : strerror(-r));
 	buf_free(&why);
@@ -339,7 +341,7 @@ static int run(struct daemon *daemon) {
 	daemon->stop_fd = signals_open();
 	r = daemon->stop_fd < 0 ? daemon->stop_fd : open_sink(daemon);
 	if (r == 0)
-		r = open_feed(daemon);
+		r = open_feed(daemon, false);
 	if (r == -EINVAL)
 		code = EXIT_CONFIG;
 	if (r == 0) {
@@ -374,10 +376,10 @@ int main(int argc, char **argv) {
 		log_setup(arguments.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 			  daemon.config.log == CONFIG_LOG_JSON ? LOG_JSON
 							       : LOG_TEXT);
-		if (arguments.check)
-			code = EXIT_DONE;
-		else
+		if (!arguments.check)
 			code = run(&daemon);
+		else if (open_feed(&daemon, true) == 0)
+			code = EXIT_DONE;
 	}
 	ruleset_free(daemon.rules);
 	config_free(&daemon.config);

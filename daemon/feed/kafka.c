@@ -1,5 +1,6 @@
 #include "feed/kafka.h"
 
+#include "base/diag.h"
 #include "base/util.h"
 #include "tocsin/log.h"
 
@@ -563,18 +564,72 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value,
 	return -EINVAL;
 }
 
-int kafka_check_property(const char *name, const char *value, struct buf *why) {
-	rd_kafka_conf_t *conf;
-	int r;
-
+static int not_the_users(const char *name, struct buf *why) {
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		if (strcmp(name, fixed[i].name) == 0) {
 			buf_printf(why, "%s is always %s here", name,
 				   fixed[i].value);
-			return -EINVAL;
+			return -EPERM;
 		}
+	if (strcmp(name, "bootstrap.servers") == 0 ||
+	    strcmp(name, "metadata.broker.list") == 0) {
+		buf_printf(why, "%s is `brokers` here", name);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int no_such_property(rd_kafka_conf_t *conf, const char *name,
+			    struct buf *why) {
+	/* Those that have no default are not in the dump. */
+	static const char *const more[] = {
+		"sasl.mechanism",      "sasl.username",
+		"sasl.password",       "sasl.kerberos.keytab",
+		"ssl.ca.location",     "ssl.ca.pem",
+		"ssl.key.location",    "ssl.key.pem",
+		"ssl.key.password",    "ssl.certificate.location",
+		"ssl.certificate.pem", "ssl.keystore.location",
+		"ssl.crl.location",    "ssl.keystore.password",
+		"ssl.cipher.suites",
+	};
+	size_t n = 0, known = ARRAY_SIZE(more);
+	const char **dump = rd_kafka_conf_dump(conf, &n), **all, *near;
+
+	all = calloc(known + n / 2, sizeof(*all));
+	if (!all)
+		abort();
+	memcpy(all, more, sizeof(more));
+	for (size_t i = 0; i < n; i += 2) /* a name, its value */
+		all[known++] = dump[i];
+	near = diag_nearest(name, all, known);
+	buf_printf(why, "there is no property `%s`", name);
+	if (near)
+		buf_printf(why, " (did you mean `%s`?)", near);
+	free(all);
+	rd_kafka_conf_dump_free(dump, n);
+	return -ENOENT;
+}
+
+int kafka_check_property(const char *name, const char *value, struct buf *why) {
+	rd_kafka_conf_t *conf;
+	char text[512];
+	int r;
+
+	r = not_the_users(name, why);
+	if (r < 0)
+		return r;
 	conf = rd_kafka_conf_new();
-	r = set(conf, name, value, why);
+	switch (rd_kafka_conf_set(conf, name, value, text, sizeof(text))) {
+	case RD_KAFKA_CONF_OK:
+		break;
+	case RD_KAFKA_CONF_UNKNOWN:
+		r = no_such_property(conf, name, why);
+		break;
+	case RD_KAFKA_CONF_INVALID:
+		buf_puts(why, text);
+		r = -ERANGE;
+		break;
+	}
 	rd_kafka_conf_destroy(conf);
 	return r;
 }
@@ -589,7 +644,7 @@ static int configure(rd_kafka_conf_t *conf, const struct kafka_options *options,
 	buf_free(&group);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(usual); i++)
 		r = set(conf, usual[i].name, usual[i].value, why);
-	if (r == 0)
+	if (r == 0 && options->brokers)
 		r = set(conf, "bootstrap.servers", options->brokers, why);
 	for (size_t i = 0; r == 0 && i < options->n_properties; i++)
 		r = set(conf, options->properties[i].name,
@@ -597,6 +652,30 @@ static int configure(rd_kafka_conf_t *conf, const struct kafka_options *options,
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
 		r = set(conf, fixed[i].name, fixed[i].value, why);
 	return r;
+}
+
+int kafka_check(const struct kafka_options *options, struct buf *why) {
+	struct kafka_options alone = *options;
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *rk;
+	char text[512];
+	int r;
+
+	alone.brokers = NULL;
+	r = configure(conf, &alone, why);
+	if (r < 0) {
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		buf_puts(why, text);
+		return -EINVAL;
+	}
+	rd_kafka_destroy(rk);
+	return 0;
 }
 
 static int open_topics(struct kafka *kafka,

@@ -32,6 +32,10 @@ struct kafka_options {
 /* -EINVAL: a property is wrong, @why says which. Connects to nobody yet. */
 int kafka_feed_new(struct feed *ret, const struct kafka_options *options,
 		   struct buf *why);
-/* A property that librdkafka does not take, or that is not the user's to set:
- * -EINVAL, @why says why. */
+/*
+ * -ENOENT: librdkafka knows no such property; -EPERM: it is not the user's to
+ * set; -ERANGE: it cannot be that. @why says so, and of the last quotes @value.
+ */
 int kafka_check_property(const char *name, const char *value, struct buf *why);
+/* What only all of them together show: -EINVAL. Connects to nobody. */
+int kafka_check(const struct kafka_options *options, struct buf *why);

@@ -210,14 +210,24 @@ static void refuses_properties_that_are_not_the_users(void **state) {
 
 	(void)state;
 	assert_int_equal(kafka_check_property("client.id", "x", &why), 0);
-	assert_int_equal(kafka_check_property("clientid", "x", &why), -EINVAL);
-	assert_non_null(strstr(buf_cstr(&why), "clientid"));
+	assert_int_equal(kafka_check_property("clientid", "x", &why), -ENOENT);
+	assert_string_equal(buf_cstr(&why), "there is no property `clientid` "
+					    "(did you mean `client.id`?)");
+	buf_reset(&why);
+	assert_int_equal(kafka_check_property("sasl.pasword", "x", &why),
+			 -ENOENT);
+	assert_non_null(strstr(buf_cstr(&why), "`sasl.password`?"));
 	buf_reset(&why);
 	assert_int_equal(
 		kafka_check_property("auto.offset.reset", "latest", &why),
-		-EINVAL);
+		-EPERM);
 	assert_string_equal(buf_cstr(&why),
 			    "auto.offset.reset is always error here");
+	buf_reset(&why);
+	assert_int_equal(
+		kafka_check_property("security.protocol", "cellar", &why),
+		-ERANGE);
+	assert_non_null(strstr(buf_cstr(&why), "cellar"));
 	buf_free(&why);
 }
 

@@ -3,15 +3,13 @@
 #include "base/text.h"
 #include "rule/shape.h"
 #include "rule/yaml.h"
+#include "secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SECRET_MAX 4096
 
 struct reading {
 	struct config *config;
@@ -128,60 +126,11 @@ static int read_size(struct reading *reading, const struct option *option,
 		       name_of(reading, option), text);
 }
 
-static int secret_file(struct reading *reading, const struct yaml_node *node,
-		       const char **ret) {
-	const char *path = path_from(reading, node->text);
-	char text[SECRET_MAX + 1];
-	ssize_t n = -1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		n = read(fd, text, SECRET_MAX);
-	if (n < 0) {
-		int error = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return diag_at(reading->diag, node->place, "E103",
-			       "%s cannot be read: %s", path, strerror(error));
-	}
-	close(fd);
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		n--;
-	*ret = arena_strndup(&reading->config->arena, text, (size_t)n);
-	explicit_bzero(text, sizeof(text));
-	return 0;
-}
-
-/* {file: PATH} or {env: NAME}. */
-static int secret_from(struct reading *reading, const char *name,
-		       const struct yaml_node *node, const char **ret) {
-	const struct yaml_node *file = yaml_get(node, "file");
-	const struct yaml_node *env = yaml_get(node, "env");
-	const char *value;
-
-	if (node->kind != YAML_MAP || node->n != 1 ||
-	    (file && file->kind != YAML_SCALAR) ||
-	    (env && env->kind != YAML_SCALAR) || (!file && !env))
-		return diag_at(reading->diag, node->place, "E104",
-			       "`%s` must be {file: PATH} or {env: NAME}: a "
-			       "secret does not stand here",
-			       name);
-	if (file)
-		return secret_file(reading, file, ret);
-	value = getenv(env->text);
-	if (!value)
-		return diag_at(reading->diag, env->place, "E103",
-			       "there is no environment variable %s",
-			       env->text);
-	*ret = arena_strdup(&reading->config->arena, value);
-	return 0;
-}
-
 static int read_secret(struct reading *reading, const struct option *option,
 		       const struct yaml_node *node) {
-	return secret_from(reading, name_of(reading, option), node,
-			   MEMBER(reading, option, const char *));
+	return secret_read(MEMBER(reading, option, const char *),
+			   &reading->config->arena, reading->folder,
+			   name_of(reading, option), node, reading->diag);
 }
 
 static int read_paths(struct reading *reading, const struct option *option,
@@ -207,18 +156,38 @@ static int read_paths(struct reading *reading, const struct option *option,
 	return 0;
 }
 
+/* "probe" looks for the system's certificates. */
+static bool is_path(const char *name, const char *value) {
+	size_t len = strlen(name), end = strlen(".location");
+
+	return len > end && strcmp(name + len - end, ".location") == 0 &&
+	       strcmp(value, "probe") != 0;
+}
+
+/* librdkafka would say of the file that it failed, and not which or why. */
+static int take_path(struct reading *reading, const struct yaml_node *node,
+		     const char **path) {
+	*path = path_from(reading, *path);
+	if (access(*path, R_OK) == 0)
+		return 0;
+	return diag_at(reading->diag, node->place, "E103",
+		       "%s cannot be read: %s", *path, strerror(errno));
+}
+
 static int read_property(struct reading *reading, const struct yaml_pair *pair,
 			 struct kafka_property *property) {
 	CLEANUP(buf_free) struct buf why = { 0 };
 	const char *name = pair->key->text;
-	bool secret = strstr(name, "password") || strstr(name, "secret");
+	bool secret = pair->value->kind == YAML_MAP || secret_is_property(name);
 	int r;
 
 	*property = (struct kafka_property){
 		.name = arena_strdup(&reading->config->arena, name)
 	};
-	if (pair->value->kind == YAML_MAP || secret) {
-		r = secret_from(reading, name, pair->value, &property->value);
+	if (secret) {
+		r = secret_read(&property->value, &reading->config->arena,
+				reading->folder, name, pair->value,
+				reading->diag);
 		if (r < 0)
 			return r;
 	} else {
@@ -228,12 +197,17 @@ static int read_property(struct reading *reading, const struct yaml_pair *pair,
 		if (r < 0)
 			return r;
 		property->value = arena_strdup(&reading->config->arena, text);
+		if (is_path(name, text) &&
+		    take_path(reading, pair->value, &property->value) < 0)
+			return -EINVAL;
 	}
 	r = kafka_check_property(property->name, property->value, &why);
+	if (r == -ERANGE && secret) /* @why quotes the value */
+		return diag_at(reading->diag, pair->key->place, "E301",
+			       "kafka: %s: its value is refused", name);
 	if (r < 0)
-		return diag_at(
-			reading->diag, pair->key->place, "E301", "kafka: %s",
-			secret ? "that property is refused" : buf_cstr(&why));
+		return diag_at(reading->diag, pair->key->place, "E301",
+			       "kafka: %s", buf_cstr(&why));
 	return 0;
 }
 
@@ -506,9 +480,16 @@ int config_load(struct config *ret, const char *path, struct diag *diag) {
 	struct reading reading = { &config, diag,
 				   folder_of(&config.arena, path) };
 	size_t before = diag->n_errors;
+	const struct source *source;
 	struct yaml_node *root = NULL;
+	int r;
 
-	yaml_read(&root, &config.arena, path, diag);
+	r = diag_source(diag, path, &source);
+	if (r < 0)
+		return diag_at(diag, (struct place){ 0 }, "E103", "%s: %s",
+			       path, strerror(-r));
+	secret_hide(diag, source);
+	yaml_parse(&root, &config.arena, source, diag);
 	if (!root)
 		return -EINVAL;
 	if (shape_is(diag, root, YAML_MAP, "tocsin.yaml") < 0)

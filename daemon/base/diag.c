@@ -110,6 +110,35 @@ int diag_at(struct diag *diag, struct place place, const char *code,
 	return -EINVAL;
 }
 
+void diag_hide(struct diag *diag, const struct source *source, uint32_t line,
+	       size_t from) {
+	if (diag->n_hidden == diag->cap_hidden) {
+		struct hidden *more;
+
+		diag->cap_hidden = diag->cap_hidden ? 2 * diag->cap_hidden : 16;
+		more = arena_array(&diag->arena, struct hidden,
+				   diag->cap_hidden);
+		if (diag->n_hidden)
+			memcpy(more, diag->hidden,
+			       diag->n_hidden * sizeof(*more));
+		diag->hidden = more;
+	}
+	diag->hidden[diag->n_hidden++] = (struct hidden){ source, line, from };
+}
+
+/* Bytes of the line at @place that may be shown. */
+static size_t shown(const struct diag *diag, const struct place *place,
+		    size_t len) {
+	for (size_t i = 0; i < diag->n_hidden; i++) {
+		const struct hidden *hidden = &diag->hidden[i];
+
+		if (hidden->source == place->source &&
+		    hidden->line == place->line && hidden->from < len)
+			len = hidden->from;
+	}
+	return len;
+}
+
 static int order(uint32_t a, uint32_t b) {
 	return (a > b) - (a < b);
 }
@@ -238,11 +267,11 @@ static void add_mark(struct buf *out, const char *s, size_t len,
 }
 
 static void print_quote(struct buf *out, const struct place *place,
-			const char *line, size_t len, bool colour) {
+			const char *line, size_t len, bool cut_back,
+			bool colour) {
 	size_t points = utf8_length(line, len);
 	size_t before = place->column ? place->column - 1 : 0;
 	bool cut_front = false;
-	bool cut_back = false;
 	size_t at;
 
 	if (before > points)
@@ -252,7 +281,7 @@ static void print_quote(struct buf *out, const struct place *place,
 		size_t bytes = skip(line, len, from);
 
 		cut_front = from > 0;
-		cut_back = points - from > LINE_COLUMNS;
+		cut_back |= points - from > LINE_COLUMNS;
 		line += bytes;
 		len = skip(line, len - bytes, LINE_COLUMNS);
 		before -= from;
@@ -284,11 +313,11 @@ static void print_place(struct buf *out, const struct place *place,
 	buf_printf(out, ":%s ", ink(colour, "\033[0m"));
 }
 
-static void print_complaint(struct buf *out, const struct complaint *item,
-			    bool colour) {
+static void print_complaint(const struct diag *diag, struct buf *out,
+			    const struct complaint *item, bool colour) {
 	bool warning = is_warning(item->code);
 	const char *line;
-	size_t len;
+	size_t len, most;
 
 	print_place(out, &item->place, colour);
 	buf_printf(out, "%s%s%s %s: ",
@@ -298,13 +327,15 @@ static void print_complaint(struct buf *out, const struct complaint *item,
 	add_visible(out, item->text, strlen(item->text));
 	buf_putc(out, '\n');
 	if (item->place.source && item->place.line &&
-	    source_line(item->place.source, item->place.line, &line, &len))
-		print_quote(out, &item->place, line, len, colour);
+	    source_line(item->place.source, item->place.line, &line, &len)) {
+		most = shown(diag, &item->place, len);
+		print_quote(out, &item->place, line, most, most < len, colour);
+	}
 }
 
 void diag_print(const struct diag *diag, struct buf *out, bool colour) {
 	for (size_t i = 0; i < diag->n; i++)
-		print_complaint(out, &diag->items[i], colour);
+		print_complaint(diag, out, &diag->items[i], colour);
 }
 
 static void json_text(struct buf *out, const char *key, const char *s) {

@@ -45,6 +45,13 @@ struct complaint {
 /* Nobody reads more, and to quote a line is to walk its file. */
 #define DIAG_MOST 1000
 
+/* Of this line nothing is quoted from there on. */
+struct hidden {
+	const struct source *source;
+	uint32_t line;
+	size_t from; /* bytes */
+};
+
 struct diag {
 	struct arena arena;
 	struct complaint *items; /* in order of arrival; see diag_sort() */
@@ -52,6 +59,8 @@ struct diag {
 	size_t cap;
 	size_t n_errors; /* of which errors; the others are warnings */
 	uint32_t n_sources;
+	struct hidden *hidden;
+	size_t n_hidden, cap_hidden;
 };
 
 struct diag_code {
@@ -77,6 +86,10 @@ const struct source *diag_source_text(struct diag *diag, const char *path,
  */
 int diag_at(struct diag *diag, struct place place, const char *code,
 	    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A secret begins there: no complaint quotes the rest of that line. */
+void diag_hide(struct diag *diag, const struct source *source, uint32_t line,
+	       size_t from);
 
 /*
  * By file (in order of opening; what has no file comes first), line, column;

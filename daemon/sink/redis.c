@@ -32,7 +32,8 @@
 
 /* Which question an answer belongs to. */
 enum question {
-	ASKED_SETUP, /* AUTH, SELECT: only an error matters */
+	ASKED_AUTH,  /* only an error matters, and it may quote a secret */
+	ASKED_SETUP, /* only an error matters */
 	ASKED_LOAD_FENCE,
 	ASKED_LOAD_CLAIM,
 	ASKED_FENCE,
@@ -270,10 +271,10 @@ static void greet(struct redis *redis) {
 	/* A user without a password is one, too (nopass), not the default. */
 	if (o->user)
 		ask_words(
-			redis, ASKED_SETUP,
+			redis, ASKED_AUTH,
 			WORDS("AUTH", o->user, o->password ? o->password : ""));
 	else if (o->password)
-		ask_words(redis, ASKED_SETUP, WORDS("AUTH", o->password));
+		ask_words(redis, ASKED_AUTH, WORDS("AUTH", o->password));
 	if (o->database) {
 		args(redis, "SELECT");
 		arg_int(redis, o->database);
@@ -484,16 +485,33 @@ static void remember_sha(char sha[41], const redisReply *reply) {
 	snprintf(sha, 41, "%s", reply->str ? reply->str : "");
 }
 
+/* A server that knows no AUTH says what it was given. */
+static void on_refused_auth(struct redis *redis, const char *error) {
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s AUTH was refused",
+		 (int)strcspn(error, " "), error);
+	fail_by_error(redis, text);
+}
+
+static void on_error(struct redis *redis, enum question question,
+		     const char *error) {
+	if (question == ASKED_AUTH)
+		on_refused_auth(redis, error);
+	else if (question == ASKED_ASIDE)
+		complain(redis, error, "");
+	else
+		fail_by_error(redis, error);
+}
+
 static void on_answer(struct redis *redis, const struct pending *pending,
 		      const redisReply *reply) {
 	if (reply->type == REDIS_REPLY_ERROR) {
-		if (pending->question == ASKED_ASIDE)
-			complain(redis, reply->str, "");
-		else
-			fail_by_error(redis, reply->str);
+		on_error(redis, pending->question, reply->str);
 		return;
 	}
 	switch (pending->question) {
+	case ASKED_AUTH:
 	case ASKED_SETUP:
 	case ASKED_ASIDE:
 	case ASKED_CHECK:

@@ -100,12 +100,20 @@ static bool agree(struct tail *tail, const char *const *argv, int n) {
 }
 
 static bool authenticate(struct tail *tail) {
-	const char *with_user[] = { "AUTH", tail->user, tail->password };
-	const char *without[] = { "AUTH", tail->password };
+	const char *argv[] = { "AUTH", tail->user ? tail->user : "default",
+			       tail->password ? tail->password : "" };
+	CLEANUP(reply_freep) redisReply *reply = NULL;
 
-	if (!tail->password)
+	/* A user without a password is one, too (nopass). */
+	if (!tail->password && !tail->user)
 		return true;
-	return tail->user ? agree(tail, with_user, 3) : agree(tail, without, 2);
+	reply = call(tail, argv, 3);
+	if (!reply || reply->type != REDIS_REPLY_ERROR)
+		return reply != NULL;
+	/* No more of it: a server that knows no AUTH says what it was given. */
+	fprintf(stderr, "tocsin tail: %.*s AUTH was refused\n",
+		(int)strcspn(reply->str, " "), reply->str);
+	return false;
 }
 
 static bool select_database(struct tail *tail) {

@@ -22,6 +22,7 @@
 
 static char dir[64], path[96];
 static pid_t server;
+static const char *without; /* a command that it does not know, or NULL */
 static redisContext *plain; /* to look at what the sink has done */
 static struct outbox outbox;
 static struct sink sink;
@@ -41,7 +42,8 @@ static void start_server(void) {
 		execlp("redis-server", "redis-server", "--port", "0",
 		       "--unixsocket", path, "--dir", dir, "--save", "",
 		       "--appendonly", "yes", "--appendfsync", "always",
-		       "--logfile", "log", NULL);
+		       "--logfile", "log", without ? "--rename-command" : NULL,
+		       without, "", NULL);
 		_exit(127);
 	}
 	for (int i = 0; i < 1000; i++) {
@@ -401,6 +403,51 @@ static void is_the_user_that_has_no_password(void **state) {
 	assert_non_null(strstr(redis("CLIENT LIST"), "user=open"));
 }
 
+/* What the sink logs until it has failed once. */
+static const char *said_until_failure(void) {
+	static char said[4096];
+	FILE *log = tmpfile();
+	int before = dup(STDERR_FILENO);
+	size_t n;
+
+	assert_non_null(log);
+	dup2(fileno(log), STDERR_FILENO);
+	while (!sink.class->counters(sink.self)->failures)
+		serve_once(&sink);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	rewind(log);
+	n = fread(said, 1, sizeof(said) - 1, log);
+	said[n] = 0;
+	fclose(log);
+	return said;
+}
+
+static void says_nothing_of_a_password_that_redis_quotes(void **state) {
+	const char *said;
+
+	(void)state;
+	stop_server();
+	without = "AUTH";
+	start_server();
+	without = NULL;
+	assert_non_null(strstr(redis("AUTH tocsin secret"), "secret"));
+	sink.class->free(sink.self);
+	sink = new_sink("tocsin");
+	said = said_until_failure();
+	assert_non_null(strstr(said, "redis: ERR AUTH was refused"));
+	assert_null(strstr(said, "secret"));
+}
+
+static void says_what_is_wrong_with_a_password(void **state) {
+	(void)state;
+	sink.class->free(sink.self);
+	sink = new_sink("tocsin");
+	assert_non_null(strstr(said_until_failure(),
+			       "redis: WRONGPASS AUTH was refused: check "
+			       "redis.user and redis.password"));
+}
+
 static void stops_at_a_key_of_another_type(void **state) {
 	(void)state;
 	open_lane(&sink, 1);
@@ -479,6 +526,8 @@ int main(void) {
 		TEST(loads_its_scripts_again),
 		TEST(keeps_the_alert_when_a_part_of_it_fails),
 		TEST(is_the_user_that_has_no_password),
+		TEST(says_nothing_of_a_password_that_redis_quotes),
+		TEST(says_what_is_wrong_with_a_password),
 		TEST(stops_at_a_key_of_another_type),
 		TEST(takes_a_dead_letter_once),
 		TEST(reads_the_records_of_open_alerts_by_id),

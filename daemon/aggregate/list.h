@@ -20,6 +20,7 @@ extern const struct aggregate latest_aggregate;
 extern const struct aggregate lowest_aggregate;
 extern const struct aggregate max_aggregate;
 extern const struct aggregate max_repeat_aggregate;
+extern const struct aggregate max_similar_aggregate;
 extern const struct aggregate mean_aggregate;
 extern const struct aggregate median_aggregate;
 extern const struct aggregate min_aggregate;

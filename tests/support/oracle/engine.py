@@ -90,6 +90,8 @@ class Measure:
                     break
                 run += 1
             return run
+        if f == "max_similar":
+            return max_similar(values)
         if f == "max_repeat":
             return max((values.count(x) for x in set(values)), default=0)
         if not values:
@@ -111,6 +113,36 @@ class Measure:
         if self.currency:
             return Money(sum(v.minor for v in values), self.currency)
         return sum(values)
+
+
+def distance(a, b):
+    """Levenshtein, by the whole matrix."""
+    rows = [list(range(len(b) + 1))]
+    for i, x in enumerate(a, 1):
+        rows.append([i])
+        for j, y in enumerate(b, 1):
+            rows[i].append(min(rows[i - 1][j] + 1, rows[i][j - 1] + 1,
+                               rows[i - 1][j - 1] + (x != y)))
+    return rows[-1][-1]
+
+
+def similar(a, b):
+    longer = max(len(a), len(b))
+    return (longer - distance(a, b)) / longer if longer else 1.0
+
+
+def max_similar(texts):
+    if not texts or len(texts[-1]) > 256:
+        return Missing("error")
+    steps, found = 0, []
+    for other in texts[-2::-1][:64]:
+        if len(other) > 256:
+            continue
+        steps += len(texts[-1]) * len(other)
+        if steps > 2 ** 17:
+            break
+        found.append(similar(texts[-1], other))
+    return max(found, default=Missing("previous"))
 
 
 def unwrap(values):

@@ -9,11 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "base/type.h"
 #include "base/util.h"
 
@@ -326,6 +328,85 @@ static void neighbours_are_compared_in_the_order_of_time(void **state) {
 			 MISSING_PREVIOUS);
 }
 
+/* Texts of few letters, so that some are alike. */
+static void make_texts(struct contribution *c, char (*texts)[40], size_t n) {
+	static const char *const letters[] = { "付", "款", "a", "b", "é" };
+	uint32_t seed = 7;
+
+	for (size_t i = 0; i < n; i++) {
+		texts[i][0] = '\0';
+		seed = seed * 1664525u + 1013904223u;
+		for (size_t k = (seed >> 20) % 13; k; k--) {
+			seed = seed * 1664525u + 1013904223u;
+			strcat(texts[i], letters[(seed >> 16) % 5]);
+		}
+		c[i] = (struct contribution){
+			.time = (int64_t)i,
+			.x = value_string(texts[i], (uint32_t)strlen(texts[i])),
+		};
+	}
+}
+
+static double similarity(struct value a, struct value b) {
+	size_t x = utf8_length(a.s, a.len), y = utf8_length(b.s, b.len);
+	size_t longer = x > y ? x : y;
+
+	return longer ? (double)(longer - text_distance(a.s, a.len, b.s, b.len,
+							longer)) /
+				(double)longer
+		      : 1;
+}
+
+/* S6.15: cutting off what cannot win changes nothing. */
+static void the_most_similar_of_the_64_before_it_wins(void **state) {
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[N];
+	char texts[N][40];
+
+	(void)state;
+	make_texts(c, texts, N);
+	for (size_t n = 2; n <= N; n++) {
+		double best = 0;
+
+		for (size_t i = n < 65 ? 0 : n - 65; i + 1 < n; i++) {
+			double s = similarity(c[i].x, c[n - 1].x);
+
+			best = s > best ? s : best;
+		}
+		assert_true(scan("max_similar", c, n, none, c[0].x).d == best);
+	}
+	assert_int_equal(scan("max_similar", c, 1, none, c[0].x).reason,
+			 MISSING_PREVIOUS);
+}
+
+/* S6.15 */
+static void long_texts_are_left_out_and_end_the_search(void **state) {
+	static char long_text[258], other[258];
+	const struct value none = value_missing(MISSING_NONE);
+	struct contribution c[20] = { 0 };
+	struct value x = value_string(long_text, 257);
+	struct value y = value_string(other, 256);
+
+	(void)state;
+	memset(long_text, 'a', 257);
+	memset(other, 'b', 257);
+	c[0].x = c[1].x = x;
+	assert_int_equal(scan("max_similar", c, 2, none, x).reason,
+			 MISSING_ERROR);
+	c[1].x = y;
+	assert_int_equal(scan("max_similar", c, 2, none, x).reason,
+			 MISSING_ERROR);
+	/* Two of 256 are 2^17 steps; the third is too far away. */
+	x.len = 256;
+	for (size_t i = 0; i < 20; i++)
+		c[i].x = x;
+	c[19].x = c[17].x = y;
+	assert_true(scan("max_similar", c, 20, none, x).d == 1);
+	c[17].x = x;
+	c[16].x = y;
+	assert_true(scan("max_similar", c, 20, none, x).d == 0);
+}
+
 static void the_kth_value_counts_from_the_oldest(void **state) {
 	struct contribution c[] = { { .x = value_int(7) },
 				    { .x = value_int(9) } };
@@ -496,6 +577,8 @@ int main(void) {
 		cmocka_unit_test(shares_are_of_events_or_of_their_weight),
 		cmocka_unit_test(what_was_given_back_has_no_share),
 		cmocka_unit_test(neighbours_are_compared_in_the_order_of_time),
+		cmocka_unit_test(the_most_similar_of_the_64_before_it_wins),
+		cmocka_unit_test(long_texts_are_left_out_and_end_the_search),
 		cmocka_unit_test(the_kth_value_counts_from_the_oldest),
 		cmocka_unit_test(the_kth_lowest_counts_equal_ones_one_by_one),
 		cmocka_unit_test(a_ladder_has_equal_steps),

@@ -9,8 +9,8 @@
 #include "tool/verb.h"
 
 static const struct verb *const verbs[] = {
-	&check_verb, &demo_verb, &eval_verb, &replay_verb,
-	&state_verb, &tail_verb, &test_verb,
+	&check_verb,  &demo_verb,  &eval_verb, &new_verb,
+	&replay_verb, &state_verb, &tail_verb, &test_verb,
 };
 
 static void print_help(void) {

@@ -36,8 +36,8 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb check_verb, demo_verb, eval_verb, replay_verb,
-	state_verb, tail_verb, test_verb;
+extern const struct verb check_verb, demo_verb, eval_verb, new_verb,
+	replay_verb, state_verb, tail_verb, test_verb;
 
 /*
  * Takes the options out of argv (also behind arguments; `--` ends them) and

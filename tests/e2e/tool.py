@@ -95,7 +95,8 @@ class Help(unittest.TestCase):
         self.assertEqual(top.returncode, 0)
         verbs = [line.split()[0] for line in top.stdout.splitlines()
                  if line.startswith("  ")]
-        for verb in ("check", "demo", "eval", "replay", "tail", "test"):
+        for verb in ("check", "demo", "eval", "new", "replay", "tail",
+                     "test"):
             self.assertIn(verb, verbs)
         for verb in verbs:
             done = run(verb, "--help")
@@ -731,6 +732,127 @@ class Labels(Folder):
         for arguments in (("--format", "json"), ("--require", "plain=1")):
             done = run("replay", "-r", self.rules, *arguments, self.events)
             self.assertEqual(done.returncode, 2, arguments)
+
+
+class New(Folder):
+    """A first rule, on streams as awkward as they come."""
+
+    STREAMS = """\
+apiversion: 1
+package: odd/%s
+calendars: {c: {tz: America/Phoenix, fiscal_year: 07-01}}
+streams:
+  plain:
+    time: at
+    id: num
+    fields: {num: string, at: timestamp, who: string, sum: money(CNY)}
+  crowded:
+    format: csv
+    encoding: gb18030
+    time: day
+    fields:
+      day: {type: date, path: Tag}
+      cnt: int
+      total: {type: money(JPY), path: Summe}
+      usual: double optional
+      growth: bool
+      kind: "enum[new, 'old one']"
+      tags: list(string)
+  seconds:
+    time: at
+    id: number
+    fields: {number: int, at: {type: timestamp, format: epoch_s}, x: double}
+  pattern:
+    time: at
+    numbers: {decimal: ','}
+    fields:
+      at: {type: timestamp, format: '%%d %%b %%Y, %%H:%%M %%z'}
+      ms: {type: timestamp, format: epoch_ms}
+      who: string
+      sum: {type: money(KWD), path: /deep/in/it}
+  words:
+    time: at
+    fields: {at: timestamp, who: string}
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.write("streams.yaml", self.STREAMS % "one")
+
+    def new(self, name, *arguments, code=0):
+        done = run("new", name, *arguments, cwd=self.folder)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def good(self, *paths, tests):
+        done = run("check", *paths, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("0 errors, 0 warnings", done.stdout)
+        done = run("test", "--coverage", *paths, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn(f"{tests} passed, 0 failed", done.stdout)
+        self.assertNotIn("was never", done.stdout)
+
+    def test_each_kind_on_each_stream_is_checked_and_tested(self):
+        rules = 0
+        for kind in ("event", "count", "growth"):
+            for stream in ("plain", "crowded", "seconds", "pattern"):
+                self.new(f"{kind}-{stream}", "--kind", kind, "--stream",
+                         stream)
+                rules += 1
+        self.new("count-words", "-s", "words")
+        self.good(".", tests=3 * rules + 3)
+
+    def test_what_it_says_to_do_next_works(self):
+        done = self.new("late", "--stream", "plain")
+        self.assertIn("late.yaml: rule `late` on stream `plain`, status: test",
+                      done.stdout)
+        self.assertIn("\n  tocsin check .\n  tocsin test .\n"
+                      "  tocsin replay -r . plain=FILE ", done.stdout)
+        # In a folder of its own it must be named beside the streams.
+        os.mkdir(os.path.join(self.folder, "mine"))
+        done = self.new("mine/early.yaml", "-s", "odd/one/plain", "-r",
+                        "streams.yaml")
+        self.assertIn("\n  tocsin check streams.yaml mine/early.yaml\n",
+                      done.stdout)
+        self.good("streams.yaml", "mine/early.yaml", tests=3)
+
+    def test_a_file_that_is_there_stays(self):
+        path = self.write("late.yaml", "x-mine: 1\n")
+        done = self.new("late", "-s", "plain", "-r", "streams.yaml", code=1)
+        self.assertIn("late.yaml: is there already, and stays as it is",
+                      done.stderr)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "x-mine: 1\n")
+
+    def test_what_would_not_load_is_not_left_behind(self):
+        self.new("late", "-s", "plain")
+        os.mkdir(os.path.join(self.folder, "more"))
+        for name in ("more/late", "Not a slug"):
+            done = self.new(name, "-s", "plain", "-r", ".", code=1)
+            self.assertIn("error E", done.stderr)
+            self.assertFalse(os.path.exists(
+                os.path.join(self.folder, name + ".yaml")))
+
+    def test_the_stream_is_not_guessed(self):
+        self.assertIn("which stream? --stream, one of: plain, crowded, ",
+                      self.new("late", code=2).stderr)
+        self.assertIn("no stream `plane`; there are: plain, ",
+                      self.new("late", "-s", "plane", code=2).stderr)
+        self.assertIn("no number that every event has; try --kind count",
+                      self.new("late", "-s", "words", "-k", "event",
+                               code=2).stderr)
+        self.assertIn("--kind is event, count or growth",
+                      self.new("late", "-k", "spike", code=2).stderr)
+        self.assertIn("one name of a new rule",
+                      self.new("a", "b", code=2).stderr)
+        empty = os.path.join(self.folder, "empty")
+        os.mkdir(empty)
+        self.assertIn("no *.yaml", self.new("empty/late", code=1).stderr)
+        self.write("empty/only.yaml", self.STREAMS[
+            :self.STREAMS.index("  crowded:")] % "two")
+        self.new("empty/late")
+        self.good("empty", tests=3)
 
 
 class Eval(unittest.TestCase):

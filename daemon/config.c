@@ -379,7 +379,7 @@ static const struct option options[] = {
 	{ NULL, "log", "text|json", "how the log is written", "text",
 	  .read = read_choice, AT(log), CHOICE(logs) },
 	{ NULL, "mask_key", "SECRET",
-	  "{file: PATH} or {env: NAME}: what masked keys are grouped by", NULL,
+	  "for references to masked keys; else one is made in the state", NULL,
 	  .read = read_secret, AT(mask_key) },
 };
 

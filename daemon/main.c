@@ -9,6 +9,7 @@
 #include "feed/kafka.h"
 #include "lane/journal.h"
 #include "lane/lane.h"
+#include "lane/statedir.h"
 #include "ops/http.h"
 #include "ops/log.h"
 #include "ops/notify.h"
@@ -153,23 +154,54 @@ static int load(struct daemon *daemon, const char *path) {
 	return r;
 }
 
-static void mask_key(const struct config *config, uint8_t key[32]) {
-	if (config->mask_key)
+static bool has_masked_key(const struct ruleset *rules) {
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct plan *plan = rules->rules[i]->plan;
+
+		for (size_t k = 0; plan->by_masks && k < plan->n_by; k++)
+			if (plan->by_masks[k] != MASK_NONE)
+				return true;
+	}
+	return false;
+}
+
+/*
+ * What references to masked values are made with. Nobody can guess them from
+ * the values without it, so one that everybody knows will not do: if there is
+ * none, one is made and stays in the state folder.
+ */
+static int choose_mask_key(const struct daemon *daemon, uint8_t key[32],
+			   struct buf *why) {
+	const struct config *config = &daemon->config;
+	bool made;
+	int r;
+
+	if (config->mask_key) {
 		sha256(config->mask_key, strlen(config->mask_key), key);
+		return 0;
+	}
+	if (!has_masked_key(daemon->rules))
+		return 0;
+	r = statedir_key(config->state, key, &made, why);
+	if (r == 0 && made)
+		log_info("%s/mask_key: made a key for references to masked "
+			 "values; keep it with the state, or set mask_key",
+			 config->state);
+	return r;
 }
 
 /*
  * What output depends on besides the journal: the rules, and what of this
  * configuration reaches a record or an eviction.
  */
-static void hash_all(const struct daemon *daemon, uint8_t hash[32]) {
+static void hash_all(const struct daemon *daemon, const uint8_t mask_key[32],
+		     uint8_t hash[32]) {
 	const struct config *config = &daemon->config;
 	struct sha256_stream stream;
-	uint8_t key[32] = { 0 };
 	struct buf text = { 0 };
+	uint8_t key[32];
 
-	mask_key(config, key);
-	sha256(key, sizeof(key), key);
+	sha256(mask_key, 32, key);
 	buf_printf(&text, "lane %s memory %lld keys %lld entries %lld",
 		   config->lane, (long long)config->memory,
 		   (long long)config->keys_per_rule,
@@ -276,6 +308,16 @@ static bool stops_within_a_second(const struct daemon *daemon) {
 	return poll(&fd, 1, 1000) == 1;
 }
 
+static int try_lane(struct daemon *daemon, struct lane_options *options,
+		    struct buf *why) {
+	int r = choose_mask_key(daemon, options->engine.mask_key, why);
+
+	if (r < 0)
+		return r;
+	hash_all(daemon, options->engine.mask_key, options->rules_hash);
+	return lane_new(&daemon->lane, options, why);
+}
+
 static int open_lane(struct daemon *daemon) {
 	const struct config *config = &daemon->config;
 	struct lane_options options = {
@@ -300,9 +342,7 @@ static int open_lane(struct daemon *daemon) {
 	struct buf why = { 0 };
 	int r;
 
-	mask_key(config, options.engine.mask_key);
-	hash_all(daemon, options.rules_hash);
-	while (is_full(r = lane_new(&daemon->lane, &options, &why))) {
+	while (is_full(r = try_lane(daemon, &options, &why))) {
 		if (!daemon->disk_full)
 			log_warn("%s: waiting for room", buf_cstr(&why));
 		daemon->disk_full = true;

@@ -1,7 +1,9 @@
 #include "lane/statedir.h"
 
+#include "base/util.h"
 #include "lane/segment.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,18 +23,25 @@ static char *path_of(const char *dir, const char *name) {
 	return path;
 }
 
-int statedir_open(struct statedir *ret, const char *path, struct buf *why) {
-	char *name;
-	int fd, r = 0;
+static int make_folder(const char *path, struct buf *why) {
+	int r = 0;
 
 	if (mkdir(path, 0700) == 0)
 		r = sync_parent(path);
 	else if (errno != EEXIST)
 		r = -errno;
-	if (r < 0) {
+	if (r < 0)
 		buf_printf(why, "%s: %s", path, strerror(-r));
+	return r;
+}
+
+int statedir_open(struct statedir *ret, const char *path, struct buf *why) {
+	char *name;
+	int fd, r;
+
+	r = make_folder(path, why);
+	if (r < 0)
 		return r;
-	}
 	name = path_of(path, "lock");
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -60,25 +70,29 @@ void statedir_close(struct statedir *dir) {
 	*dir = (struct statedir){ .lock = -1 };
 }
 
+/* What stands in a small file, as text. */
+static int read_file(const char *path, char *text, size_t cap) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, cap - 1);
+	if (n < 0)
+		r = -errno;
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	return r;
+}
+
 int statedir_epoch(const struct statedir *dir, uint64_t *ret) {
 	char *path = path_of(dir->path, "epoch");
 	char text[32] = "";
-	ssize_t n = 0;
-	int fd, r = 0;
+	int r = read_file(path, text, sizeof(text));
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno != ENOENT)
-		r = -errno;
-	if (fd >= 0 && (n = read(fd, text, sizeof(text) - 1)) < 0)
-		r = -errno;
-	if (fd >= 0)
-		close(fd);
 	free(path);
-	if (r < 0)
-		return r;
-	text[n] = 0;
 	*ret = strtoull(text, NULL, 10);
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int write_file(const char *path, const char *text) {
@@ -95,6 +109,68 @@ static int write_file(const char *path, const char *text) {
 	else if (n != (ssize_t)len)
 		r = -ENOSPC;
 	close(fd);
+	return r;
+}
+
+static int parse_key(uint8_t key[32], const char *text) {
+	for (size_t i = 0; i < 32; i++) {
+		char byte[3] = { text[2 * i], 0, 0 };
+		char *end;
+
+		if (!isxdigit((unsigned char)byte[0]))
+			return -EBADMSG;
+		byte[1] = text[2 * i + 1];
+		key[i] = (uint8_t)strtoul(byte, &end, 16);
+		if (end != byte + 2)
+			return -EBADMSG;
+	}
+	return text[64] == '\n' ? 0 : -EBADMSG;
+}
+
+/* Under a name of its own first: of two that make one, the first counts. */
+static int make_key(const char *dir, const char *path) {
+	CLEANUP(buf_free) struct buf text = { 0 }, name = { 0 };
+	uint8_t key[32];
+	int r;
+
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
+	buf_hex(&text, key, sizeof(key));
+	buf_putc(&text, '\n');
+	buf_printf(&name, "%s.%d", path, (int)getpid());
+	r = write_file(buf_cstr(&name), buf_cstr(&text));
+	if (r == 0 && link(buf_cstr(&name), path) < 0 && errno != EEXIST)
+		r = -errno;
+	unlink(buf_cstr(&name));
+	return r == 0 ? sync_folder(dir) : r;
+}
+
+int statedir_key(const char *path, uint8_t key[32], bool *made,
+		 struct buf *why) {
+	char *name = path_of(path, "mask_key");
+	char text[80];
+	int r;
+
+	*made = false;
+	r = make_folder(path, why);
+	if (r < 0) {
+		free(name);
+		return r;
+	}
+	r = read_file(name, text, sizeof(text));
+	if (r == -ENOENT) {
+		*made = true;
+		r = make_key(path, name);
+		if (r == 0)
+			r = read_file(name, text, sizeof(text));
+	}
+	if (r == 0)
+		r = parse_key(key, text);
+	if (r < 0)
+		buf_printf(why, "%s: %s", name,
+			   r == -EBADMSG ? "not a key of 64 hex digits"
+					 : strerror(-r));
+	free(name);
 	return r;
 }
 

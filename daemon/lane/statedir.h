@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct statedir {
@@ -16,6 +17,14 @@ struct statedir {
 /* Makes the last folder of @path if need be. -EWOULDBLOCK: held by another. */
 int statedir_open(struct statedir *ret, const char *path, struct buf *why);
 void statedir_close(struct statedir *dir);
+
+/*
+ * A key that this folder made for itself once, out of the system's randomness:
+ * the same from then on, readable by its owner alone. @made: it was just now.
+ * -EBADMSG: what is there is none. @why gets a sentence.
+ */
+int statedir_key(const char *path, uint8_t key[32], bool *made,
+		 struct buf *why);
 
 /* The last epoch claimed from here; 0: none. */
 int statedir_epoch(const struct statedir *dir, uint64_t *ret);

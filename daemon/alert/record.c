@@ -129,6 +129,8 @@ static enum mask mask_of_bind(const struct rule *rule, const struct bind *bind,
 			plan = rule->coarse[bind->plan - 1].plan;
 		return mask_of_measure(plan, &plan->measures[bind->index]);
 	case BIND_BASELINE:
+		if (plan->baselines[bind->index].n_circles)
+			return plan->baselines[bind->index].mask;
 		return mask_of_measure(
 			plan,
 			&plan->measures[plan->baselines[bind->index].measure]);
@@ -570,23 +572,60 @@ static void write_past(const struct writing *w,
 	buf_putc(w->out, '}');
 }
 
+static void write_named(const struct writing *w, const char *key,
+			const char *const *names, const enum mask *masks,
+			const struct value *values, size_t n) {
+	put_key(w->out, key);
+	buf_putc(w->out, '{');
+	for (size_t i = 0; i < n; i++) {
+		put_key(w->out, names[i]);
+		put_masked(w->out, values[i], masks[i], w->zone);
+	}
+	buf_putc(w->out, '}');
+}
+
+/* Whose values they were: those of the first cohort that had enough. */
+static void write_peers(const struct writing *w,
+			const struct baseline_used *used) {
+	const struct peers *peers = used->baseline->circles[0].plan->peers;
+	const struct plan *cohorts = used->circle ? used->circle->plan : NULL;
+
+	put_key(w->out, "peers");
+	buf_putc(w->out, '{');
+	if (cohorts) {
+		write_named(w, "cohort", cohorts->by, cohorts->by_masks,
+			    used->cohort, cohorts->n_by);
+	} else {
+		put_key(w->out, "cohort");
+		buf_puts(w->out, "null");
+	}
+	write_named(w, "without", peers->same, peers->same_masks, used->same,
+		    peers->n_same);
+	put_key(w->out, "exact");
+	buf_puts(w->out, used->is_coarse ? "false" : "true");
+	buf_putc(w->out, '}');
+}
+
 static void write_baseline(const struct writing *w,
 			   const struct baseline_used *used) {
-	const struct measure *of = &w->plan->measures[used->baseline->measure];
+	const struct baseline *b = used->baseline;
 
 	put_key(w->out, used->name);
 	buf_putc(w->out, '{');
-	put_text(w->out, "of", of->text);
-	put_text(w->out, "stat", stat_name(used->baseline->stat));
+	put_text(w->out, "of", b->of);
+	put_text(w->out, "stat", stat_name(b->stat));
 	put_key(w->out, "mid");
 	value_json(w->out, used->mid, w->zone);
 	put_key(w->out, "spread");
 	value_json(w->out, used->spread, w->zone);
 	put_count(w->out, "n", used->n);
 	put_text(w->out, "unit",
-		 of->type.kind == KIND_MONEY ? currency_code(of->type.unit)
-					     : NULL);
-	write_past(w, used);
+		 b->type.kind == KIND_MONEY ? currency_code(b->type.unit)
+					    : NULL);
+	if (b->n_circles)
+		write_peers(w, used);
+	else
+		write_past(w, used);
 	buf_putc(w->out, '}');
 }
 

@@ -40,6 +40,11 @@ struct baseline_used {
 	uint32_t n;
 	const struct past *past; /* newest first */
 	size_t n_past;
+	/* Over peers: the cohort that had enough, or NULL; of which values. */
+	const struct circle *circle;
+	const struct value *cohort; /* per circle->plan->by */
+	const struct value *same;   /* per peers->same: what was left out */
+	bool is_coarse;             /* values stand for others near them */
 };
 
 struct draft {

@@ -134,8 +134,7 @@ static void draft_baselines(struct engine *engine, const struct judging *j,
 				break;
 		if (k < draft->n_baselines)
 			continue;
-		all[k] = baseline_value(engine, j->rs->plan, j->key, j->period,
-					j->now, bind->index, true);
+		all[k] = baseline_value(engine, j, bind->index, true).used;
 		all[k].name = baseline_name(&engine->scratch, bind->name);
 		draft->n_baselines++;
 	}

@@ -191,6 +191,7 @@ void engine_free(struct engine *engine) {
 	for (i = 0; engine->plans && i < engine->set->n_plans; i++) {
 		evictor_free(engine->plans[i].evictor);
 		index_free(&engine->plans[i].index);
+		index_free(&engine->plans[i].groups);
 	}
 	for (i = 0; engine->streams && i < engine->set->n_streams; i++) {
 		index_free(&engine->streams[i].ids);
@@ -580,6 +581,9 @@ static bool take(struct engine *engine, struct event *event,
 		fold(engine, event, &touches[i], late);
 	arena_reset(&engine->scratch);
 	judge_all(engine, event, touches, n, late);
+	for (i = 0; i < n; i++)
+		if (touches[i].plan->plan->peers)
+			peers_enter(engine, event, &touches[i]);
 	engine->n_taking = 0;
 	if (event->stream->id)
 		id_remember(engine, stream, event);
@@ -810,6 +814,8 @@ static void dump_plan(const struct engine *engine, const struct plan_state *ps,
 		buf_putc(out, ' ');
 		/* What lies between: accumulators, panes, handles. */
 		buf_hex(out, bytes + sizeof(*key), ps->at.key - sizeof(*key));
+		if (ps->at.cohort != NOWHERE)
+			peers_dump(engine, ps, all[i].handle, out);
 		buf_putc(out, '\n');
 	}
 	free(all);

@@ -40,7 +40,14 @@ void count_rules(struct engine *engine, const struct plan *plan, size_t offset,
 
 		*(uint64_t *)(void *)((char *)counters + offset) += n;
 	}
+	for (i = 0; i < plan->n_readers; i++) {
+		struct rule_counters *counters =
+			&engine->rules[plan->readers[i]->rank].counters;
+
+		*(uint64_t *)(void *)((char *)counters + offset) += n;
+	}
 }
+
 /* --- contributions --- */
 
 static struct value column(struct folding *f, uint16_t c,
@@ -269,6 +276,20 @@ void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
 
 /* --- raw entries --- */
 
+struct value kept_value(struct engine *engine, const struct kept *kept,
+			uint16_t input, const struct event *event) {
+	struct expr_context context = { event->time, event->time,
+					&engine->scratch, &engine->rows };
+
+	if (kept->x)
+		return kept->x[input] ? expr_eval(kept->x[input], event->slots,
+						  &context)
+				      : value_missing(MISSING_ALIAS);
+	if (kept->slot[input] < 0)
+		return value_missing(MISSING_ALIAS);
+	return event->slots[kept->slot[input]];
+}
+
 /* What judging reads of an event when that is gone, and how it is called. */
 static handle_t kept_blob(struct folding *f) {
 	const struct plan *plan = f->ps->plan;
@@ -276,12 +297,9 @@ static handle_t kept_blob(struct folding *f) {
 					   plan->n_kept + 1);
 	size_t i;
 
-	for (i = 0; i < plan->n_kept; i++) {
-		int32_t slot = plan->kept[i].slot[f->touch->i_input];
-
-		values[i] = slot < 0 ? value_missing(MISSING_ALIAS)
-				     : f->event->slots[slot];
-	}
+	for (i = 0; i < plan->n_kept; i++)
+		values[i] = kept_value(f->engine, &plan->kept[i],
+				       f->touch->i_input, f->event);
 	values[i] = event_name(f->event);
 	if (!plan->n_kept && value_is_missing(values[i]))
 		return 0;
@@ -918,6 +936,7 @@ static bool is_out_of_window(struct folding *f, handle_t key) {
 	case WINDOW_CALENDAR:
 	case WINDOW_SESSION:
 	case WINDOW_UNTIL:
+	case WINDOW_PEERS:
 		break;
 	}
 	return false;
@@ -996,6 +1015,7 @@ static void fold_window(struct folding *f, handle_t key) {
 
 	switch (ps->plan->window.kind) {
 	case WINDOW_EVENT:
+	case WINDOW_PEERS:
 		break;
 	case WINDOW_FOREVER:
 	case WINDOW_SLIDING:
@@ -1034,8 +1054,8 @@ static handle_t find_or_make(struct folding *f) {
 }
 
 /* One entry more is about to come; the event's own keys stay. */
-static void entries_bound(struct engine *engine, struct plan_state *ps) {
-	while (ps->plan->keeps_entries &&
+void entries_bound(struct engine *engine, struct plan_state *ps) {
+	while ((ps->plan->keeps_entries || ps->plan->peers) &&
 	       ps->counters.entries >= engine->options.max_entries_per_rule)
 		if (!evict(engine, ps, LIMIT_ENTRIES))
 			break;
@@ -1050,6 +1070,10 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 			     .late = late };
 	const struct plan *plan = touch->plan->plan;
 
+	if (plan->peers) {
+		peers_fold(engine, event, touch, late);
+		return;
+	}
 	touch->folded = touch->judges = false;
 	touch->period = 0;
 	if (touch->input->has_each && !touch->element) {

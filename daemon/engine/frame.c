@@ -7,10 +7,8 @@
  */
 #include "engine/internal.h"
 
-#include "base/number.h"
 #include "base/util.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static struct value like_of(const struct measure *measure) {
@@ -329,156 +327,92 @@ static int compare_values(const void *a, const void *b) {
 			     *(const struct value *)b);
 }
 
-static double money_scale(struct value v) {
-	double scale = 1;
-	unsigned digits;
-
-	if (v.kind != KIND_MONEY)
-		return 1;
-	for (digits = currency_digits(v.unit); digits; digits--)
-		scale *= 10;
-	return scale;
-}
-
-/*
- * Median absolute deviation from the exact median. With integers all is done
- * on doubled, then quadrupled values, so nothing is rounded on the way.
- */
-static struct value mad(struct value *v, size_t n, struct arena *arena) {
-	struct value *dev = arena_array(arena, struct value, n);
-	bool is_double = v[0].kind == KIND_DOUBLE;
-	i128 twice = (i128)v[(n - 1) / 2].i + v[n / 2].i, d;
-	double middle = 0;
-	size_t i;
-
-	if (is_double)
-		middle = (v[(n - 1) / 2].d + v[n / 2].d) / 2;
-	for (i = 0; i < n; i++) {
-		if (is_double) {
-			dev[i] = value_double(fabs(v[i].d - middle));
-			continue;
-		}
-		d = (i128)v[i].i * 2 - twice;
-		if (d < 0)
-			d = -d;
-		dev[i] = value_int(i64_fits(d) ? (int64_t)d : INT64_MAX);
-	}
-	qsort(dev, n, sizeof(*dev), compare_values);
-	if (is_double)
-		return value_double(1.4826 *
-				    ((dev[(n - 1) / 2].d + dev[n / 2].d) / 2));
-	d = (i128)dev[(n - 1) / 2].i + dev[n / 2].i;
-	return value_double(1.4826 *
-			    (i128_to_double(d) / (4 * money_scale(v[0]))));
-}
-
-/* Between the ranks around (n - 1)·@quarters/4, four times over. */
-static i128 quartile_exact(const struct value *v, size_t n, unsigned quarters) {
-	size_t rank = (n - 1) * quarters / 4;
-	int64_t rest = (int64_t)((n - 1) * quarters % 4);
-	i128 low = v[rank].i;
-
-	return rest ? low * 4 + (v[rank + 1].i - low) * rest : low * 4;
-}
-
-static double quartile_inexact(const struct value *v, size_t n,
-			       unsigned quarters) {
-	size_t rank = (n - 1) * quarters / 4;
-	double rest = (double)((n - 1) * quarters % 4) / 4, low = v[rank].d;
-
-	return rest > 0 ? low + (v[rank + 1].d - low) * rest : low;
-}
-
-/* Of sorted values, Hyndman-Fan type 7, in major units and not rounded. */
-static void quartiles(const struct value *v, size_t n,
-		      struct baseline_used *ret) {
-	double scale = 4 * money_scale(v[0]), q1, q3;
-	i128 low, high;
-
-	if (v[0].kind == KIND_DOUBLE) {
-		q1 = quartile_inexact(v, n, 1);
-		q3 = quartile_inexact(v, n, 3);
-		ret->q1 = value_double(q1);
-		ret->q3 = value_double(q3);
-		ret->spread = value_double(q3 - q1);
-		return;
-	}
-	low = quartile_exact(v, n, 1);
-	high = quartile_exact(v, n, 3);
-	ret->q1 = value_double(i128_to_double(low) / scale);
-	ret->q3 = value_double(i128_to_double(high) / scale);
-	ret->spread = value_double(i128_to_double(high - low) / scale);
-}
-
-static void statistics(struct engine *engine, const struct baseline *baseline,
-		       const struct past *past, size_t n,
-		       struct baseline_used *ret) {
-	static const char *const mids[] = { [STAT_IQR] = "median",
-					    [STAT_MEAN_SD] = "mean",
-					    [STAT_MEDIAN] = "median",
-					    [STAT_MEDIAN_MAD] = "median" };
+/* From the oldest to the newest, for sums of doubles have an order. */
+static void mean_and_deviation(struct engine *engine,
+			       const struct past_walk *walk,
+			       struct baseline_used *ret) {
 	struct arena *arena = &engine->scratch;
+	size_t n = walk->n_past, i;
 	struct contribution *c = arena_array(arena, struct contribution, n);
-	struct value *v = arena_array(arena, struct value, n), none;
-	size_t i;
+	struct value none = value_missing(MISSING_NONE), like;
 
-	none = value_missing(MISSING_NONE);
 	for (i = 0; i < n; i++)
-		c[i] = (struct contribution){ .x = past[i].value,
-					      .time = past[i].period,
-					      .truth = true };
-	for (i = 0; i < n; i++)
-		v[i] = past[n - 1 - i].value;
-	for (i = 0; i < n; i++)
-		c[i].x = v[i];
-	ret->mid = aggregate_find(mids[baseline->stat])
-			   ->scan(c, n, none, v[0], arena);
-	switch (baseline->stat) {
-	case STAT_IQR:
-		qsort(v, n, sizeof(*v), compare_values);
-		quartiles(v, n, ret);
-		break;
-	case STAT_MEAN_SD:
-		ret->spread =
-			aggregate_find("stdev")->scan(c, n, none, v[0], arena);
-		break;
-	case STAT_MEDIAN_MAD:
-		qsort(v, n, sizeof(*v), compare_values);
-		ret->spread = mad(v, n, arena);
-		break;
-	case STAT_MEDIAN:
-		break;
-	}
+		c[n - 1 - i] =
+			(struct contribution){ .x = walk->past[i].value,
+					       .time = walk->past[i].period,
+					       .truth = true };
+	like = c[0].x;
+	ret->mid = aggregate_find("mean")->scan(c, n, none, like, arena);
+	ret->spread = aggregate_find("stdev")->scan(c, n, none, like, arena);
 }
 
-struct baseline_used baseline_value(struct engine *engine,
-				    struct plan_state *ps, handle_t key,
-				    int64_t period, usec_t now,
-				    uint16_t baseline, bool with_past) {
-	const struct baseline *b = &ps->plan->baselines[baseline];
+static void sort_past(struct engine *engine, const struct past_walk *walk,
+		      struct sample *sample) {
+	size_t n = walk->n_past, i;
+	struct value *v = arena_array(&engine->scratch, struct value, n);
+
+	for (i = 0; i < n; i++)
+		v[i] = walk->past[i].value;
+	qsort(v, n, sizeof(*v), compare_values);
+	*sample = (struct sample){ .n = n, .like = v[0], .sorted = v };
+}
+
+void baseline_ranks(struct baseline_found *found) {
+	struct baseline_used *used = &found->used;
+
+	used->mid = sample_quantile(&found->sample, 1, 2);
+	if (used->baseline->stat == STAT_IQR)
+		sample_quartiles(&found->sample, &used->q1, &used->q3,
+				 &used->spread);
+	else if (used->baseline->stat == STAT_MEDIAN_MAD)
+		used->spread = sample_mad(&found->sample);
+}
+
+static void past_value(struct engine *engine, const struct judging *j,
+		       struct baseline_found *found, bool with_past) {
+	struct plan_state *ps = j->rs->plan;
+	const struct baseline *b = found->used.baseline;
 	struct past_walk walk = { .engine = engine,
 				  .ps = ps,
-				  .key = key,
+				  .key = j->key,
 				  .baseline = b,
-				  .curve = ps->at.curve_of[baseline] };
-	struct baseline_used ret = { .baseline = b };
+				  .curve = ps->at.curve_of[b->index] };
 
-	ret.mid = ret.spread = ret.q1 = ret.q3 = value_missing(MISSING_YOUNG);
-	if (!key)
-		return ret;
+	if (!j->key)
+		return;
 	if (walk.curve != NOWHERE)
-		walk.n = workday_number(ps, period, now);
+		walk.n = workday_number(ps, j->period, j->now);
 	walk.past = arena_array(&engine->scratch, struct past, b->over + 1);
-	walk.at = period_newest(engine, ps, key);
-	take_past(&walk, period);
-	ret.n = (uint32_t)walk.n_past;
+	walk.at = period_newest(engine, ps, j->key);
+	take_past(&walk, j->period);
+	found->used.n = (uint32_t)walk.n_past;
 	if (with_past) {
-		ret.past = walk.past;
-		ret.n_past = walk.n_past;
+		found->used.past = walk.past;
+		found->used.n_past = walk.n_past;
 	}
-	if (walk.n_past && walk.n_past >= b->min_samples)
-		statistics(engine, b, walk.past, walk.n_past, &ret);
-	return ret;
+	if (!walk.n_past || walk.n_past < b->min_samples)
+		return;
+	sort_past(engine, &walk, &found->sample);
+	if (b->stat == STAT_MEAN_SD)
+		mean_and_deviation(engine, &walk, &found->used);
+	else
+		baseline_ranks(found);
+}
+
+struct baseline_found baseline_value(struct engine *engine,
+				     const struct judging *j, uint16_t baseline,
+				     bool with_past) {
+	const struct baseline *b = &j->rs->plan->plan->baselines[baseline];
+	struct baseline_found found = { .used = { .baseline = b } };
+	struct baseline_used *used = &found.used;
+
+	used->mid = used->spread = used->q1 = used->q3 =
+		value_missing(MISSING_YOUNG);
+	if (b->n_circles)
+		peers_value(engine, j, &found);
+	else
+		past_value(engine, j, &found, with_past);
+	return found;
 }
 
 /* --- binds --- */
@@ -486,7 +420,7 @@ struct baseline_used baseline_value(struct engine *engine,
 struct binding {
 	struct engine *engine;
 	struct judging *j;
-	struct baseline_used *baselines; /* computed ones, by index */
+	struct baseline_found *baselines; /* computed ones, by index */
 	bool *has_baseline;
 };
 
@@ -530,10 +464,8 @@ static void bind_fields(struct engine *engine, struct judging *j) {
 	}
 	if (j->event) {
 		for (i = 0; i < plan->n_kept; i++) {
-			int32_t slot = plan->kept[i].slot[j->touch->i_input];
-
-			rs->kept[i] = slot < 0 ? value_missing(MISSING_ALIAS)
-					       : j->event->slots[slot];
+			rs->kept[i] = kept_value(engine, &plan->kept[i],
+						 j->touch->i_input, j->event);
 		}
 	}
 	if (!j->key || rs->plan->at.last == NOWHERE)
@@ -569,12 +501,11 @@ static struct value bind_measure(struct binding *b, const struct bind *bind) {
 }
 
 static struct value bind_baseline(struct binding *b, const struct bind *bind) {
-	struct judging *j = b->j;
-	struct baseline_used *used = &b->baselines[bind->index];
+	struct baseline_found *found = &b->baselines[bind->index];
+	const struct baseline_used *used = &found->used;
 
 	if (!b->has_baseline[bind->index]) {
-		*used = baseline_value(b->engine, j->rs->plan, j->key,
-				       j->period, j->now, bind->index, false);
+		*found = baseline_value(b->engine, b->j, bind->index, false);
 		b->has_baseline[bind->index] = true;
 	}
 	switch (bind->part) {
@@ -588,6 +519,11 @@ static struct value bind_baseline(struct binding *b, const struct bind *bind) {
 		return used->q1;
 	case PART_Q3:
 		return used->q3;
+	case PART_QUANTILE:
+		return found->sample.n
+			       ? sample_quantile(&found->sample, bind->quantile,
+						 QUANTILE_PARTS)
+			       : value_missing(MISSING_YOUNG);
 	}
 	return value_missing(MISSING_ERROR);
 }
@@ -622,7 +558,7 @@ void frame_bind(struct engine *engine, struct judging *j) {
 	struct binding b = { .engine = engine, .j = j };
 	size_t i;
 
-	b.baselines = arena_array(&engine->scratch, struct baseline_used,
+	b.baselines = arena_array(&engine->scratch, struct baseline_found,
 				  plan->n_baselines + 1);
 	b.has_baseline =
 		arena_array(&engine->scratch, bool, plan->n_baselines + 1);

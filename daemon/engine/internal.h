@@ -2,9 +2,10 @@
  * What the files of the engine share. The way through them, in the order of
  * an event: route.c finds the plans it concerns, key.c their keys, fold.c
  * takes it into windows (registry.c: into the tables that streams fill),
- * frame.c computes what a rule looks at, judge.c decides, life.c keeps what an
- * alert is, emit.c writes it down; engine.c is the step that calls them in this
- * order, and seam.c what happens where the past could not be reproduced.
+ * frame.c computes what a rule looks at, with sample.c and peers.c where that
+ * is a baseline, judge.c decides, life.c keeps what an alert is, emit.c writes
+ * it down; engine.c is the step that calls them in this order, and seam.c what
+ * happens where the past could not be reproduced.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 #include "engine/engine.h"
 #include "state/chain.h"
 #include "state/index.h"
+#include "state/ranks.h"
 #include "state/timers.h"
 #include "state/wheel.h"
 
@@ -127,6 +129,17 @@ struct curve {
 	} at[];
 };
 
+/*
+ * A cohort: the values of peers in the order of time, so that they leave, and
+ * by rank, so that they can be asked.
+ */
+struct cohort {
+	struct chain values; /* see peers.c for what an entry says */
+	struct ranks ranks;
+	uint32_t hint; /* where the last search ended; no result hangs on it */
+	uint32_t is_coarse;
+};
+
 /* An argument that one or more measures have. */
 struct column {
 	const struct expr *const *x; /* per input; NULL: has no part in it */
@@ -142,6 +155,8 @@ struct layout {
 	uint16_t latest;      /* struct latest per latest measure */
 	uint16_t beneath;     /* handle_t: open alerts beneath a coarser key */
 	uint16_t timeline;    /* session, until: struct timeline */
+	uint16_t cohort;      /* struct cohort */
+	uint16_t sums;        /* struct moments of the cohort */
 	uint16_t key;         /* the key's bytes */
 	struct bag_layout in; /* of a bag, wherever it stands */
 	/* Of a period: the bag, and a handle per baseline that aligns. */
@@ -175,6 +190,7 @@ struct plan_state {
 	struct index index;
 	struct wheel wheel;
 	struct evictor *evictor; /* NULL before the cap was reached */
+	struct index groups;     /* of cohorts; by cohort and bytes */
 	struct plan_counters counters;
 	/* Scratch of the event that is folded. */
 	struct contribution *contributions;
@@ -370,6 +386,24 @@ struct engine {
 	struct buf body, text;
 };
 
+/*
+ * Values in their order, to be asked for by number: past periods in an array,
+ * or what @all of a cohort has and @without, a part of it, has not.
+ */
+struct sample {
+	size_t n; /* 0: there is none */
+	struct value like;
+	const struct value *sorted;
+	const struct pages *pages;
+	const struct ranks *all, *without;
+	uint32_t *hint; /* NULL: nobody remembers */
+};
+
+struct baseline_found {
+	struct baseline_used used;
+	struct sample sample;
+};
+
 enum judge_mode {
 	JUDGE_FULL, /* an event, every, cooldown's end, a period's end */
 	JUDGE_LEAVE /* something left: may lower or resolve, never raise */
@@ -486,6 +520,8 @@ void count_rules(struct engine *engine, const struct plan *plan, size_t offset,
 
 void fold(struct engine *engine, const struct event *event, struct touch *touch,
 	  bool late);
+/* Makes room for one more at the plan's cap of entries. */
+void entries_bound(struct engine *engine, struct plan_state *ps);
 /* Takes out what a clock of @now has left behind. */
 void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 		    usec_t now);
@@ -520,6 +556,9 @@ void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
 void bag_leave(struct engine *engine, struct plan_state *ps, handle_t cell,
 	       uint16_t bag);
 int64_t workday_number(const struct plan_state *ps, int64_t period, usec_t at);
+/* What a kept field is at an event. */
+struct value kept_value(struct engine *engine, const struct kept *kept,
+			uint16_t input, const struct event *event);
 /* The declared id of the event, or missing: it goes by its coordinates. */
 struct value event_name(const struct event *event);
 
@@ -587,15 +626,43 @@ static inline bool stretch_has(const struct stretch *s,
 		      !(entry->flags & ENTRY_CLOSE));
 }
 
+/* sample.c */
+int64_t sample_key(struct value v);
+struct value sample_at(const struct sample *sample, size_t k);
+struct value sample_quantile(const struct sample *sample, int64_t part,
+			     int64_t of);
+void sample_quartiles(const struct sample *sample, struct value *q1,
+		      struct value *q3, struct value *spread);
+struct value sample_mad(const struct sample *sample);
+void sample_moments(const struct sample *sample, double *mean,
+		    double *deviation);
+
+/* peers.c */
+/* Finds the event's cohort and raises its clock; nothing enters yet. */
+void peers_fold(struct engine *engine, const struct event *event,
+		struct touch *touch, bool late);
+/* The event was judged: its value enters. */
+void peers_enter(struct engine *engine, const struct event *event,
+		 struct touch *touch);
+/* When the last value leaves; the clock if there is none. */
+usec_t peers_end(const struct engine *engine, const struct plan_state *ps,
+		 handle_t key);
+void peers_release(struct engine *engine, struct plan_state *ps, handle_t key);
+void peers_value(struct engine *engine, const struct judging *j,
+		 struct baseline_found *found);
+void peers_dump(const struct engine *engine, const struct plan_state *ps,
+		handle_t key, struct buf *out);
+
 /* frame.c */
 /* @s: which window of a key that has several, else NULL. */
 struct value measure_value(struct engine *engine, struct plan_state *ps,
 			   handle_t key, handle_t period_record,
 			   const struct stretch *s, uint16_t measure);
-struct baseline_used baseline_value(struct engine *engine,
-				    struct plan_state *ps, handle_t key,
-				    int64_t period, usec_t now,
-				    uint16_t baseline, bool with_past);
+struct baseline_found baseline_value(struct engine *engine,
+				     const struct judging *j, uint16_t baseline,
+				     bool with_past);
+/* mid and spread of the sample, for all stats but mean_sd. */
+void baseline_ranks(struct baseline_found *found);
 void frame_bind(struct engine *engine, struct judging *j);
 /* Chooses rs->early. */
 void frame_plan_early(struct rule_state *rs);

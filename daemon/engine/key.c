@@ -224,6 +224,8 @@ static usec_t key_ends(const struct engine *engine, const struct plan_state *ps,
 	case WINDOW_SESSION:
 	case WINDOW_UNTIL:
 		return stretch_key_ends(engine, ps, handle);
+	case WINDOW_PEERS:
+		return peers_end(engine, ps, handle);
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
 		break;
@@ -332,6 +334,8 @@ static void key_release(struct engine *engine, struct plan_state *ps,
 		last_release(engine, ps, handle);
 	if (ps->at.latest != NOWHERE)
 		latest_release(engine, ps, handle);
+	if (ps->at.cohort != NOWHERE)
+		peers_release(engine, ps, handle);
 	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
 	key_write(engine, handle)->created = 0;
 	pages_release(&engine->pages, handle);

@@ -6,6 +6,8 @@
  */
 #include "engine/internal.h"
 
+#include "aggregate/parts.h"
+
 #include <assert.h>
 
 static uint16_t place(size_t *size, size_t bytes, size_t align) {
@@ -183,7 +185,7 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 
 	ps->keyed = plan_is_keyed(plan);
 	at->bag = at->panes = at->periods = at->last = at->latest =
-		at->beneath = at->timeline = NOWHERE;
+		at->beneath = at->timeline = at->cohort = at->sums = NOWHERE;
 	columns_init(at, plan, arena);
 	entry_init(at, plan);
 	bag_init(at, plan, arena);
@@ -212,6 +214,11 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	case WINDOW_UNTIL:
 		at->timeline = place(&size, sizeof(struct timeline), 8);
 		at->bag = place(&size, at->in.size, 8);
+		break;
+	case WINDOW_PEERS:
+		at->cohort = place(&size, sizeof(struct cohort), 8);
+		if (plan->peers->summed)
+			at->sums = place(&size, sizeof(struct moments), 8);
 		break;
 	}
 	if (plan_needs_last(plan))

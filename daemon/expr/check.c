@@ -624,8 +624,9 @@ static bool too_many(struct checker *c, const struct node *node) {
 static int check_env(struct checker *c, const struct node *node,
 		     const char *const *path, size_t n, const char *field,
 		     struct term **args, uint32_t n_args, struct term **ret) {
+	struct value constants[CHECK_MAX_ARGS];
 	struct type types[CHECK_MAX_ARGS];
-	struct expr_call call = { 0 };
+	struct expr_call call = { .constants = constants };
 	struct expr_call *copy;
 	struct term *term;
 	int r;
@@ -634,6 +635,9 @@ static int check_env(struct checker *c, const struct node *node,
 		return 0;
 	for (uint32_t i = 0; i < n_args; i++) {
 		types[i] = args[i]->type;
+		constants[i] = args[i]->op == TERM_CONST
+				       ? args[i]->constant
+				       : value_missing(MISSING_NONE);
 		call.deps |= args[i]->deps;
 	}
 	r = c->env->call(c->env->ctx, path, n, field, types, n_args,
@@ -646,6 +650,7 @@ static int check_env(struct checker *c, const struct node *node,
 	term = make(c, node, TERM_ENV, call.type, args, n_args);
 	copy = arena_new(c->arena, struct expr_call);
 	*copy = call;
+	copy->constants = NULL;
 	term->call = copy;
 	term->deps |= call.deps;
 	*ret = term;

@@ -69,6 +69,8 @@ struct expr_call {
 	 */
 	unsigned deps;
 	enum mask mask; /* of what it gives */
+	/* In: the arguments that are constants; others are missing here. */
+	const struct value *constants;
 	/* Frame slots that are put before the arguments that were written. */
 	uint16_t hidden[4];
 	unsigned n_hidden;

@@ -427,6 +427,15 @@ static void read_before(struct rule_build *b) {
 	b->max_entries = (uint32_t)entries;
 }
 
+static bool has_own_baseline(const struct rule_build *b) {
+	const struct yaml_node *node = get(b, "baseline");
+
+	for (size_t i = 0; node && node->kind == YAML_MAP && i < node->n; i++)
+		if (!yaml_get(node->pairs[i].value, "peers"))
+			return true;
+	return node && node->kind != YAML_MAP;
+}
+
 /*
  * An alert of its own for each event, where nothing but the event speaks:
  * no window, no clock, no baseline of the key. And for each window that is
@@ -438,7 +447,7 @@ static void read_per(struct rule_build *b) {
 	const struct yaml_node *node = get(b, "per");
 	bool once = judges_once(b);
 	unsigned per =
-		once || (!get(b, "window") && !every && !get(b, "baseline"));
+		once || (!get(b, "window") && !every && !has_own_baseline(b));
 
 	shape_choice(b->l->diag, node, "per", words, ARRAY_SIZE(words), &per);
 	b->rule->per_event = per;

@@ -46,7 +46,21 @@ struct key_part {
 	struct type type;
 	enum mask mask;
 	const char *text;             /* canonical, of all inputs */
-	const struct expr **programs; /* per input */
+	const struct expr **programs; /* per input; NULL: it has none */
+};
+
+/* What a plan of cohorts gathers, and what it is shared by. */
+struct peers_spec {
+	const struct key_part *of;
+	const struct key_part *const *same;
+	size_t n_same;
+};
+
+struct plan_spec {
+	const struct key_part *const *by;
+	size_t n_by;
+	const struct window *window;
+	const struct peers_spec *peers; /* NULL but for cohorts */
 };
 
 /* A measure's or baseline's place in a plan. */
@@ -63,7 +77,8 @@ struct baseline_ref {
 	const char *name;
 	struct place place;
 	const struct baseline *baseline;
-	struct type type; /* of .mid */
+	struct pointers cohorts; /* struct plan_build, per circle */
+	struct type type;        /* of .mid */
 	bool broken;
 };
 
@@ -163,11 +178,29 @@ bool is_until(const struct rule_build *b);
 int read_window(struct rule_build *b);
 void make_plan(struct rule_build *b);
 void read_measures(struct rule_build *b);
+struct plan_build *plan_for(struct rule_build *b, const struct plan_spec *spec);
+bool is_identifier(const char *s);
+bool is_numeric(struct type type);
+const char *type_text(struct rule_build *b, struct type type);
+/* One input's program of a part; its type must be that of the other inputs. */
+int part_program(struct rule_build *b, struct key_part *part, size_t input,
+		 const struct yaml_node *node);
+/* Complains about what cannot be told apart, such as a list. */
+int part_is_key(struct rule_build *b, const struct key_part *part,
+		const struct yaml_node *node);
+int baseline_stat(struct rule_build *b, const struct yaml_node *node,
+		  struct baseline *baseline);
+/* Its index among the plan's kept values. */
+uint16_t keep_part(struct rule_build *b, const struct key_part *part);
 void read_baselines(struct rule_build *b);
 void read_evidence(struct rule_build *b);
 /* Its index among the plan's kept fields; -1 after a complaint. */
 int keep_field(struct rule_build *b, const char *name, const char *field,
 	       const char *alias);
+
+/* peers.c: a baseline over peers. */
+int read_peers(struct rule_build *b, const struct yaml_node *node,
+	       struct baseline *baseline, struct baseline_ref *ref);
 
 /* message.c */
 void compile_texts(struct rule_build *b, const struct yaml_node *node,

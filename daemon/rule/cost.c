@@ -13,6 +13,10 @@
 #define ROW_BYTES 64      /* of a registry: time, coordinates, link */
 #define CURVE_BYTES 184   /* to date at each workday of a month */
 #define TIMELINE_BYTES 40 /* of windows that events open and close */
+#define COHORT_BYTES 120
+#define VALUE_BYTES 24 /* time, value, group */
+#define RANK_BYTES 16  /* its place, in a block that is rarely full */
+#define GROUP_BYTES 64 /* at worst each value has its own */
 
 /* What a window or a period sums up. */
 static size_t state_bytes(const struct plan *plan) {
@@ -78,12 +82,47 @@ size_t plan_cell_bytes(const struct plan *plan) {
 	return key > chunk ? key : chunk;
 }
 
+static bool is_counted(const struct rule *rule, size_t i, size_t k) {
+	const struct baseline *all = rule->plan->baselines;
+	const struct plan *plan = all[i].circles[k].plan;
+
+	for (size_t a = 0; a <= i; a++)
+		for (size_t b = 0; b < (a == i ? k : all[a].n_circles); b++)
+			if (all[a].circles[b].plan == plan)
+				return true;
+	return false;
+}
+
+/* Of all cohorts that an event enters, each once. */
+static void peers_cost(const struct rule *rule, struct rule_cost *cost) {
+	const struct plan *plan = rule->plan;
+
+	for (size_t i = 0; i < plan->n_baselines; i++)
+		for (size_t k = 0; k < plan->baselines[i].n_circles; k++) {
+			const struct plan *cohorts =
+				plan->baselines[i].circles[k].plan;
+			const struct peers *peers = cohorts->peers;
+			size_t value = peers->ranked ? RANK_BYTES : 0;
+
+			if (is_counted(rule, i, k))
+				continue;
+			if (peers->n_same)
+				value += value + GROUP_BYTES +
+					 peers->n_same * PART_BYTES;
+			cost->values = PEERS_MOST;
+			cost->value_bytes += VALUE_BYTES + value;
+			cost->cohort_bytes +=
+				COHORT_BYTES + cohorts->n_by * PART_BYTES;
+		}
+}
+
 struct rule_cost rule_cost(const struct rule *rule) {
 	const struct plan *plan = rule->plan;
 	struct rule_cost cost = { 0 };
 	size_t panes =
 		plan->window.kind == WINDOW_PANES ? plan->window.panes : 1;
 
+	peers_cost(rule, &cost);
 	if (plan->window.kind == WINDOW_EVENT && rule->per_event)
 		return cost;
 	cost.key_bytes =

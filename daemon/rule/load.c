@@ -451,7 +451,7 @@ static void set_id_for(struct loader *l) {
 			const struct plan *plan = build->plan;
 			usec_t width = plan->window.width;
 
-			if (plan->window.kind == WINDOW_EVENT)
+			if (plan->window.kind == WINDOW_EVENT || plan->peers)
 				continue;
 			for (size_t n = 0; n < plan->n_inputs; n++)
 				if (plan->inputs[n].stream == stream &&

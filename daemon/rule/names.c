@@ -265,7 +265,7 @@ static uint16_t add_bind(struct rule_build *b, const struct bind *bind) {
 
 		if (old->from == bind->from && old->index == bind->index &&
 		    old->part == bind->part && old->plan == bind->plan &&
-		    bind->from != BIND_LET)
+		    old->quantile == bind->quantile && bind->from != BIND_LET)
 			return (uint16_t)i;
 	}
 	mine = arena_new(b->l->arena, struct bind);
@@ -425,7 +425,8 @@ static int measure_name(struct rule_build *b, const char *const *path, size_t n,
 static struct bind baseline_bind(struct rule_build *b,
 				 const struct baseline_ref *ref,
 				 enum baseline_part part) {
-	static const char *const names[] = { "mid", "spread", "n", "q1", "q3" };
+	static const char *const names[] = { "mid", "spread", "n",
+					     "q1",  "q3",     "q" };
 	struct bind bind = {
 		.from = BIND_BASELINE,
 		.name = arena_printf(b->l->arena, "%s.%s", ref->name,
@@ -438,7 +439,7 @@ static struct bind baseline_bind(struct rule_build *b,
 
 	if (part == PART_N)
 		bind.type = (struct type){ .kind = KIND_INT };
-	if (part == PART_MID) {
+	if (part == PART_MID || part == PART_QUANTILE) {
 		bind.type = ref->type;
 		bind.type.optional = true;
 	}
@@ -475,7 +476,7 @@ static int baseline_name(struct rule_build *b, const char *const *path,
 	}
 	return diag_at(b->l->diag, place, "E235",
 		       "`%s` is a baseline, and has .mid .spread .n .z(x) "
-		       ".lo(k) .hi(k)",
+		       ".lo(k) .hi(k) .q(p)",
 		       ref->name);
 }
 
@@ -626,6 +627,47 @@ static bool is_plain_number(struct type type) {
 	return type.kind == KIND_INT || type.kind == KIND_DOUBLE;
 }
 
+static struct value first_hidden(const void *self,
+				 const struct expr_context *context,
+				 const struct value *args, unsigned n) {
+	(void)self;
+	(void)context;
+	(void)n;
+	return args[0];
+}
+
+/*
+ * .q(p). 0.95 is no exact share in binary and would miss the rank that it
+ * means, so it counts in parts of 10⁹.
+ */
+static int quantile_call(struct rule_build *b, const struct baseline_ref *ref,
+			 size_t n_args, struct place place,
+			 struct expr_call *ret) {
+	struct bind bind = baseline_bind(b, ref, PART_QUANTILE);
+	struct value p =
+		n_args == 1 ? ret->constants[0] : value_missing(MISSING_ERROR);
+	double d = p.kind == KIND_INT ? (double)p.i : p.d;
+
+	if ((p.kind != KIND_INT && p.kind != KIND_DOUBLE) ||
+	    !(d >= 0 && d <= 1) ||
+	    !double_to_i64_even(d * (double)QUANTILE_PARTS, &bind.quantile))
+		return diag_at(b->l->diag, place, "E206",
+			       "`%s.q` takes a constant from 0 to 1",
+			       ref->name);
+	bind.name = arena_printf(b->l->arena, "%s.q(%g)", ref->name, d);
+	for (size_t i = 0; i < ref->cohorts.n; i++) {
+		struct plan_build *cohorts = ref->cohorts.items[i];
+
+		cohorts->peers->ranked = true;
+	}
+	ret->hidden[0] = add_bind(b, &bind);
+	ret->n_hidden = 1;
+	ret->deps |= DEP_BASELINE;
+	ret->fn = first_hidden;
+	ret->type = bind.type;
+	return 1;
+}
+
 static int baseline_call(struct rule_build *b, const struct baseline_ref *ref,
 			 const char *what, const struct type *args,
 			 size_t n_args, struct place place,
@@ -675,6 +717,8 @@ static int judging_call(void *ctx, const char *const *path, size_t n,
 	if (n == 2 && ref) {
 		if (ref->broken)
 			return -EINVAL;
+		if (!strcmp(path[1], "q"))
+			return quantile_call(b, ref, n_args, place, ret);
 		if (!strcmp(path[1], "z") || !strcmp(path[1], "lo") ||
 		    !strcmp(path[1], "hi"))
 			return baseline_call(b, ref, path[1], args, n_args,

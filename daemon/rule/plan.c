@@ -148,7 +148,7 @@ int read_inputs(struct rule_build *b) {
 
 /*** each ***/
 
-static bool is_identifier(const char *s) {
+bool is_identifier(const char *s) {
 	if (!isalpha((unsigned char)*s) && *s != '_')
 		return false;
 	while (isalnum((unsigned char)*s) || *s == '_')
@@ -255,7 +255,7 @@ static bool same_type(struct type a, struct type b) {
 	return a.kind == b.kind && a.unit == b.unit && a.elem == b.elem;
 }
 
-static const char *type_text(struct rule_build *b, struct type type) {
+const char *type_text(struct rule_build *b, struct type type) {
 	CLEANUP(buf_free) struct buf text = { 0 };
 
 	type.optional = false;
@@ -263,36 +263,37 @@ static const char *type_text(struct rule_build *b, struct type type) {
 	return arena_strdup(b->l->arena, buf_cstr(&text));
 }
 
-static int key_program(struct rule_build *b, struct key_part *part,
-		       size_t input, const struct yaml_node *node) {
+int part_program(struct rule_build *b, struct key_part *part, size_t input,
+		 const struct yaml_node *node) {
 	struct expr_ast *tree;
 	struct expr *program;
 	struct type type;
 	enum mask mask;
+	size_t first = 0;
 
 	if (shape_is(b->l->diag, node, YAML_SCALAR, "by") < 0)
 		return -EINVAL;
 	if (!is_identifier(node->text))
 		return diag_at(b->l->diag, node->place, "E235",
-			       "`by` takes fields or lets, not expressions; "
-			       "give `%s` a name with `let`",
-			       node->text);
+			       "%s takes fields or lets, not expressions; give "
+			       "`%s` a name with `let`",
+			       b->event_part, node->text);
 	if (expr_parse(&tree, b->l->arena, node->text, node->len, node->inside,
 		       b->l->diag) < 0 ||
 	    expr_compile(&program, b->l->arena, tree, b->inputs[input].env,
 			 NULL, b->l->diag) < 0)
 		return -EINVAL;
 	type = expr_type(program);
-	if (type.kind == KIND_LIST || type.kind >= KIND_MAX)
-		return diag_at(b->l->diag, node->place, "E206",
-			       "a key cannot be %s", type_text(b, type));
-	if (input && !same_type(type, part->type))
+	while (first < input && !part->programs[first])
+		first++;
+	if (first < input && !same_type(type, part->type))
 		return diag_at(b->l->diag, node->place, "E234",
 			       "key `%s` is %s of stream `%s` and %s of `%s`",
 			       part->name, type_text(b, part->type),
-			       b->inputs[0].stream->name, type_text(b, type),
+			       b->inputs[first].stream->name,
+			       type_text(b, type),
 			       b->inputs[input].stream->name);
-	if (input && type.names != part->type.names) {
+	if (first < input && type.names != part->type.names) {
 		type.names = NULL;
 		type.n_names = 0;
 	}
@@ -303,6 +304,14 @@ static int key_program(struct rule_build *b, struct key_part *part,
 	if (mask > part->mask)
 		part->mask = mask;
 	return 0;
+}
+
+int part_is_key(struct rule_build *b, const struct key_part *part,
+		const struct yaml_node *node) {
+	if (part->type.kind != KIND_LIST && part->type.kind < KIND_MAX)
+		return 0;
+	return diag_at(b->l->diag, node->place, "E206", "a key cannot be %s",
+		       type_text(b, part->type));
 }
 
 static void key_let(struct rule_build *b, const struct yaml_node *node) {
@@ -339,7 +348,9 @@ static int key_part(struct rule_build *b, struct key_part *part,
 				       b->inputs[i].alias);
 		if (value->kind == YAML_MAP)
 			key_let(b, node);
-		r = key_program(b, part, i, node);
+		r = part_program(b, part, i, node);
+		if (!r)
+			r = part_is_key(b, part, node);
 		if (!r)
 			buf_printf(&text, " = %s",
 				   canonical(b, node, ALL_NAMES));
@@ -704,6 +715,10 @@ static void window_text(const struct window *window, struct buf *out) {
 	case WINDOW_UNTIL:
 		buf_printf(out, "until judge %s", judge_words[window->each]);
 		break;
+	case WINDOW_PEERS:
+		buf_puts(out, "peers ");
+		span_format(out, width);
+		return;
 	}
 	if (window->width) {
 		buf_puts(out, " max ");
@@ -711,15 +726,25 @@ static void window_text(const struct window *window, struct buf *out) {
 	}
 }
 
-static const char *plan_text(struct rule_build *b, const uint16_t *parts,
-			     size_t n, const struct window *window) {
+static void peers_text(const struct peers_spec *peers, struct buf *out) {
+	if (!peers)
+		return;
+	buf_printf(out, " of %s", peers->of->text);
+	for (size_t i = 0; i < peers->n_same; i++)
+		buf_printf(out, "%s%s", i ? ", " : " but the same ",
+			   peers->same[i]->text);
+}
+
+static const char *plan_text(struct rule_build *b,
+			     const struct plan_spec *spec) {
 	CLEANUP(buf_free) struct buf text = { 0 };
 
 	buf_printf(&text, "%s; %s; by ", b->p->name, b->where_text);
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&text, "%s%s", i ? ", " : "", b->key[parts[i]].text);
+	for (size_t i = 0; i < spec->n_by; i++)
+		buf_printf(&text, "%s%s", i ? ", " : "", spec->by[i]->text);
 	buf_puts(&text, "; window ");
-	window_text(window, &text);
+	window_text(spec->window, &text);
+	peers_text(spec->peers, &text);
 	buf_printf(&text, "; calendar %s; late %s; max %u", b->calendar->name,
 		   b->drop_late ? "drop" : "amend", b->max_entries);
 	return arena_strdup(b->l->arena, buf_cstr(&text));
@@ -749,66 +774,108 @@ static bool reads_rows(const struct expr *program) {
 	return program && expr_deps(program) & DEP_ROWS;
 }
 
-static const struct plan_input *plan_inputs(struct rule_build *b,
-					    const uint16_t *parts, size_t n) {
+/* NULL: the input lacks one of them. */
+static const struct expr *const *programs_of(struct rule_build *b, size_t i,
+					     const struct key_part *const *all,
+					     size_t n) {
+	const struct expr **ret =
+		arena_array(b->l->arena, const struct expr *, n + 1);
+
+	for (size_t k = 0; k < n; k++) {
+		ret[k] = all[k]->programs[i];
+		if (!ret[k])
+			return NULL;
+	}
+	return ret;
+}
+
+/* What an input without a part of the key is to a plan: nothing. */
+static void plan_inputs(struct rule_build *b, const struct plan_spec *spec,
+			struct plan *plan) {
+	const struct peers_spec *peers = spec->peers;
 	struct plan_input *inputs =
 		arena_array(b->l->arena, struct plan_input, b->n_inputs);
 
+	plan->inputs = inputs;
 	for (size_t i = 0; i < b->n_inputs; i++) {
-		const struct expr **by =
-			arena_array(b->l->arena, const struct expr *, n);
+		struct plan_input *input = &inputs[plan->n_inputs];
 
-		for (size_t k = 0; k < n; k++)
-			by[k] = b->key[parts[k]].programs[i];
-		inputs[i].stream = b->inputs[i].stream;
-		inputs[i].alias = b->inputs[i].alias;
-		inputs[i].where = b->where[i];
-		inputs[i].by = by;
-		inputs[i].has_each = b->inputs[i].list;
-		if (inputs[i].has_each) {
-			inputs[i].each_slot = b->inputs[i].list->slot;
-			inputs[i].element_slot = b->inputs[i].element->slot;
+		input->by = programs_of(b, i, spec->by, spec->n_by);
+		if (!input->by || (peers && i >= b->n_from))
+			continue;
+		input->stream = b->inputs[i].stream;
+		input->alias = b->inputs[i].alias;
+		input->where = b->where[i];
+		input->has_each = b->inputs[i].list;
+		if (input->has_each) {
+			input->each_slot = b->inputs[i].list->slot;
+			input->element_slot = b->inputs[i].element->slot;
 		}
-		inputs[i].by_rows = reads_rows(b->where[i]);
-		for (size_t k = 0; k < n; k++)
-			inputs[i].by_rows =
-				inputs[i].by_rows || reads_rows(by[k]);
-		inputs[i].closes = i >= b->n_from;
-		find_index(b, i, &inputs[i]);
+		input->by_rows = reads_rows(b->where[i]);
+		for (size_t k = 0; k < spec->n_by; k++)
+			input->by_rows =
+				input->by_rows || reads_rows(input->by[k]);
+		input->closes = i >= b->n_from;
+		find_index(b, i, input);
+		if (peers)
+			input->same =
+				programs_of(b, i, peers->same, peers->n_same);
+		if (peers && input->same && peers->of->programs)
+			input->of = peers->of->programs[i];
+		plan->n_inputs++;
 	}
-	return inputs;
+}
+
+/* Names, types and masks of parts, each in an array of its own. */
+static void describe(struct rule_build *b, const struct key_part *const *parts,
+		     size_t n, const char *const **names,
+		     const struct type **types, const enum mask **masks) {
+	const char **name = arena_array(b->l->arena, const char *, n);
+	struct type *type = arena_array(b->l->arena, struct type, n);
+	enum mask *mask = arena_array(b->l->arena, enum mask, n);
+
+	for (size_t i = 0; i < n; i++) {
+		name[i] = parts[i]->name;
+		type[i] = parts[i]->type;
+		mask[i] = parts[i]->mask;
+	}
+	*names = name;
+	*types = type;
+	*masks = mask;
+}
+
+static struct peers *peers_new(struct rule_build *b,
+			       const struct peers_spec *spec) {
+	struct peers *peers = arena_new(b->l->arena, struct peers);
+
+	peers->of = spec->of->name;
+	peers->type = spec->of->type;
+	peers->mask = spec->of->mask;
+	describe(b, spec->same, spec->n_same, &peers->same, &peers->same_types,
+		 &peers->same_masks);
+	peers->n_same = spec->n_same;
+	return peers;
 }
 
 static struct plan *plan_new(struct rule_build *b, const char *text,
-			     const uint16_t *parts, size_t n,
-			     const struct window *window) {
+			     const struct plan_spec *spec) {
 	struct plan *plan = arena_new(b->l->arena, struct plan);
-	const char **by = arena_array(b->l->arena, const char *, n);
-	struct type *types = arena_array(b->l->arena, struct type, n);
-	enum mask *masks = arena_array(b->l->arena, enum mask, n);
 
-	for (size_t i = 0; i < n; i++) {
-		by[i] = b->key[parts[i]].name;
-		types[i] = b->key[parts[i]].type;
-		masks[i] = b->key[parts[i]].mask;
-	}
 	plan->text = text;
-	plan->inputs = plan_inputs(b, parts, n);
-	plan->n_inputs = b->n_inputs;
-	plan->by = by;
-	plan->by_types = types;
-	plan->by_masks = masks;
-	plan->n_by = n;
-	plan->window = *window;
+	plan_inputs(b, spec, plan);
+	describe(b, spec->by, spec->n_by, &plan->by, &plan->by_types,
+		 &plan->by_masks);
+	plan->n_by = spec->n_by;
+	plan->window = *spec->window;
 	plan->calendar = b->calendar;
 	plan->drop_late = b->drop_late;
 	plan->max_entries = b->max_entries;
 	return plan;
 }
 
-static struct plan_build *plan_for(struct rule_build *b, const uint16_t *parts,
-				   size_t n, const struct window *window) {
-	const char *text = plan_text(b, parts, n, window);
+struct plan_build *plan_for(struct rule_build *b,
+			    const struct plan_spec *spec) {
+	const char *text = plan_text(b, spec);
 	struct plan_build *build =
 		map_get(&b->l->plan_index, text, strlen(text));
 
@@ -816,7 +883,9 @@ static struct plan_build *plan_for(struct rule_build *b, const uint16_t *parts,
 	if (build && b->live)
 		return build;
 	build = arena_new(b->l->arena, struct plan_build);
-	build->plan = plan_new(b, text, parts, n, window);
+	build->plan = plan_new(b, text, spec);
+	if (spec->peers)
+		build->plan->peers = build->peers = peers_new(b, spec->peers);
 	if (b->live) {
 		map_put(&b->l->plan_index, b->l->arena, text, strlen(text),
 			build);
@@ -825,12 +894,23 @@ static struct plan_build *plan_for(struct rule_build *b, const uint16_t *parts,
 	return build;
 }
 
+/* The plan by parts of the rule's key. */
+static struct plan_build *plan_by(struct rule_build *b, const uint16_t *parts,
+				  size_t n, const struct window *window) {
+	const struct key_part *by[MAX_KEY];
+	struct plan_spec spec = { .by = by, .n_by = n, .window = window };
+
+	for (size_t i = 0; i < n; i++)
+		by[i] = &b->key[parts[i]];
+	return plan_for(b, &spec);
+}
+
 void make_plan(struct rule_build *b) {
 	uint16_t parts[MAX_KEY];
 
 	for (size_t i = 0; i < b->n_key; i++)
 		parts[i] = (uint16_t)i;
-	b->plan = plan_for(b, parts, b->n_key, &b->window);
+	b->plan = plan_by(b, parts, b->n_key, &b->window);
 	pointers_add(&b->plan->rules, b->l->arena, b->rule);
 	b->rule->plan = b->plan->plan;
 }
@@ -1215,6 +1295,7 @@ static int measure_way(struct rule_build *b, const struct yaml_node *node,
 	case WINDOW_CALENDAR:
 	case WINDOW_SESSION:
 	case WINDOW_UNTIL:
+	case WINDOW_PEERS:
 		measure->scans = !(aggregate->folds & kind);
 		return 0;
 	}
@@ -1369,7 +1450,7 @@ static uint16_t read_coarse(struct rule_build *b, const struct yaml_node *by) {
 			return 0;
 	if (window.kind == WINDOW_EVENT)
 		window.kind = WINDOW_FOREVER;
-	coarse->plan = plan_for(b, coarse->map, by->n, &window);
+	coarse->plan = plan_by(b, coarse->map, by->n, &window);
 	for (size_t i = 0; i < b->coarse.n; i++) {
 		const struct coarse_build *old = b->coarse.items[i];
 
@@ -1504,21 +1585,13 @@ void read_measures(struct rule_build *b) {
 /*** baselines ***/
 
 static const struct shape_key baseline_keys[] = {
-	{ "of" },
-	{ "over" },
-	{ "only" },
-	{ "align" },
-	{ "empty" },
-	{ "stat" },
-	{ "min_samples" },
-	{ "min_spread" },
-	{ "peers", SHAPE_LATER },
-	{ "fallback", SHAPE_LATER },
-	{ "exclude_same", SHAPE_LATER },
+	{ "of" },    { "over" },     { "only" },         { "align" },
+	{ "empty" }, { "stat" },     { "min_samples" },  { "min_spread" },
+	{ "peers" }, { "fallback" }, { "exclude_same" },
 };
 
-static int baseline_stat(struct rule_build *b, const struct yaml_node *node,
-			 struct baseline *baseline) {
+int baseline_stat(struct rule_build *b, const struct yaml_node *node,
+		  struct baseline *baseline) {
 	static const char *const stats[] = { "iqr", "mean_sd", "median",
 					     "median_mad" };
 	static const char *const later[] = { "ewma", "seasonal" };
@@ -1630,9 +1703,24 @@ static const struct measure_ref *baseline_of(struct rule_build *b,
 	return ref;
 }
 
-static bool is_numeric(struct type type) {
+bool is_numeric(struct type type) {
 	return type.kind == KIND_INT || type.kind == KIND_DOUBLE ||
 	       type.kind == KIND_MONEY;
+}
+
+/* What goes only with peers. */
+static int own_only(struct rule_build *b, const struct yaml_node *node) {
+	static const char *const names[] = { "fallback", "exclude_same" };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct yaml_node *found = yaml_get(node, names[i]);
+
+		if (found)
+			r = diag_at(b->l->diag, found->place, "E305",
+				    "`%s` goes with `peers`", names[i]);
+	}
+	return r;
 }
 
 static int read_baseline(struct rule_build *b, const struct yaml_node *node,
@@ -1643,10 +1731,8 @@ static int read_baseline(struct rule_build *b, const struct yaml_node *node,
 	unsigned empty = 0;
 	int64_t n = 0;
 	int64_t samples = 1;
-	int r = 0;
+	int r = own_only(b, node);
 
-	if (yaml_get(node, "peers"))
-		return -EINVAL;
 	of = baseline_of(b, node, yaml_get(node, "of"));
 	if (!of)
 		return -EINVAL;
@@ -1663,6 +1749,8 @@ static int read_baseline(struct rule_build *b, const struct yaml_node *node,
 		return diag_at(b->l->diag, node->place, "E112",
 			       "a baseline lacks `over`: how many periods");
 	*baseline = (struct baseline){
+		.of = of->measure->text,
+		.type = of->measure->type,
 		.measure = of->measure->index,
 		.min_spread = 0.05,
 	};
@@ -1694,18 +1782,28 @@ static int read_baseline(struct rule_build *b, const struct yaml_node *node,
 	return 0;
 }
 
+/* Plans of cohorts say what of, for how long and without whom. */
+static bool same_circles(const struct baseline *a, const struct baseline *b) {
+	if (a->n_circles != b->n_circles)
+		return false;
+	for (size_t i = 0; i < a->n_circles; i++)
+		if (a->circles[i].plan != b->circles[i].plan)
+			return false;
+	return true;
+}
+
 static bool same_baseline(const struct baseline *a, const struct baseline *b) {
-	return a->measure == b->measure && a->over == b->over &&
-	       a->only == b->only && a->workday == b->workday &&
-	       a->empty_zero == b->empty_zero && a->stat == b->stat &&
-	       a->min_samples == b->min_samples &&
+	return same_circles(a, b) && a->measure == b->measure &&
+	       a->over == b->over && a->only == b->only &&
+	       a->workday == b->workday && a->empty_zero == b->empty_zero &&
+	       a->stat == b->stat && a->min_samples == b->min_samples &&
 	       !memcmp(&a->min_spread, &b->min_spread, sizeof(double));
 }
 
 static const struct baseline *share_baseline(struct rule_build *b,
 					     const struct baseline *baseline) {
 	struct baseline *mine;
-	uint64_t periods = periods_of(b, baseline);
+	uint64_t periods = baseline->n_circles ? 0 : periods_of(b, baseline);
 
 	for (size_t i = 0; i < b->plan->baselines.n; i++)
 		if (same_baseline(b->plan->baselines.items[i], baseline))
@@ -1740,7 +1838,10 @@ void read_baselines(struct rule_build *b) {
 			continue;
 		shape_keys(b->l->diag, pair->value, "a baseline", baseline_keys,
 			   ARRAY_SIZE(baseline_keys));
-		if (read_baseline(b, pair->value, &baseline, &ref->type) < 0)
+		if (yaml_get(pair->value, "peers")
+			    ? read_peers(b, pair->value, &baseline, ref) < 0
+			    : read_baseline(b, pair->value, &baseline,
+					    &ref->type) < 0)
 			continue;
 		ref->baseline = share_baseline(b, &baseline);
 		ref->broken = false;
@@ -1757,6 +1858,27 @@ static int find_kept(const struct plan_build *plan, const char *name) {
 			return (int)i;
 	}
 	return -ENOENT;
+}
+
+uint16_t keep_part(struct rule_build *b, const struct key_part *part) {
+	const char *name =
+		arena_printf(b->l->arena, "cohort by %s", part->text);
+	int32_t *slots = arena_array(b->l->arena, int32_t, b->n_inputs);
+	int index = find_kept(b->plan, name);
+	struct kept *kept;
+
+	if (index >= 0)
+		return (uint16_t)index;
+	for (size_t i = 0; i < b->n_inputs; i++)
+		slots[i] = -1;
+	kept = arena_new(b->l->arena, struct kept);
+	kept->name = name;
+	kept->type = part->type;
+	kept->type.optional = true;
+	kept->slot = slots;
+	kept->x = part->programs;
+	pointers_add(&b->plan->kept, b->l->arena, kept);
+	return (uint16_t)(b->plan->kept.n - 1);
 }
 
 int keep_field(struct rule_build *b, const char *name, const char *field,
@@ -1974,4 +2096,6 @@ void plan_finish(struct loader *l, struct plan_build *build, uint16_t index) {
 	plan->n_rules = build->rules.n;
 	plan->watchers = sorted_rules(l, &build->watchers);
 	plan->n_watchers = build->watchers.n;
+	plan->readers = sorted_rules(l, &build->readers);
+	plan->n_readers = build->readers.n;
 }

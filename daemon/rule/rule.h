@@ -30,7 +30,8 @@ enum window_kind {
 	WINDOW_CALENDAR, /* unit */
 	WINDOW_LAST,     /* the last n events, no older than width */
 	WINDOW_SESSION,  /* no pause longer than gap, no longer than width */
-	WINDOW_UNTIL     /* to an event of the closing input, or to width */
+	WINDOW_UNTIL,    /* to an event of the closing input, or to width */
+	WINDOW_PEERS     /* of a plan of cohorts: values no older than width */
 };
 
 struct window {
@@ -66,6 +67,9 @@ struct plan_input {
 	/* `each`: as many events as the list has elements. */
 	bool has_each;
 	uint16_t each_slot, element_slot;
+	/* Of a plan of cohorts: the value and the group it belongs to. */
+	const struct expr *of;
+	const struct expr *const *same; /* n_same programs */
 	/* For the index: where is false unless slot holds one of these. */
 	bool index_is_where; /* … and true if it does */
 	uint16_t index_slot;
@@ -93,10 +97,43 @@ struct measure {
 enum baseline_stat { STAT_IQR, STAT_MEAN_SD, STAT_MEDIAN, STAT_MEDIAN_MAD };
 enum baseline_only { ONLY_ALL, ONLY_SAME_MONTH, ONLY_SAME_QUARTER };
 
-/* Over past periods of a plan with a tumbling or calendar window. */
+#define PEERS_MOST 65536u /* values of a cohort; then the oldest leave */
+
+/*
+ * Peers: what a plan of cohorts gathers. Its keys are the cohorts, its window
+ * says how long a value stays, and rules read it as a baseline.
+ */
+struct peers {
+	const char *of; /* canonical, "unit_price" */
+	struct type type;
+	enum mask mask;
+	/* exclude_same: values are told apart by these; n_same 0: they are
+	 * not. */
+	const char *const *same;
+	const struct type *same_types;
+	const enum mask *same_masks;
+	size_t n_same;
+	bool ranked; /* somebody asks for a median or another quantile */
+	bool summed; /* … or for a mean of whole units */
+};
+
+/* One of the cohorts that a baseline looks for, the narrowest first. */
+struct circle {
+	const struct plan *plan;
+	const uint16_t *by; /* of the rule's plan->kept, per plan->by */
+};
+
+/* Over past periods of a plan with a tumbling or calendar window, or over
+ * peers. */
 struct baseline {
-	uint16_t measure; /* of the plan */
-	uint32_t over;    /* periods, or with `only` the periods it picks */
+	const char *of; /* canonical: a measure, or a name of the event */
+	struct type type;
+	enum mask mask;
+	const struct circle *circles; /* over peers, else n_circles is 0 */
+	size_t n_circles;
+	const uint16_t *same; /* of plan->kept, per peers->same */
+	uint16_t measure;     /* of the plan; over peers: unused */
+	uint32_t over;        /* periods, or with `only` the periods it picks */
 	enum baseline_only only;
 	bool workday; /* align: workday, else whole */
 	bool empty_zero;
@@ -111,6 +148,9 @@ struct kept {
 	const char *name; /* "region", "pay.memo" */
 	struct type type;
 	const int32_t *slot; /* per input; -1: that input has none */
+	/* Per input, where it is no field (then no slot) but a part of a
+	 * cohort's key; an input without it has NULL. NULL: a field. */
+	const struct expr *const *x;
 };
 
 struct plan {
@@ -128,7 +168,8 @@ struct plan {
 	uint32_t max_entries;
 	const struct measure *measures;
 	size_t n_measures;
-	bool keeps_entries; /* sliding, last, or some measure scans */
+	bool keeps_entries;        /* sliding, last, or some measure scans */
+	const struct peers *peers; /* NULL but of a plan of cohorts */
 	const struct baseline *baselines;
 	size_t n_baselines;
 	uint32_t n_periods;      /* past periods that baselines need kept */
@@ -146,6 +187,8 @@ struct plan {
 	size_t n_rules;
 	const struct rule *const *watchers; /* that read it as a coarser one */
 	size_t n_watchers;
+	const struct rule *const *readers; /* that read its cohorts */
+	size_t n_readers;
 };
 
 enum bind_from {
@@ -159,7 +202,15 @@ enum bind_from {
 };
 /* Quartiles are doubles in major units, not rounded; only stat: iqr has them.
  */
-enum baseline_part { PART_MID, PART_SPREAD, PART_N, PART_Q1, PART_Q3 };
+enum baseline_part {
+	PART_MID,
+	PART_SPREAD,
+	PART_N,
+	PART_Q1,
+	PART_Q3,
+	PART_QUANTILE
+};
+#define QUANTILE_PARTS INT64_C(1000000000)
 
 struct bind {
 	enum bind_from from;
@@ -167,6 +218,7 @@ struct bind {
 	struct type type;
 	uint16_t index;
 	enum baseline_part part;
+	int64_t quantile; /* PART_QUANTILE: p, in QUANTILE_PARTS */
 	uint16_t plan; /* BIND_MEASURE: 0 is the rule's own, else coarse - 1 */
 	const struct expr *let;
 	bool shown; /* a measure or let: stands in `values` of an alert */
@@ -377,7 +429,10 @@ struct rule_cost {
 	uint32_t entries;    /* at most */
 	size_t period_bytes; /* of one past period */
 	uint32_t periods;
-	size_t most_bytes; /* all of it together */
+	size_t most_bytes;   /* all of it together */
+	size_t cohort_bytes; /* of one cohort without values; 0: no peers */
+	size_t value_bytes;  /* of one value, in all cohorts it enters */
+	uint32_t values;     /* of a cohort, at most */
 };
 struct rule_cost rule_cost(const struct rule *rule);
 /* Of a row that is kept, without its texts. */

@@ -21,17 +21,21 @@ static const char *status_name(enum status status) {
 }
 
 static void print_cost(struct buf *out, const struct rule_cost *cost) {
-	if (!cost->key_bytes) {
-		buf_puts(out, "  no state but its alerts\n");
-		return;
-	}
-	buf_printf(out, "  about %zu bytes a key", cost->key_bytes);
+	if (cost->key_bytes)
+		buf_printf(out, "  about %zu bytes a key", cost->key_bytes);
+	else
+		buf_puts(out, "  no state but its alerts");
 	if (cost->entries)
 		buf_printf(out, ", %zu an event (at most %u)",
 			   cost->entry_bytes, cost->entries);
 	if (cost->periods)
 		buf_printf(out, ", %zu a period (at most %u)",
 			   cost->period_bytes, cost->periods);
+	if (cost->cohort_bytes)
+		buf_printf(out,
+			   "; about %zu bytes a cohort of peers, %zu a value "
+			   "(at most %u)",
+			   cost->cohort_bytes, cost->value_bytes, cost->values);
 	buf_putc(out, '\n');
 }
 

@@ -266,7 +266,10 @@ static void make_plan(struct test_case *c) {
 					   .aggregate = aggregate_find("last"),
 					   .x = &x[2],
 					   .type = text_type };
-	c->baseline = (struct baseline){ .over = 12, .stat = STAT_MEDIAN_MAD };
+	c->baseline = (struct baseline){ .of = c->measures[0].text,
+					 .type = c->measures[0].type,
+					 .over = 12,
+					 .stat = STAT_MEDIAN_MAD };
 	c->plan = (struct plan){ .inputs = &c->input,
 				 .n_inputs = 1,
 				 .by = by,

@@ -167,6 +167,25 @@
 				     "  alert_if: total > 300 && low < 10\n"   \
 				     "  review_within: 20d\n")
 
+/* Cohorts of an event and of a key's last one. */
+#define PEERS                                                                  \
+	WORLD_STREAMS                                                          \
+	"rules:\n" RULE(                                                       \
+		"market",                                                      \
+		"  baseline: {usual: {of: amount, over: 9d, peers: [unit], "   \
+		"exclude_same: [payee], min_samples: 5}}\n"                    \
+		"  alert_if: usual.z(amount) > 0.9 && amount > "               \
+		"usual.q(0.8)\n")                                              \
+		RULE("watch",                                                  \
+		     "  by: [payee]\n"                                         \
+		     "  window: 3d\n"                                          \
+		     "  every: 1d at 07:00\n"                                  \
+		     "  measure: {cnt: count()}\n"                             \
+		     "  baseline: {usual: {of: x, over: 4d, peers: [unit, "    \
+		     "payee], "                                                \
+		     "fallback: [[payee]], stat: mean_sd, min_samples: 9}}\n"  \
+		     "  alert_if: cnt > 3 && x > usual.mid\n")
+
 #define MANY 6000
 
 static struct event **events;
@@ -329,11 +348,23 @@ static void so_they_do_where_events_open_and_close_windows(void **state) {
 	buf_free(&first);
 }
 
+static void so_they_do_where_others_are_looked_at(void **state) {
+	struct buf first = { 0 };
+
+	(void)state;
+	hold(PEERS, &first);
+	assert_true(count(&first, "\"rule\":\"market\"") > 100);
+	assert_true(count(&first, "\"rule\":\"watch\"") > 100);
+	assert_true(count(&first, "\"why\":\"late\"") > 5);
+	buf_free(&first);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batch_sizes_and_outboxes_give_the_same_bytes),
 		cmocka_unit_test(
 			so_they_do_where_events_open_and_close_windows),
+		cmocka_unit_test(so_they_do_where_others_are_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,7 +166,7 @@ CASES(says_what_a_name_cannot_be_where_it_stands,
       { RULE "  window: {calendar: month}\n  measure: {n: count()}\n"
 	     "  baseline: {u: {of: n, over: 3}}\n  alert_if: u > 1.0\n",
 	"b.yaml:9:13+1 E235 `u` is a baseline, and has .mid .spread .n .z(x) "
-	".lo(k) .hi(k)\n" },
+	".lo(k) .hi(k) .q(p)\n" },
       { RULE "  window: {calendar: month}\n  measure: {n: count()}\n"
 	     "  baseline: {u: {of: n, over: 3, stat: median}}\n"
 	     "  alert_if: u.z(n) > 1.0\n",
@@ -342,6 +342,70 @@ CASES(says_what_a_session_and_until_must_be,
       { RULE "  by: {u: {payments: unit}}\n" UNTIL("") "  alert_if: 'true'\n",
 	"b.yaml:6:11+1 E112 key `u` lacks `end`\n" })
 
+#define PEERS(more)                                                            \
+	RULE "  baseline: {u: {of: amount, over: 30d" more "}}\n"              \
+	     "  alert_if: amount > u.mid\n"
+
+CASES(says_what_peers_must_be, { PEERS(", peers: [unit]"), "" },
+      { PEERS(", peers: [unti]"),
+	"b.yaml:6:49+4 E203 stream `payments` has no field `unti` (did you "
+	"mean `unit`?)\n" },
+      { PEERS(", peers: unit"),
+	"b.yaml:6:48+4 E104 `peers` must be a list, this is a text\n" },
+      { PEERS(", peers: []"),
+	"b.yaml:6:48+1 E302 `peers` names 1 to 16 fields\n" },
+      { PEERS(", peers: [unit, unit]"),
+	"b.yaml:6:55+4 E231 `unit` stands twice\n" },
+      { PEERS(", peers: ['unit + payee']"),
+	"b.yaml:6:49+14 E235 `peers` takes fields or lets, not expressions; "
+	"give `unit + payee` a name with `let`\n" },
+      { PEERS(", peers: [unit], fallback: [payee]"),
+	"b.yaml:6:67+5 E104 `fallback` must be a list, this is a text\n" },
+      { PEERS(", peers: [unit], exclude_same: payee"),
+	"b.yaml:6:70+5 E104 `exclude_same` must be a list, this is a "
+	"text\n" },
+      { PEERS(", peers: [unit], only: same_month, align: whole"),
+	"b.yaml:6:62+10 E305 `only` goes with past periods of the key, not "
+	"with `peers`\n"
+	"b.yaml:6:81+5 E305 `align` goes with past periods of the key, not "
+	"with `peers`\n" },
+      { PEERS(", peers: [unit], min_samples: 70000"),
+	"b.yaml:6:69+5 E302 `min_samples` is a whole number from 1 to 65536, "
+	"not `70000`\n" },
+      { RULE "  baseline: {u: {over: 1d, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:6:17+1 E112 a baseline lacks `of`\n" },
+      { RULE "  baseline: {u: {of: payee, over: 1d, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:6:22+5 E206 a baseline is of numbers or money, `payee` is "
+	"string\n" },
+      { RULE "  baseline: {u: {of: amount, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:6:17+1 E112 a baseline lacks `over`: how long the value of a "
+	"peer counts\n" },
+      { RULE "  baseline: {u: {of: amount, over: 12, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:6:36+2 E303 `over` is a duration such as 90s, 24h, 30d, 5bd, "
+	"3mo or 1y, not `12`\n" },
+      { RULE "  baseline: {u: {of: amount, over: 1y, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:6:36+2 E303 `over` needs a fixed length (s m h d w), and `1y` "
+	"is as long as the calendar makes it\n" },
+      { RULE "  window: {calendar: month}\n  measure: {n: count()}\n"
+	     "  baseline: {u: {of: n, over: 3, exclude_same: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:8:48+1 E305 `exclude_same` goes with `peers`\n" },
+      { RULE "  baseline: {u: {of: amount, over: 1d, peers: [unit], stat: "
+	     "median}}\n  alert_if: u.q(1.5) > amount || u.q(amount) > "
+	     "amount || u.q() > amount || u.q(0.5) > amount\n",
+	"b.yaml:7:13+8 E206 `u.q` takes a constant from 0 to 1\n"
+	"b.yaml:7:34+11 E206 `u.q` takes a constant from 0 to 1\n"
+	"b.yaml:7:58+5 E206 `u.q` takes a constant from 0 to 1\n" },
+      { RULE "  baseline: {u: {of: amount, over: 1d, peers: [unit], stat: "
+	     "median}}\n  alert_if: u.z(amount) > 1.0\n",
+	"b.yaml:7:13+11 E235 a baseline with `stat: median` has no spread, so "
+	"no `u.z`; take median_mad, mean_sd or iqr\n" })
+
 CASES(says_what_values_are_possible,
       { RULE "  status: lvie\n  alert_if: amount > 1\n",
 	"b.yaml:6:11+4 E301 `status` is draft, test, live or deprecated, not "
@@ -507,6 +571,7 @@ int main(void) {
 		TEST(says_what_a_measure_must_be),
 		TEST(says_what_a_window_and_a_baseline_must_be),
 		TEST(says_what_a_session_and_until_must_be),
+		TEST(says_what_peers_must_be),
 		TEST(says_what_values_are_possible),
 		TEST(checks_the_values_in_texts),
 		TEST(refuses_money_that_is_not_exact),

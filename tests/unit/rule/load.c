@@ -177,9 +177,15 @@ static void defaults_depend_on_what_an_alert_stands_for(void **state) {
 			       "  by: [unit]\n"
 			       "  window: 1d\n"
 			       "  measure: {n: count()}\n"
-			       "  alert_if: n > 5\n");
+			       "  alert_if: n > 5\n"
+			       "- rule: p\n"
+			       "  from: payments\n"
+			       "  baseline: {u: {of: amount, over: 1d, peers: "
+			       "[unit]}}\n"
+			       "  alert_if: amount > u.mid\n");
 	e = rule(world, "e");
 	k = rule(world, "k");
+	assert_true(rule(world, "p")->per_event);
 	assert_true(e->per_event);
 	assert_int_equal(e->cooldown.n, 0);
 	assert_int_equal(e->plan->window.kind, WINDOW_EVENT);

@@ -5,7 +5,7 @@ import json
 import re
 
 from support.oracle.events import parse_time
-from support.oracle.expr import Money, Time
+from support.oracle.expr import Missing, Money, Time
 
 _TAIL = re.compile(rb',"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"}$')
 
@@ -97,10 +97,29 @@ def differences(transition, record, rule):
                [(shown["topic"], shown["partition"], shown["offset"])
                 for shown in record["evidence"]["shown"]]))
     for name, used in record["baselines"].items():
+        if "peers" in used:
+            _check_peers(check, name, transition["peers"].get(name), used)
+            continue
         past = transition["past"].get(name, {})
         check(f"past of {name}", {period: _value(value) for period, value
                                   in past.items()}, used["past"])
     return out
+
+
+def _check_peers(check, name, looked, used):
+    """The cohort that was used, and how many were in it."""
+    cohort, without, values = looked
+    check(f"n of {name}", len(values), used["n"])
+    check(f"{name} is exact", True, used["peers"]["exact"])
+    for which, wanted in ("cohort", cohort), ("without", without):
+        got = used["peers"][which]
+        check(f"{which} of {name}", wanted and list(wanted),
+              got and list(got))
+        for field, value in (wanted or {}).items():
+            if isinstance(value, Missing):
+                check(f"{field} of {name}", None, got[field])
+            elif not _masked(_value(value), got[field]):
+                check(f"{field} of {name}", value, got[field])
 
 
 def _brief(said):

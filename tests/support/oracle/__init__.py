@@ -13,8 +13,9 @@ The language it knows is what the shipped rules and tests/e2e/rules need:
   streams, aliases with filters; a clock time of `every` without periods;
 - count, sum, count_if, sum_if, share, mean, min, max, median, distinct,
   first, last, latest, streak, max_repeat, with a coarser `by`;
-- baselines over calendar windows: median_mad, median, mean_sd; over, only,
-  align, empty, min_samples, min_spread;
+- baselines over calendar windows (over, only, align, empty) and over peers
+  (of a field or let, while their cohort holds no more than 4,096 values):
+  median_mad, median, mean_sd, iqr; min_samples, min_spread;
 - alert_if, level, resolve_if, per, cooldown, refresh, review_within,
   exceptions, late, on_missing: skip.
 It stops with Unsupported where a rule asks for more; it never guesses.

@@ -1,6 +1,7 @@
 """The engine of the oracle: records and decisions in, transitions out."""
 
 import bisect
+import functools
 import heapq
 import itertools
 import json
@@ -18,6 +19,7 @@ LEVELS = ["none", "green", "yellow", "orange", "red"]
 KINDS = {"exit": 0, "cooldown": 1, "every": 2, "period": 3, "review": 4}
 NEVER = -2 ** 63
 ONE_DAY = timedelta(days=1)
+FIRST_DAY = datetime(1970, 1, 1).toordinal()
 
 
 class Measure:
@@ -169,10 +171,10 @@ def median(values):
     return (values[middle - 1] + values[middle]) / 2
 
 
-def quantile(values, quarters):
-    """Hyndman-Fan type 7, for quartiles."""
+def quantile(values, p):
+    """Hyndman-Fan type 7."""
     values = sorted(values)
-    rank = Fraction((len(values) - 1) * quarters, 4)
+    rank = (len(values) - 1) * Fraction(p)
     low = values[int(rank)]
     if rank.denominator == 1:
         return low
@@ -180,26 +182,107 @@ def quantile(values, quarters):
 
 
 class Baseline:
-    """Past periods of a measure of a calendar window."""
+    """What some values that are not of now say of the middle and spread."""
 
-    def __init__(self, rule, name, spec):
-        known = {"of", "over", "only", "align", "empty", "stat",
-                 "min_samples", "min_spread"}
+    def __init__(self, rule, name, spec, known):
+        known = known | {"of", "over", "stat", "min_samples", "min_spread"}
         if set(spec) - known:
             raise Unsupported(f"baseline with {set(spec) - known}")
         self.name = name
         self.rule = rule
+        self.stat = spec.get("stat", "median_mad")
+        self.min_samples = int(spec.get("min_samples", 1))
+        self.min_spread = float(spec.get("min_spread", 0.05))
+
+    def values(self, scope):
+        """What it is made of."""
+        raise NotImplementedError
+
+    def _judge(self, values):
+        """(mid, spread), and the quartiles aside"""
+        exact, wrap = unwrap(values)
+        if self.stat == "mean_sd":
+            mid = mean(exact)
+            squares = sum((x - mid) ** 2 for x in exact)
+            spread = float(squares / (len(exact) - 1)) ** 0.5 \
+                if len(exact) > 1 else Missing("empty")
+        else:
+            mid = median(exact)
+            spread = None
+            if self.stat == "iqr":
+                self.quartiles = quantile(exact, 0.25), quantile(exact, 0.75)
+                spread = float(self.quartiles[1] - self.quartiles[0])
+            if self.stat == "median_mad":
+                spread = 1.4826 * float(median([abs(x - mid)
+                                                for x in exact]))
+            elif self.stat not in ("iqr", "median"):
+                raise Unsupported(f"stat {self.stat}")
+        mid = wrap(mid)
+        if isinstance(mid, Money) and isinstance(spread, float):
+            spread /= 10 ** 2
+        return mid, spread
+
+    def _is_young(self, values):
+        return len(values) < self.min_samples or not values
+
+    def part(self, scope, name):
+        values = self.values(scope)
+        if name == "n":
+            return len(values)
+        if self._is_young(values):
+            return Missing("young")
+        mid, spread = self._judge(values)
+        if name == "mid":
+            return mid
+        if spread is None:
+            raise Unsupported(f".{name} of stat {self.stat}")
+        if name == "spread":
+            return spread
+        raise KeyError(name)
+
+    def call(self, scope, name, args):
+        values = self.values(scope)
+        if self._is_young(values):
+            return Missing("young")
+        if name == "q":
+            exact, wrap = unwrap(values)
+            return wrap(quantile(exact, Fraction(repr(args[0]))))
+        mid, spread = self._judge(values)
+        if isinstance(spread, Missing):
+            return spread
+        middle = num(mid)
+        least = max(spread, self.min_spread * abs(middle))
+        if name == "z":
+            if least == 0:
+                return Missing("spread")
+            return (num(args[0]) - middle) / least
+        if name in ("lo", "hi"):
+            if self.stat == "iqr":
+                middle = float(self.quartiles[name == "hi"])
+                middle /= 10 ** 2 if isinstance(mid, Money) else 1
+            value = middle + (least if name == "hi" else -least) * \
+                float(args[0])
+            if isinstance(mid, Money):
+                return Money(half_even(Fraction(value) * 100), mid.currency)
+            if isinstance(mid, int):
+                return half_even(Fraction(value))
+            return value
+        raise KeyError(name)
+
+
+class PastBaseline(Baseline):
+    """Past periods of a measure of a calendar window."""
+
+    def __init__(self, rule, name, spec):
+        super().__init__(rule, name, spec, {"only", "align", "empty"})
         self.of = rule.measure(spec["of"])
         self.over = int(spec["over"])
         self.only = spec.get("only")
         aligns = self.of.function in ("count", "count_if", "sum", "sum_if")
         self.align = spec.get("align", "workday" if aligns else "whole")
         self.empty = spec.get("empty", "skip")
-        self.stat = spec.get("stat", "median_mad")
-        self.min_samples = int(spec.get("min_samples", 1))
-        self.min_spread = float(spec.get("min_spread", 0.05))
 
-    def values(self, key, first, now):
+    def past(self, key, first, now):
         """The totals of the past periods that count, newest first."""
         rule, calendar = self.rule, self.rule.calendar
         unit = rule.unit
@@ -230,71 +313,95 @@ class Baseline:
                 out.append((past, value))
         return out
 
-    def judge(self, key, first, now):
-        """(mid, spread, n, exact mid, exact spread in minor units)"""
-        past = self.values(key, first, now)
-        if len(past) < self.min_samples or not past:
-            return None
-        exact, wrap = unwrap([value for _, value in past])
-        if self.stat == "mean_sd":
-            mid = mean(exact)
-            squares = sum((x - mid) ** 2 for x in exact)
-            spread = float(squares / (len(exact) - 1)) ** 0.5 \
-                if len(exact) > 1 else None
-        else:
-            mid = median(exact)
-            spread = None
-            if self.stat == "iqr":
-                self.quartiles = quantile(exact, 1), quantile(exact, 3)
-                spread = float(self.quartiles[1] - self.quartiles[0])
-            if self.stat == "median_mad":
-                spread = 1.4826 * float(median([abs(x - mid)
-                                                for x in exact]))
-            elif self.stat not in ("iqr", "median"):
-                raise Unsupported(f"stat {self.stat}")
-        mid = wrap(mid)
-        if isinstance(mid, Money) and spread is not None:
-            spread /= 10 ** 2
-        return mid, spread, len(past)
+    def values(self, scope):
+        return [value for _, value in
+                self.past(scope.key, scope.period, scope.now)]
 
-    def part(self, key, first, now, name):
-        judged = self.judge(key, first, now)
-        if judged is None:
-            return Missing("young")
-        mid, spread, n = judged
-        if name == "mid":
-            return mid
-        if name == "n":
-            return n
-        if spread is None:
-            raise Unsupported(f".{name} of stat {self.stat}")
-        if name == "spread":
-            return spread
-        raise KeyError(name)
 
-    def call(self, key, first, now, name, args):
-        judged = self.judge(key, first, now)
-        if judged is None:
-            return Missing("young")
-        mid, spread, _ = judged
-        middle = num(mid)
-        least = max(spread, self.min_spread * abs(middle))
-        if name == "z":
-            if least == 0:
-                return Missing("spread")
-            return (num(args[0]) - middle) / least
-        if name in ("lo", "hi"):
-            if self.stat == "iqr":
-                middle = float(self.quartiles[name == "hi"])
-                middle /= 10 ** 2 if isinstance(mid, Money) else 1
-            value = middle + (least if name == "hi" else -least) * \
-                float(args[0])
-            if isinstance(mid, Money):
-                return Money(half_even(Fraction(value) * 100), mid.currency)
-            if isinstance(mid, int):
-                return half_even(Fraction(value))
-            return value
-        raise KeyError(name)
+class PeersBaseline(Baseline):
+    """The values of other events that have some fields in common.
+
+    cohorts: (names, their values) -> [clock, [(time, value, group), ...]]
+    """
+
+    MOST = 4096  # beyond it, values stand for others
+
+    def __init__(self, rule, name, spec):
+        super().__init__(rule, name, spec,
+                         {"peers", "fallback", "exclude_same"})
+        if spec["of"] in rule.measures:
+            raise Unsupported("peers of a measure")
+        self.of = spec["of"]
+        self.over = span(spec["over"])
+        self.circles = [tuple(names) for names in
+                        [spec["peers"], *spec.get("fallback", [])]]
+        self.same = tuple(spec.get("exclude_same", []))
+        self.cohorts = {}
+
+    @staticmethod
+    def _tuple(scope, names):
+        """Their values, or None if one of them is missing."""
+        out = tuple(scope.lookup(name) for name in names)
+        return None if any(isinstance(v, Missing) for v in out) else out
+
+    def _keys(self, scope):
+        for names in self.circles:
+            values = self._tuple(scope, names)
+            if values is not None:
+                yield names, values
+
+    def _advance(self, cohort, time):
+        cohort[0] = max(cohort[0], time)
+        cohort[1] = [v for v in cohort[1] if v[0] > cohort[0] - self.over]
+
+    def fold(self, scope, time, watermark):
+        """An event of these cohorts is there, and not yet judged."""
+        for key in self._keys(scope):
+            cohort = self.cohorts.get(key)
+            if cohort is None:
+                continue
+            end = max((v[0] + self.over for v in cohort[1]),
+                      default=cohort[0])
+            if end <= watermark:
+                del self.cohorts[key]
+            else:
+                self._advance(cohort, time)
+
+    def enter(self, scope, time):
+        """… and now it was judged."""
+        value, group = scope.lookup(self.of), self._tuple(scope, self.same)
+        if isinstance(value, Missing) or group is None:
+            return
+        for key in self._keys(scope):
+            cohort = self.cohorts.setdefault(key, [time, []])
+            self._advance(cohort, time)
+            if time > cohort[0] - self.over:
+                cohort[1].append((time, value, group))
+            if len(cohort[1]) > self.MOST:
+                raise Unsupported("so many peers")
+
+    def look(self, event, due):
+        """(fields of the cohort or None, fields left out, values); at a
+        timer its time moves the clocks of all it looks at."""
+        group = self._tuple(event, self.same)
+        without = dict(zip(self.same, (event.lookup(n) for n in self.same)))
+        values = []
+        for names in self.circles if group is not None else []:
+            part = self._tuple(event, names)
+            cohort = self.cohorts.get((names, part))
+            values = []
+            if cohort is None:
+                continue
+            if due is not None:
+                self._advance(cohort, due)
+            values = [v for _, v, g in cohort[1]
+                      if not self.same or g != group]
+            if not self._is_young(values):
+                return dict(zip(names, part)), without, values
+        return None, without, values
+
+    def values(self, scope):
+        return scope.peers[self.name][2]
 
 
 class Entry:
@@ -364,11 +471,14 @@ class EventScope(Scope):
 class JudgeScope(Scope):
     """All names of alert_if and level, at one judging."""
 
-    def __init__(self, rule, key, period, now, entry):
+    def __init__(self, rule, key, period, now, entry, timer):
         self.rule, self.key, self.period = rule, key, period
         self.now, self.entry = now, entry
         self.event = EventScope(entry) if entry else None
         self.cached = {}
+        # Looked at once: when others have entered they say something else.
+        self.peers = {b.name: b.look(self.event, now if timer else None)
+                      for b in rule.peers}
 
     def lookup(self, name):
         if name in self.cached:
@@ -392,14 +502,12 @@ class JudgeScope(Scope):
 
     def member(self, tree, name):
         if tree[0] == "name" and tree[1] in self.rule.baselines:
-            return self.rule.baselines[tree[1]].part(
-                self.key, self.period, self.now, name)
+            return self.rule.baselines[tree[1]].part(self, name)
         return self.event.member(tree, name)
 
     def method(self, tree, name, args):
         if tree[0] == "name" and tree[1] in self.rule.baselines:
-            return self.rule.baselines[tree[1]].call(
-                self.key, self.period, self.now, name, args)
+            return self.rule.baselines[tree[1]].call(self, name, args)
         raise KeyError(name)
 
     def call(self, name, args):
@@ -447,10 +555,11 @@ class Rule:
             datetime(2025, 1, 1)).total_seconds()) * 10 ** 6
         self.every_at = None
         if "every" in spec:
-            found = re.fullmatch(r"1d at (\d\d):(\d\d)", spec["every"])
+            found = re.fullmatch(r"(\d+)d at (\d\d):(\d\d)", spec["every"])
             if not found:
                 raise Unsupported(f"every {spec['every']}")
-            self.every_at = (int(found[1]) * 60 + int(found[2])) * 60000000
+            self.every_days = int(found[1])
+            self.every_at = (int(found[2]) * 60 + int(found[3])) * 60000000
         self.each, _, self.each_as = spec.get("each", "").partition(" as ")
         self.where = [parse(spec["where"])] if "where" in spec else []
         self.by, self.by_of = self._by(spec.get("by", []))
@@ -462,7 +571,10 @@ class Rule:
             self.measures[name] = Measure(self, name, measure)
         self.baselines = {}
         for name, baseline in spec.get("baseline", {}).items():
-            self.baselines[name] = Baseline(self, name, baseline)
+            kind = PeersBaseline if "peers" in baseline else PastBaseline
+            self.baselines[name] = kind(self, name, baseline)
+        self.peers = [b for b in self.baselines.values()
+                      if isinstance(b, PeersBaseline)]
         self.event_lets = {n: t for n, t in self.lets.items()
                            if not self.needs_judging(t)}
         tables = {n for n, t in package.tables.items()
@@ -475,7 +587,7 @@ class Rule:
         self.resolve_if = parse(spec["resolve_if"]) \
             if "resolve_if" in spec else None
         plain = self.window is None and "every" not in spec and \
-            not self.baselines
+            len(self.baselines) == len(self.peers)
         self.per_event = spec.get(
             "per", "event" if plain else "key") == "event"
         self.cooldown = span(spec.get("cooldown",
@@ -609,7 +721,8 @@ class Rule:
         date = self.calendar.date(time)
         while True:
             due = self.calendar.midnight(date) + self.every_at
-            if due > time:
+            days = date.toordinal() - FIRST_DAY
+            if due > time and days % self.every_days == 0:
                 return due
             date += ONE_DAY
 
@@ -828,7 +941,8 @@ class Oracle:
             judge()
 
     def _fold_entry(self, rule, alias, entry):
-        """What is to be judged: (0, the key) and (1, what is beneath)."""
+        """What is to be done when all are folded: (0, judge the key), (1,
+        judge what is beneath), (2, enter among the peers)."""
         scope = EventScope(entry)
         conditions = list(rule.where)
         if alias in rule.filters:
@@ -836,6 +950,13 @@ class Oracle:
         for condition in conditions:
             if evaluate(condition, scope) is not True:
                 return
+        for baseline in rule.peers:
+            baseline.fold(scope, entry.time, self.watermark)
+        return [*(self._fold_passed(rule, entry, scope) or ()),
+                *((2, functools.partial(baseline.enter, scope, entry.time))
+                  for baseline in rule.peers)]
+
+    def _fold_passed(self, rule, entry, scope):
         values = tuple(scope.lookup(name) for name in rule.by)
         if any(isinstance(v, Missing) for v in values):
             return
@@ -984,7 +1105,7 @@ class Oracle:
         timer, while windows, cooldown and refresh go by the clock; @entry gives its bare fields, @event is the
         entry of the event that is judged, None at a timer; @at is when the
         event or the timer was due, which may be before the clock."""
-        scope = JudgeScope(rule, key, period, now, entry)
+        scope = JudgeScope(rule, key, period, now, entry, event is None)
         self._at = at
         truth, level = self._verdict(rule, scope)
         if rule.per_event:
@@ -1126,8 +1247,10 @@ class Oracle:
             "evidence": self._evidence(rule, key, period),
             "past": {
                 name: {rule.calendar.name(rule.unit, first): value
-                       for first, value in b.values(key, period, now)}
-                for name, b in rule.baselines.items()},
+                       for first, value in b.past(key, period, now)}
+                for name, b in rule.baselines.items()
+                if b not in rule.peers},
+            "peers": scope.peers,
         }
         self.out.append(transition)
         self.open.pop(transition["alert"], None)
@@ -1228,7 +1351,7 @@ class Oracle:
         key.closed.add(period)
         life = key.alerts.get(period)
         if life and life.firing:
-            scope = JudgeScope(rule, key, period, due, key.last)
+            scope = JudgeScope(rule, key, period, due, key.last, True)
             self._publish(rule, key, period, life, "resolved", "period",
                           life.level, scope, due, None)
 
@@ -1238,4 +1361,4 @@ class Oracle:
         self._emit(rule, key, None, life, "updated", "window", life.level,
                    scope, due, None, state="resolved", is_open=False)
         # The values that the rule saw are kept, the event is not.
-        self.out[-1].update(evidence=(0, []), past={})
+        self.out[-1].update(evidence=(0, []), past={}, peers={})

@@ -20,8 +20,22 @@ struct chunk {
 	struct buf text;
 	struct arena arena;
 	size_t starts[CHUNK_ROWS + 1];
+	int64_t numbers[CHUNK_ROWS]; /* of the rows in their file */
 	struct event events[CHUNK_ROWS];
 	size_t n, at;
+};
+
+/* A whole file in memory, its rows in order of time. */
+struct row {
+	usec_t time; /* INT64_MIN: refused, so it has none */
+	int64_t number;
+	size_t at, len; /* in the text */
+};
+struct sorted {
+	struct buf text;
+	struct row *rows;
+	size_t n, cap;
+	size_t next; /* to be handed out */
 };
 
 /*
@@ -42,11 +56,13 @@ struct file {
 	size_t at, n; /* of block */
 	struct chunk *chunks[2];
 	int current;
+	struct sorted *sorted; /* NULL: rows go as they come */
 };
 
 struct file_feed {
 	uint64_t seed;
 	usec_t as_of;
+	bool sort;
 	struct file **files;
 	size_t n;
 	uint64_t rows;
@@ -65,6 +81,18 @@ int file_feed_new(struct file_feed **ret, uint64_t seed, usec_t as_of) {
 	return 0;
 }
 
+void file_feed_sort(struct file_feed *feed) {
+	feed->sort = true;
+}
+
+static void sorted_free(struct sorted *sorted) {
+	if (!sorted)
+		return;
+	buf_free(&sorted->text);
+	free(sorted->rows);
+	free(sorted);
+}
+
 static void chunk_free(struct chunk *chunk) {
 	if (!chunk)
 		return;
@@ -78,6 +106,7 @@ static void file_free(struct file *file) {
 		return;
 	unpack_free(file->unpack);
 	decoder_free(file->decoder);
+	sorted_free(file->sorted);
 	chunk_free(file->chunks[0]);
 	chunk_free(file->chunks[1]);
 	free(file->block);
@@ -188,7 +217,8 @@ static int read_rows(struct file *file, struct chunk *chunk) {
 			chunk->text.len = start;
 			continue;
 		}
-		chunk->starts[chunk->n++] = start;
+		chunk->starts[chunk->n] = start;
+		chunk->numbers[chunk->n++] = file->rows++;
 	}
 	chunk->starts[chunk->n] = chunk->text.len;
 	return 0;
@@ -208,7 +238,7 @@ static void decode_rows(struct file *file, struct chunk *chunk) {
 			.stream = file->stream,
 			.at = { .topic = file->stream->topic,
 				.partition = file->number,
-				.offset = file->rows++ },
+				.offset = chunk->numbers[i] },
 			.timestamp_ms = -1,
 		};
 		decoder_decode(file->decoder, event, s, len, true,
@@ -216,9 +246,85 @@ static void decode_rows(struct file *file, struct chunk *chunk) {
 	}
 }
 
+static void keep_row(struct sorted *sorted, const struct chunk *chunk,
+		     size_t i) {
+	size_t len = chunk->starts[i + 1] - chunk->starts[i];
+	const struct event *event = &chunk->events[i];
+
+	if (sorted->n == sorted->cap) {
+		sorted->cap = sorted->cap ? 2 * sorted->cap : 1024;
+		sorted->rows = reallocarray(sorted->rows, sorted->cap,
+					    sizeof(struct row));
+		if (!sorted->rows)
+			abort();
+	}
+	sorted->rows[sorted->n++] = (struct row){
+		.time = event->refusal ? INT64_MIN : event->time,
+		.number = chunk->numbers[i],
+		.at = sorted->text.len,
+		.len = len,
+	};
+	buf_add(&sorted->text, chunk->text.data + chunk->starts[i], len);
+}
+
+static int by_time(const void *a, const void *b) {
+	const struct row *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Decodes all of it for its times; it is decoded again when its turn comes. */
+static int sort_file(struct file *file) {
+	struct chunk *chunk = file->chunks[0];
+	struct sorted *sorted = calloc(1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	while (!file->ended) {
+		int r = read_rows(file, chunk);
+
+		if (r < 0) {
+			sorted_free(sorted);
+			return r;
+		}
+		decode_rows(file, chunk);
+		for (size_t i = 0; i < chunk->n; i++)
+			keep_row(sorted, chunk, i);
+	}
+	if (sorted->n)
+		qsort(sorted->rows, sorted->n, sizeof(struct row), by_time);
+	file->sorted = sorted;
+	file->ended = false;
+	return 0;
+}
+
+static void take_sorted(struct file *file, struct chunk *chunk) {
+	struct sorted *sorted = file->sorted;
+
+	buf_reset(&chunk->text);
+	chunk->n = chunk->at = 0;
+	while (chunk->n < CHUNK_ROWS && chunk->text.len < CHUNK_BYTES &&
+	       sorted->next < sorted->n) {
+		const struct row *row = &sorted->rows[sorted->next++];
+
+		chunk->starts[chunk->n] = chunk->text.len;
+		chunk->numbers[chunk->n++] = row->number;
+		buf_add(&chunk->text, sorted->text.data + row->at, row->len);
+	}
+	chunk->starts[chunk->n] = chunk->text.len;
+	file->ended = sorted->next == sorted->n;
+	decode_rows(file, chunk);
+}
+
 static int fill_chunk(struct file *file, struct chunk *chunk) {
 	int r;
 
+	if (file->sorted) {
+		take_sorted(file, chunk);
+		return 0;
+	}
 	do {
 		r = read_rows(file, chunk);
 		if (r < 0)
@@ -323,6 +429,8 @@ int file_feed_add(struct file_feed *feed, const struct stream *stream,
 		r = skip_mark(file, why);
 	if (r == 0 && file->csv)
 		r = read_header(file, notes, why);
+	if (r == 0 && feed->sort)
+		r = sort_file(file);
 	if (r == 0)
 		r = fill_chunk(file, file->chunks[0]);
 	if (r < 0)
@@ -431,16 +539,21 @@ uint64_t file_feed_rows(const struct file_feed *feed) {
 	return feed->rows;
 }
 
+static double bytes_done(const struct file *file) {
+	double size = (double)unpack_size(file->unpack);
+
+	if (file->sorted && file->sorted->n)
+		return size * (double)file->sorted->next /
+		       (double)file->sorted->n;
+	return size > 0 ? (double)unpack_taken(file->unpack) : 0;
+}
+
 double file_feed_progress(const struct file_feed *feed) {
 	double done = 0, all = 0;
 
 	for (size_t i = 0; i < feed->n; i++) {
-		const struct file *file = feed->files[i];
-
-		all += (double)unpack_size(file->unpack);
-		done += unpack_size(file->unpack)
-				? (double)unpack_taken(file->unpack)
-				: 0;
+		all += (double)unpack_size(feed->files[i]->unpack);
+		done += bytes_done(feed->files[i]);
 	}
 	return all > 0 ? done / all : 0;
 }

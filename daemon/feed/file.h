@@ -25,6 +25,13 @@ struct file_feed;
 int file_feed_new(struct file_feed **ret, uint64_t seed, usec_t as_of);
 void file_feed_free(struct file_feed *feed);
 /*
+ * Rows of files that are added from now on go in order of time, those of equal
+ * times as they lie there, refused ones first. An export of a database lies in
+ * no order, and read as it lies nearly all of it would be late. The price is
+ * the whole file in memory and decoding it twice.
+ */
+void file_feed_sort(struct file_feed *feed);
+/*
  * Adds a file ("-" is standard input); its number counts per stream, from 0.
  * A name with .csv in it is CSV, with .json JSON lines, others are what the
  * stream's format says; names of folders do not count. 0; -EINVAL: the header

@@ -28,7 +28,7 @@ enum output { OUT_TABLE, OUT_JSONL, OUT_SUMMARY, OUT_REPORT, OUT_REPORT_JSON };
 struct replay {
 	struct texts_given paths;
 	const char *format, *as_of_text, *language, *labels_path, *floors;
-	bool summary, verbose;
+	bool summary, verbose, sort;
 	enum output output;
 	struct ruleset *set;
 	struct diag diag;
@@ -424,6 +424,8 @@ static int start(const struct verb *verb, struct replay *replay) {
 	if (file_feed_new(&replay->feed, 0,
 			  replay->driver.poll_time * USEC_PER_SEC) < 0)
 		abort();
+	if (replay->sort)
+		file_feed_sort(replay->feed);
 	r = open_inputs(replay);
 	if (r)
 		return r;
@@ -488,6 +490,9 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 		  &replay->floors, NULL },
 		{ 'v', "verbose", NULL, "which labels were missed or rang",
 		  &replay->verbose, NULL, NULL },
+		{ 0, "sort", NULL,
+		  "put each file in order of time first, in memory",
+		  &replay->sort, NULL, NULL },
 		{ 0, "as-of", "TIME", "both clocks of max_skew (default: now)",
 		  NULL, &replay->as_of_text, NULL },
 		{ 'l', "language", "zh|en", "of the messages (default zh)",

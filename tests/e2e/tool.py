@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pty
 import subprocess
 import tempfile
 import unittest
@@ -313,6 +314,23 @@ class Replay(Folder):
         self.assertEqual(records[0]["values"]["now"]["total"], "1200.00")
         self.assertIn("read =", done.stderr)
 
+    def test_a_bar_on_a_terminal_and_none_elsewhere(self):
+        path = self.write("o.jsonl", "\n".join(self.rows))
+        command = ["replay", "-r", self.rules, "--as-of", "2026-04-01",
+                   "orders=" + path]
+        master, slave = pty.openpty()
+        done = subprocess.run([TOCSIN, *command], stdout=subprocess.PIPE,
+                              stderr=slave, timeout=60)
+        os.close(slave)
+        shown = os.read(master, 4096).decode()
+        os.close(master)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(shown, r"\r\[=+ *\] +\d+ %  4 rows")
+        # It is gone at the end, and was never among the alerts.
+        self.assertTrue(shown.endswith("\r\x1b[K"), shown)
+        self.assertNotIn(b"\x1b", done.stdout)
+        self.assertEqual(run(*command).stderr, "")
+
     def test_rules_in_test_are_shown_and_marked(self):
         with open(self.rules, encoding="utf-8") as file:
             text = file.read()
@@ -423,6 +441,15 @@ tables:""", 1).replace("rules:\n", """rules:
         self.assertRegex(done.stderr, "may be of `.*/pays` or of `.*/pays`; "
                          "say which: .*/pays=FILE")
 
+
+    def test_files_in_no_order_are_sorted_if_asked(self):
+        path = self.rows("orders.csv.gz", 28, 3, 1, 2)
+        done = self.replay("--summary", path)
+        self.assertRegex(done.stdout, r"(?m)^all +4 +4 +0 +0 +3$")
+        done = self.replay("--summary", "--sort", path)
+        self.assertRegex(done.stdout, r"(?m)^all +4 +4 +0 +0 +0$")
+        done = self.replay("--sort", path)
+        self.assertIn("2026-03-03 00:00  red", done.stdout)
 
     def test_headers_that_changed(self):
         good = self.write("events/orders-1.csv",

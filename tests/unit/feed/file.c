@@ -250,6 +250,56 @@ static void reads_files_in_the_encoding_of_the_stream(void **state) {
 	town_free(&town);
 }
 
+/* S1.5 */
+static void puts_rows_in_order_of_time_if_asked(void **state) {
+	struct buf text = { 0 };
+	struct town town;
+	struct event *events[64];
+	usec_t before = 0;
+	int64_t seen = 0;
+	int n;
+
+	(void)state;
+	for (size_t batch = 1; batch < 8; batch += 3) {
+		town_init(&town);
+		file_feed_sort(town.feed);
+		assert_int_equal(add(&town, &town.payments, "p.csv.gz",
+				     "no,at\nc,2026-01-09\n\nbad,never\n"
+				     "a,2026-01-02\nb,2026-01-09\n"),
+				 0);
+		assert_int_equal(add(&town, &town.orders, "o.csv", "no,at\n"),
+				 0);
+		assert_string_equal(run(&town, batch),
+				    "bad_time@p0.1 a@p0.2 c@p0.0 b@p0.3 ");
+		assert_true(file_feed_progress(town.feed) > 0.99);
+		town_free(&town);
+	}
+	/* Many chunks of it. */
+	town_init(&town);
+	file_feed_sort(town.feed);
+	for (int i = 0; i < 5000; i++)
+		buf_printf(&text, "{\"no\":\"%d\",\"at\":\"2026-01-%02d\"}\n",
+			   i, i * 7 % 28 + 1);
+	assert_int_equal(add(&town, &town.orders, "o.jsonl", buf_cstr(&text)),
+			 0);
+	while ((n = file_feed_next(town.feed, events, 64)) > 0) {
+		for (int i = 0; i < n; i++) {
+			char no[16];
+
+			assert_true(events[i]->time >= before);
+			before = events[i]->time;
+			snprintf(no, sizeof(no), "%d",
+				 (int)events[i]->at.offset);
+			assert_memory_equal(events[i]->slots[0].s, no,
+					    strlen(no));
+			seen++;
+		}
+	}
+	assert_int_equal(seen, 5000);
+	buf_free(&text);
+	town_free(&town);
+}
+
 static void says_why_a_file_cannot_be_read(void **state) {
 	struct buf text = { 0 };
 	struct event *event;
@@ -299,6 +349,7 @@ int main(void) {
 		cmocka_unit_test(cuts_a_long_file_into_batches_without_a_loss),
 		cmocka_unit_test(refuses_a_long_row_and_an_open_quote_alone),
 		cmocka_unit_test(reads_files_in_the_encoding_of_the_stream),
+		cmocka_unit_test(puts_rows_in_order_of_time_if_asked),
 		cmocka_unit_test(says_why_a_file_cannot_be_read),
 	};
 

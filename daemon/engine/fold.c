@@ -256,24 +256,6 @@ static void bag_show(struct folding *f, handle_t cell, uint16_t bag) {
 	ring->n++;
 }
 
-void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
-	      uint16_t bag, usec_t last) {
-	const handle_t *at;
-	struct ring *ring;
-	uint32_t i = 0;
-
-	if (ps->at.in.evidence == NOWHERE)
-		return;
-	at = bytes_of(engine, cell, (uint16_t)(bag + ps->at.in.evidence));
-	if (!*at)
-		return;
-	ring = pages_write(&engine->pages, *at);
-	while (i < ring->n && ring_item(engine, ring->items[i])->time <= last)
-		pages_release(&engine->pages, ring->items[i++]);
-	ring->n -= i;
-	memmove(ring->items, ring->items + i, ring->n * sizeof(handle_t));
-}
-
 /* --- raw entries --- */
 
 struct value kept_value(struct engine *engine, const struct kept *kept,
@@ -349,10 +331,10 @@ static struct entry *entry_make(struct folding *f, handle_t cell, uint16_t bag,
 	struct entry at = { f->event->time, f->coordinates,
 			    f->event->payload_hash,
 			    flags | (f->late ? ENTRY_LATE : 0) };
+	struct entry_blobs blobs = { 0 };
 	struct entry *entry;
-	handle_t values;
 
-	if (ps->at.entry_values != NOWHERE)
+	if (ps->at.entry_blobs != NOWHERE)
 		at.flags |= (uint32_t)f->event->stream->index << 16;
 	entry = chain_insert(chain_of(engine, ps, cell, bag), &engine->pages,
 			     ps->at.entry_size, &at);
@@ -361,10 +343,12 @@ static struct entry *entry_make(struct folding *f, handle_t cell, uint16_t bag,
 		return NULL;
 	}
 	ps->counters.entries++;
-	if (ps->at.entry_values == NOWHERE)
+	if (ps->at.entry_blobs == NOWHERE)
 		return entry;
-	values = kept_blob(f);
-	memcpy((uint8_t *)entry + ps->at.entry_values, &values, sizeof(values));
+	blobs.values = kept_blob(f);
+	if (ps->plan->evidence && !(flags & ENTRY_CLOSE))
+		blobs.shown = ring_item_make(f);
+	memcpy((uint8_t *)entry + ps->at.entry_blobs, &blobs, sizeof(blobs));
 	return entry;
 }
 
@@ -476,16 +460,17 @@ void bag_leave(struct engine *engine, struct plan_state *ps, handle_t cell,
 	struct chain *chain = chain_of(engine, ps, cell, bag);
 	const struct entry *entry =
 		chain_oldest(chain, &engine->pages, ps->at.entry_size);
-	handle_t values = 0;
+	struct entry_blobs blobs = { 0 };
 	uint64_t col;
 	size_t i;
 
 	bag_retract(engine, ps, bytes_at(engine, cell, bag), entry);
-	if (ps->at.entry_values != NOWHERE)
-		memcpy(&values, (const uint8_t *)entry + ps->at.entry_values,
-		       sizeof(values));
-	if (values)
-		pages_release(&engine->pages, values);
+	if (ps->at.entry_blobs != NOWHERE)
+		blobs = entry_blobs(ps, entry);
+	if (blobs.values)
+		pages_release(&engine->pages, blobs.values);
+	if (blobs.shown)
+		pages_release(&engine->pages, blobs.shown);
 	for (i = 0; i < ps->at.n_cols; i++) {
 		if (!kind_is_bytes(column_kind(ps, (uint16_t)i)))
 			continue;
@@ -980,7 +965,6 @@ static void fold_stretch(struct folding *f, handle_t key) {
 	if (!stretch_is_over(f->engine, ps, key, f->event->time)) {
 		bag_enter(f, key, ps->at.bag);
 		if (!is_alone_and_over(f, key)) {
-			bag_show(f, key, ps->at.bag);
 			stretch_bound(f->engine, ps, key);
 			stretch_arm(f->engine, ps, key);
 			if (window_judges_once(&ps->plan->window))
@@ -1158,10 +1142,24 @@ static void evidence_digest(const struct plan_state *ps, const uint8_t *bag,
 	draft->evidence_count += count;
 }
 
-/* Of records after @after, up to @last. */
+/* Fills the next one of @shown. */
+static void show(const struct engine *engine, const struct plan_state *ps,
+		 handle_t blob, struct shown *shown, struct draft *draft,
+		 struct arena *arena) {
+	const struct ring_item *item = ring_item(engine, blob);
+	struct value *fields =
+		arena_array(arena, struct value, ps->plan->n_evidence + 2);
+
+	blob_read(engine, blob, fields, ps->plan->n_evidence + 2, arena);
+	shown += draft->n_shown++;
+	shown->time = item->time;
+	shown->fields = fields + 2;
+	coordinates_unpack(engine, item->coordinates, &shown->at);
+}
+
 static void evidence_shown(const struct engine *engine,
 			   const struct plan_state *ps, const uint8_t *bag,
-			   usec_t after, usec_t last, struct draft *draft,
+			   usec_t after, struct draft *draft,
 			   struct arena *arena) {
 	const struct ring *ring;
 	struct shown *shown;
@@ -1175,24 +1173,34 @@ static void evidence_shown(const struct engine *engine,
 	shown = arena_array(arena, struct shown, ring->n + 1);
 	draft->shown = shown;
 	for (i = ring->n; i && draft->n_shown < draft->rule->evidence; i--) {
-		const struct ring_item *item =
-			ring_item(engine, ring->items[i - 1]);
-		struct value *fields;
-
-		if (item->time <= after)
+		if (ring_item(engine, ring->items[i - 1])->time <= after)
 			break;
-		if (item->time > last)
-			continue;
-		fields = arena_array(arena, struct value,
-				     ps->plan->n_evidence + 2);
-		blob_read(engine, ring->items[i - 1], fields,
-			  ps->plan->n_evidence + 2, arena);
-		shown->time = item->time;
-		shown->fields = fields + 2;
-		coordinates_unpack(engine, item->coordinates, &shown->at);
-		shown++;
-		draft->n_shown++;
+		show(engine, ps, ring->items[i - 1], shown, draft, arena);
 	}
+}
+
+/* Of a window among others there is no ring: its newest entries. */
+static void stretch_shown(const struct engine *engine,
+			  const struct plan_state *ps,
+			  const struct chain *chain, const struct stretch *s,
+			  struct draft *draft, struct arena *arena) {
+	uint32_t most = draft->rule->evidence, n = 0, i;
+	handle_t *newest = arena_array(arena, handle_t, most + 1), blob;
+	struct shown *shown = arena_array(arena, struct shown, most + 1);
+	struct chain_walk walk;
+
+	draft->shown = shown;
+	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	     most && walk.entry && walk.entry->time <= s->end;
+	     chain_step(&walk)) {
+		if (!stretch_has(s, walk.entry))
+			continue;
+		blob = entry_blobs(ps, walk.entry).shown;
+		if (blob)
+			newest[n++ % most] = blob;
+	}
+	for (i = n; i && draft->n_shown < most; i--)
+		show(engine, ps, newest[(i - 1) % most], shown, draft, arena);
 }
 
 void bag_evidence(struct engine *engine, const struct judging *j,
@@ -1201,7 +1209,7 @@ void bag_evidence(struct engine *engine, const struct judging *j,
 	const struct bag_layout *in = &ps->at.in;
 	const struct stretch *s = j->stretch;
 	handle_t key = j->key, period_record = j->period_record;
-	usec_t after = INT64_MIN, until = INT64_MAX;
+	usec_t after = INT64_MIN;
 	const uint8_t *bag = NULL;
 	struct quality quality;
 	int64_t newest, pane;
@@ -1243,11 +1251,9 @@ void bag_evidence(struct engine *engine, const struct judging *j,
 	if (ps->plan->window.kind == WINDOW_SLIDING ||
 	    (ps->plan->window.kind == WINDOW_LAST && ps->plan->window.width))
 		after = j->clock - ps->plan->window.width;
-	if (s) {
-		after = s->start - 1;
-		until = s->end;
-	}
-	if (in->evidence != NOWHERE)
-		evidence_shown(engine, ps, bag, after, until, draft,
-			       &engine->scratch);
+	if (s)
+		stretch_shown(engine, ps, (const void *)(bag + in->chain), s,
+			      draft, &engine->scratch);
+	else if (in->evidence != NOWHERE)
+		evidence_shown(engine, ps, bag, after, draft, &engine->scratch);
 }

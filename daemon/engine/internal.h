@@ -106,6 +106,15 @@ struct timeline {
 	bool has_closed, has_head, is_armed;
 };
 
+/*
+ * Any entry may become the last of its window, or one of those that are shown,
+ * so each has what struct last and a ring keep of theirs.
+ */
+struct entry_blobs {
+	handle_t values; /* 0: neither fields nor a name */
+	handle_t shown;
+};
+
 /* One window of such a key, as its entries cut it now. */
 struct stretch {
 	usec_t start, end; /* both inside it */
@@ -163,8 +172,8 @@ struct layout {
 	uint16_t period_bag, period_curves, period_size;
 	/* Of an entry. */
 	uint16_t entry_words, entry_cols, entry_size;
-	uint16_t entry_values; /* handle_t: a blob as that of struct last */
-	uint16_t n_words;      /* of 32 measures each: entered, then truth */
+	uint16_t entry_blobs; /* struct entry_blobs of a stretch */
+	uint16_t n_words;     /* of 32 measures each: entered, then truth */
 	uint16_t n_cols;
 	uint16_t *col_of;    /* per measure; NOWHERE: no argument */
 	uint16_t *weight_of; /* per measure; NOWHERE: no weight */
@@ -549,9 +558,13 @@ struct contribution entry_contribution(const struct engine *engine,
 				       size_t measure);
 bool entry_has(const struct plan_state *ps, const struct entry *entry,
 	       size_t measure);
-/* What was shown of records up to @last is forgotten. */
-void bag_hide(struct engine *engine, const struct plan_state *ps, handle_t cell,
-	      uint16_t bag, usec_t last);
+static inline struct entry_blobs entry_blobs(const struct plan_state *ps,
+					     const struct entry *entry) {
+	struct entry_blobs ret;
+
+	memcpy(&ret, (const uint8_t *)entry + ps->at.entry_blobs, sizeof(ret));
+	return ret;
+}
 /* The oldest entry of a bag leaves. */
 void bag_leave(struct engine *engine, struct plan_state *ps, handle_t cell,
 	       uint16_t bag);

@@ -71,9 +71,9 @@ static void entry_init(struct layout *at, const struct plan *plan) {
 	at->n_words = (uint16_t)((plan->n_measures + 31) / 32);
 	at->entry_words = place(&size, at->n_words * 2 * sizeof(uint32_t), 4);
 	at->entry_cols = place(&size, at->n_cols * sizeof(uint64_t), 8);
-	at->entry_values = NOWHERE;
+	at->entry_blobs = NOWHERE;
 	if (window_is_stretch(&plan->window))
-		at->entry_values = place(&size, sizeof(handle_t), 4);
+		at->entry_blobs = place(&size, sizeof(struct entry_blobs), 4);
 	at->entry_size = place(&size, 0, 8);
 }
 
@@ -107,7 +107,7 @@ static void bag_init(struct layout *at, const struct plan *plan,
 	}
 	if (plan->window.kind != WINDOW_PANES) {
 		in->quality = place(&size, sizeof(struct quality), 4);
-		if (plan->evidence)
+		if (plan->evidence && !window_is_stretch(&plan->window))
 			in->evidence = place(&size, sizeof(handle_t), 4);
 		if (merged_fits(plan, size + 8))
 			in->merged = place(&size, sizeof(handle_t), 4);

@@ -67,12 +67,7 @@ static bool closes(const struct entry *entry) {
 
 static handle_t values_of(const struct plan_state *ps,
 			  const struct entry *entry) {
-	handle_t values = 0;
-
-	if (entry)
-		memcpy(&values, (const uint8_t *)entry + ps->at.entry_values,
-		       sizeof(values));
-	return values;
+	return entry ? entry_blobs(ps, entry).values : 0;
 }
 
 /* With nothing after @last; a session cannot outlast its max. */
@@ -287,7 +282,6 @@ void stretch_drop(struct engine *engine, struct plan_state *ps, handle_t key,
 		bag_leave(engine, ps, key, ps->at.bag);
 	}
 	COUNT(engine, ps->plan, no_window, strays - over->is_closed);
-	bag_hide(engine, ps, key, ps->at.bag, over->end);
 	head_clear(engine, ps, key);
 	line->closed = over->end;
 	line->has_closed = true;

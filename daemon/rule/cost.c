@@ -52,9 +52,10 @@ static size_t entry_bytes(const struct plan *plan) {
 	for (size_t i = 0; i < plan->n_measures; i++)
 		bytes += (plan->measures[i].aggregate->takes_x ? 8u : 0u) +
 			 (plan->measures[i].weight ? 8u : 0u);
-	/* Each may be the last of its window: its fields, its name. */
+	/* Each may be the last of its window, or one of those shown. */
 	if (window_is_stretch(&plan->window))
-		bytes += 8 + (plan->n_kept + 1) * FIELD_BYTES;
+		bytes +=
+			8 + (plan->n_kept + plan->n_evidence + 3) * FIELD_BYTES;
 	return bytes;
 }
 

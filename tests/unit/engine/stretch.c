@@ -265,6 +265,26 @@ static void at_its_end_fields_are_of_its_own_last_event(void **state) {
 	world_close(&w);
 }
 
+/* What came of the next window takes no place from what is shown of this. */
+static void each_window_shows_its_own_records(void **state) {
+	struct world w;
+
+	(void)state;
+	world_open(&w, TOP RULE "  window: {session: 2d}\n"
+				"  measure: {cnt: count()}\n"
+				"  alert_if: cnt == 3\n"
+				"  evidence: {count: 2, fields: [bidder]}\n");
+	bid(&w, "T", "A", "1", "2026-03-01");
+	bid(&w, "T", "B", "1", "2026-03-02");
+	bid(&w, "T", "X", "1", "2026-03-06");
+	bid(&w, "T", "Y", "1", "2026-03-07");
+	bid(&w, "T", "C", "1", "2026-03-03");
+	assert_last_has(&w, "\"evidence\":{\"count\":3,\"complete\":true");
+	assert_last_has(&w, "\"fields\":{\"bidder\":\"C\"}");
+	assert_last_has(&w, "\"fields\":{\"bidder\":\"B\"}");
+	world_close(&w);
+}
+
 /* S3.26 */
 static void a_long_session_keeps_what_folds(void **state) {
 	struct world w;
@@ -761,6 +781,7 @@ int main(void) {
 		cmocka_unit_test(an_earlier_event_opens_a_session_earlier),
 		cmocka_unit_test(what_is_over_takes_nothing_any_more),
 		cmocka_unit_test(at_its_end_fields_are_of_its_own_last_event),
+		cmocka_unit_test(each_window_shows_its_own_records),
 		cmocka_unit_test(a_long_session_keeps_what_folds),
 		cmocka_unit_test(a_long_session_loses_what_cannot_fold),
 		cmocka_unit_test(rules_of_one_plan_see_the_same_end),

@@ -9,11 +9,11 @@ import re
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from support.oracle import Unsupported
+from support.oracle import stretch, Unsupported
 from support.oracle.events import DAY, Refused, StreamTable, span
 from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
                                  half_even, names, num, parse)
-from support.oracle.life import Life, transition_values
+from support.oracle.life import Life, moved_by, transition_values
 
 LEVELS = ["none", "green", "yellow", "orange", "red"]
 KINDS = {"exit": 0, "cooldown": 1, "every": 2, "period": 3, "review": 4}
@@ -34,7 +34,7 @@ class Measure:
         if tree[0] != "call":
             raise Unsupported(f"measure {spec['agg']}")
         self.function, args = tree[1], tree[2]
-        self.x = self.condition = None
+        self.x = self.condition = self.k = None
         self.alias = None
         if self.function in ("count_if", "share"):
             self.condition = args[0]
@@ -43,6 +43,8 @@ class Measure:
         elif self.function == "count":
             if args:
                 self.alias = args[0][1]
+        elif self.function == "lowest":
+            self.x, self.k = args[0], evaluate(args[1], None)
         elif len(args) == 1:
             self.x = args[0]
         else:
@@ -106,6 +108,11 @@ class Measure:
             key = (lambda m: m.minor) if isinstance(values[0], Money) \
                 else None
             return (min if f == "min" else max)(values, key=key)
+        if f == "lowest":
+            ranked = sorted(values, key=number)
+            return ranked[self.k - 1] if self.k <= n else Missing("empty")
+        if f in ("cv", "gap_cv"):
+            return variation([number(v) for v in values], f == "gap_cv")
         if f in ("mean", "median"):
             exact, wrap = unwrap(values)
             return wrap(mean(exact) if f == "mean" else median(exact))
@@ -156,6 +163,24 @@ def unwrap(values):
     if isinstance(values[0], int):
         return [Fraction(v) for v in values], half_even
     return [Fraction(v) for v in values], float
+
+
+def number(value):
+    return Fraction(value.minor if isinstance(value, Money) else value)
+
+
+def variation(values, of_steps):
+    """stdev / mean of values, or of the steps between them when sorted."""
+    if of_steps:
+        values = sorted(values)
+        values = [b - a for a, b in zip(values, values[1:])]
+    if len(values) < 2:
+        return Missing("empty")
+    middle = mean(values)
+    if not middle:
+        return Missing("zero")
+    variance = sum((v - middle) ** 2 for v in values) / (len(values) - 1)
+    return float(variance) ** 0.5 / float(middle)
 
 
 def mean(values):
@@ -471,9 +496,10 @@ class EventScope(Scope):
 class JudgeScope(Scope):
     """All names of alert_if and level, at one judging."""
 
-    def __init__(self, rule, key, period, now, entry, timer):
+    def __init__(self, rule, key, period, now, entry, timer, close=None):
         self.rule, self.key, self.period = rule, key, period
         self.now, self.entry = now, entry
+        self.close = close  # the entry of what closed the window
         self.event = EventScope(entry) if entry else None
         self.cached = {}
         # Looked at once: when others have entered they say something else.
@@ -503,6 +529,9 @@ class JudgeScope(Scope):
     def member(self, tree, name):
         if tree[0] == "name" and tree[1] in self.rule.baselines:
             return self.rule.baselines[tree[1]].part(self, name)
+        if tree == ("name", self.rule.close_alias):
+            return self.close.event.fields[name] if self.close \
+                else Missing("alias")
         return self.event.member(tree, name)
 
     def method(self, tree, name, args):
@@ -524,6 +553,8 @@ class Key:
         self.entries = []  # of the window; sorted by (time, coordinates)
         self.periods = {}  # first day -> entries, for calendar windows
         self.closed = set()
+        self.closes = []  # until: what closes windows; sorted
+        self.over = None  # the end of the last window that is over
         self.latest = {}  # measure -> ((time, coordinates), value)
         self.memory = None  # (level, clock) of the last one, per: event
         self.last = None  # the last event: greatest (time, coordinates)
@@ -548,6 +579,7 @@ class Rule:
         self.params = spec.get("params", {})
         self.several = not isinstance(spec["from"], str)
         self._streams(spec["from"])
+        self._closing(spec.get("window"))
         stream = next(iter(self.aliases.values()))
         self.calendar = stream.calendar
         # Panes begin at midnight of the zone's standard time.
@@ -586,7 +618,7 @@ class Rule:
                       for n, t in spec.get("level", {}).items()}
         self.resolve_if = parse(spec["resolve_if"]) \
             if "resolve_if" in spec else None
-        plain = self.window is None and "every" not in spec and \
+        plain = self.once or self.window is None and "every" not in spec and \
             len(self.baselines) == len(self.peers)
         self.per_event = spec.get(
             "per", "event" if plain else "key") == "event"
@@ -606,6 +638,19 @@ class Rule:
             if measure.by is not None:
                 self.coarse.setdefault(tuple(measure.by), {})
 
+    def _closing(self, window):
+        """The stream that closes windows, if there is one."""
+        self.close_alias = self.close_stream = self.close_where = None
+        if not isinstance(window, dict) or "until" not in window:
+            return
+        until = window["until"]
+        if isinstance(until, str):
+            until = {"from": until}
+        self.close_stream = self.package.streams[until["from"]]
+        self.close_alias = until.get("as", until["from"])
+        if "where" in until:
+            self.close_where = parse(until["where"])
+
     def _streams(self, spec):
         streams = self.package.streams
         self.filters = {}
@@ -623,15 +668,16 @@ class Rule:
 
     def _by(self, spec):
         if isinstance(spec, dict):
+            aliases = {*self.aliases, self.close_alias}
             return list(spec), {
                 name: field if isinstance(field, dict)
-                else {a: field for a in self.aliases}
+                else dict.fromkeys(aliases, field)
                 for name, field in spec.items()}
         return list(spec), {}
 
     def _window(self, spec):
         self.window = self.unit = self.width = self.pane = None
-        self.slides = False
+        self.slides = self.opens = self.once = False
         if spec is None:
             return
         if isinstance(spec, str):
@@ -643,8 +689,19 @@ class Rule:
             self.slides = True
         elif set(spec) == {"calendar"}:
             self.window, self.unit = "calendar", spec["calendar"]
+        elif "session" in spec:
+            self.window, self.opens = "session", True
+            self.gap = span(spec["session"])
+            self.width = span(spec["max"]) if "max" in spec else None
+        elif "until" in spec:
+            self.window, self.opens = "until", True
+            self.width = span(spec["max"])
+            self.once = spec.get("judge", "close") == "close"
         else:
             raise Unsupported(f"window {spec}")
+
+    def streams(self):
+        return {*self.aliases.values(), self.close_stream} - {None}
 
     def measure(self, name):
         return self.measures[name]
@@ -676,7 +733,8 @@ class Rule:
         """Whether a tree reads now, a measure or a baseline."""
         read = names(tree)
         return bool(
-            "now" in read or read & set(self.measures)
+            "now" in read or self.close_alias in read
+            or read & set(self.measures)
             or read & set(self.baselines)
             or any(self.needs_judging(self.lets[n])
                    for n in read & set(self.lets)))
@@ -696,6 +754,8 @@ class Rule:
         """The entries that the window holds at the key's clock."""
         if self.window == "calendar":
             return key.periods.get(period, [])
+        if self.opens:
+            return period.entries
         if self.slides:
             return [e for e in key.entries
                     if not self.has_left(e.time, key.clock)]
@@ -777,7 +837,7 @@ class Oracle:
                 for text in self.package.macros.values()), set())
             for rule in self.rules:
                 if rule.name == spec["rule"]:
-                    for stream in rule.aliases.values():
+                    for stream in rule.streams():
                         stream.used |= words & set(stream.fields)
         for table in self.registries:
             table.stream.used = set(table.stream.fields)
@@ -788,7 +848,7 @@ class Oracle:
         for stream in self.package.streams.values():
             if stream.id and stream.id_for is None:
                 widths = [rule.width or 90 * DAY for rule in self.rules
-                          if stream in rule.aliases.values()]
+                          if stream in rule.streams()]
                 stream.id_for = min(max(widths, default=90 * DAY), 90 * DAY)
 
     # -- input ---------------------------------------------------------
@@ -887,6 +947,7 @@ class Oracle:
             self.raise_watermark(what["at"])
         elif kind == "end":
             self.raise_watermark(self.greatest_of_all)
+            self._fire_timers(at_the_end=True)
         elif kind != "went_on":
             raise Unsupported(f"decision {kind}")
 
@@ -925,6 +986,56 @@ class Oracle:
         for alias, stream in rule.aliases.items():
             if stream is event.stream:
                 self._fold_alias(rule, alias, event, late)
+        if rule.close_stream is event.stream:
+            self._fold_closing(rule, event, late)
+
+    def _key_of(self, rule, scope, at):
+        """The key of an event, made if it is not there; None: it has none."""
+        values = tuple(scope.lookup(name) for name in rule.by)
+        if any(isinstance(v, Missing) for v in values):
+            return None
+        key = rule.keys.get(values)
+        if key is None or self._is_over(rule, key):
+            key = rule.keys[values] = Key(next(self._ordinals), values)
+            key.clock = at
+            if rule.every_at is not None:
+                self._set_timer(rule.next_tick(max(at, self.watermark)),
+                                rule, key, "every", None)
+        return key
+
+    def _fold_closing(self, rule, event, late):
+        """An event that closes windows, and is in none itself."""
+        entry = Entry(rule, rule.close_alias, event, late)
+        scope = EventScope(entry)
+        if rule.close_where and \
+                evaluate(rule.close_where, scope) is not True:
+            return
+        key = self._key_of(rule, scope, event.time)
+        if key and (key.over is None or event.time > key.over):
+            key.clock = max(key.clock, event.time)
+            self._insert(key.closes, entry)
+            self._await_ends(rule, key)
+
+    def _fold_open(self, rule, key, entry):
+        """A window that goes on, or opens."""
+        self._set_last(key, entry)
+        self._set_latest(rule, key, entry)
+        key.clock = max(key.clock, entry.time)
+        if key.over is not None and entry.time <= key.over:
+            return []
+        self._insert(key.entries, entry)
+        window = stretch.at(rule, key, entry.time)
+        if window.end < self.watermark and len(window.entries) == 1:
+            key.entries.remove(entry)
+            return []
+        self._await_ends(rule, key)
+        return [] if rule.once else [(0, lambda: self._judge(
+            rule, key, stretch.at(rule, key, entry.time), key.clock, entry,
+            "late" if entry.late else "condition", entry, entry.time))]
+
+    def _await_ends(self, rule, key):
+        for window in stretch.cut(rule, key):
+            self._set_timer(window.end + 1, rule, key, "period", None)
 
     def _fold_alias(self, rule, alias, event, late):
         entries = [Entry(rule, alias, event, late)]
@@ -957,21 +1068,17 @@ class Oracle:
                   for baseline in rule.peers)]
 
     def _fold_passed(self, rule, entry, scope):
-        values = tuple(scope.lookup(name) for name in rule.by)
-        if any(isinstance(v, Missing) for v in values):
-            return
+        if any(isinstance(scope.lookup(n), Missing) for n in rule.by):
+            return None
         for measure in rule.measures.values():
             entry.given[id(measure)] = measure.contribution(entry)
         if rule.window is None and not rule.measures and rule.per_event:
+            values = tuple(scope.lookup(n) for n in rule.by)
             return [(0, lambda: self._judge_alone(rule, values, entry))]
-        key = rule.keys.get(values)
-        if key is None or self._is_over(rule, key):
-            key = rule.keys[values] = Key(next(self._ordinals), values)
-            if rule.every_at is not None:
-                self._set_timer(
-                    rule.next_tick(max(entry.time, self.watermark)), rule,
-                    key, "every", None)
-        return self._fold_key(rule, key, values, entry)
+        key = self._key_of(rule, scope, entry.time)
+        if rule.opens:
+            return self._fold_open(rule, key, entry)
+        return self._fold_key(rule, key, key.values, entry)
 
     def _judge_alone(self, rule, values, entry):
         """A rule that keeps no state: the event is judged by itself."""
@@ -1014,11 +1121,19 @@ class Oracle:
         return judgings
 
     def _is_over(self, rule, key, now=None):
-        """A sliding window's key that has been freed: nothing is in its
-        window any more and no alert or cooldown hangs on it."""
-        if not rule.slides or key.latest:
-            return False
+        """A key that has been freed: nothing is in its windows any more and
+        no alert or cooldown hangs on it."""
         now = self.watermark if now is None else now
+        if rule.unit and not rule.baselines and not key.latest:
+            return self._last_end(rule, key) <= now and \
+                not any(life.firing for life in key.alerts.values())
+        if not (rule.slides or rule.opens) or key.latest:
+            return False
+        if rule.opens:
+            return stretch.forgotten(rule, key, now) and \
+                not any(life.changed is not None
+                        and life.changed + rule.cooldown > now
+                        for life in key.alerts.values())
         held = rule.window_of(key, None)
         if (rule.exit_of(held[-1].time) if held else key.clock) > now:
             return False
@@ -1028,6 +1143,10 @@ class Oracle:
             life.firing or life.changed is not None
             and life.changed + rule.cooldown > now
             for k in [key, *key.fines] for life in k.alerts.values())
+
+    def _last_end(self, rule, key):
+        last = rule.calendar.next_first_day(rule.unit, max(key.periods))
+        return rule.calendar.midnight(last)
 
     def _insert(self, entries, entry):
         bisect.insort(entries, entry, key=lambda e: e.order)
@@ -1100,20 +1219,23 @@ class Oracle:
         return (missing or True), None
 
     def _judge(self, rule, key, period, now, entry, why, event, at,
-               may_raise=True):
+               may_raise=True, close=None):
         """Judges a key: @now is its clock at an event, the due time at a
         timer, while windows, cooldown and refresh go by the clock; @entry gives its bare fields, @event is the
         entry of the event that is judged, None at a timer; @at is when the
         event or the timer was due, which may be before the clock."""
-        scope = JudgeScope(rule, key, period, now, entry, event is None)
+        scope = JudgeScope(rule, key, period, now, entry, event is None,
+                           close)
         self._at = at
+        if rule.opens:
+            self._join(rule, key, period, scope, now, event)
         truth, level = self._verdict(rule, scope)
         if rule.per_event:
-            if truth is True and level and event and \
+            if truth is True and level and (event or rule.once) and \
                     not self._excepted(rule, scope, now):
                 self._try_event(rule, key, scope, level, why, now, event)
             return
-        life = key.alerts.setdefault(period, Life())
+        life = self._life_of(rule, key, period)
         if rule.slides and life.firing and \
                 not rule.window_of(key, period):
             self._publish(rule, key, period, life, "resolved", "window",
@@ -1127,6 +1249,30 @@ class Oracle:
         self._while_firing(rule, key, period, life, scope, truth, level, why,
                            now, event, may_raise)
 
+    def _lives_of(self, key, window):
+        return [(start, life) for start, life in key.alerts.items()
+                if window.start <= start <= window.end]
+
+    def _life_of(self, rule, key, period):
+        if not rule.opens:
+            return key.alerts.setdefault(period, Life())
+        lives = self._lives_of(key, period)
+        return lives[0][1] if lives else \
+            key.alerts.setdefault(period.start, Life())
+
+    def _join(self, rule, key, window, scope, now, event):
+        """One window of two: the alert that fired first stays."""
+        lives = self._lives_of(key, window)
+        while len(lives) > 1:
+            gone = lives[1] if stretch.stays(*lives[:2]) else lives[0]
+            start, life = gone
+            if life.firing:
+                self._emit(rule, key, window, life, "withdrawn", "merged",
+                           life.level, scope, now, event, state="withdrawn",
+                           is_open=False)
+            del key.alerts[start]
+            lives.remove(gone)
+
     def _try_to_fire(self, rule, key, period, life, scope, level, why, now,
                      event):
         if self._excepted(rule, scope, now):
@@ -1136,7 +1282,7 @@ class Oracle:
                 and key.clock < life.changed + rule.cooldown:
             life.withheld = True
             self._set_timer(life.changed + rule.cooldown, rule, key,
-                            "cooldown", period)
+                            "cooldown", life.period or period)
             return
         self._publish(rule, key, period, life, "fired", why, level, scope,
                       now, event)
@@ -1163,10 +1309,10 @@ class Oracle:
         else:
             if truth is True and rank < old:
                 self._set_timer(life.changed + rule.cooldown, rule, key,
-                                "cooldown", period)
+                                "cooldown", life.period or period)
             if truth is True and not (rank < old) and \
                     key.clock >= life.published + rule.refresh and \
-                    life.values != transition_values(rule, scope):
+                    life.values != moved_by(rule, scope):
                 self._publish(rule, key, period, life, "updated", why,
                               life.level, scope, now, event)
         self._schedule_exits(rule, key)
@@ -1187,7 +1333,7 @@ class Oracle:
         return False
 
     def _try_event(self, rule, key, scope, level, why, now, event):
-        if rule.cooldown and key.ordinal:
+        if rule.cooldown and key.ordinal and not rule.opens:
             if key.memory and key.clock < key.memory[1] + rule.cooldown and \
                     LEVELS.index(level) <= LEVELS.index(key.memory[0]):
                 return
@@ -1198,33 +1344,44 @@ class Oracle:
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
         life = Life()
-        life.fired_by = event.event.coordinates + (event.place,)
-        self._emit(rule, key, None, life, "fired", why, level, scope, now,
+        period = scope.period if rule.opens else None
+        life.fired_by = event.event.coordinates + (event.place,) \
+            if event else period.entries[-1].event.coordinates + (now,)
+        life.period = period.start if period else None
+        self._emit(rule, key, period, life, "fired", why, level, scope, now,
                    event, state="resolved", is_open=True)
         life.level = level
-        self._set_timer(now + rule.review_within, rule, key, "review", None,
-                        (life, scope))
+        self._set_timer(key.clock + rule.review_within, rule, key, "review",
+                        None, (life, scope))
 
     def _publish(self, rule, key, period, life, change, why, level, scope,
                  now, event):
         firing = change != "resolved"
         if change == "fired":
+            last = period.entries[-1] if rule.opens else key.last
             life.fired_by = event.event.coordinates + (event.place,) \
-                if event else key.last.event.coordinates + (now,)
+                if event else last.event.coordinates + (now,)
+            life.fired_at = self._at
+            if rule.opens:
+                for start, known in list(key.alerts.items()):
+                    if known is life:
+                        del key.alerts[start]
+                key.alerts[period.start] = life
+                life.period = period.start
         self._emit(rule, key, period, life, change, why, level, scope, now,
                    event, state="firing" if firing else "resolved",
                    is_open=firing)
         life.firing = firing
         life.level = level
         life.published = key.clock
-        life.values = transition_values(rule, scope)
+        life.values = moved_by(rule, scope)
         if change in ("fired", "raised", "lowered"):
             life.changed = key.clock
         life.withheld = False
         if change == "resolved" and why != "period" and \
                 key.clock < life.changed + rule.cooldown:
             self._set_timer(life.changed + rule.cooldown, rule, key,
-                            "cooldown", period)
+                            "cooldown", life.period or period)
         if firing:
             self._schedule_exits(rule, key)
 
@@ -1233,12 +1390,12 @@ class Oracle:
         life.revision = 1 if change == "fired" else life.revision + 1
         transition = {
             "rule": rule.full, "key": key.values, "by": rule.by,
-            "period": rule.calendar.name(rule.unit, period)
-            if period else None,
+            "period": self._period_name(rule, period, life),
             "change": change, "why": why, "level": level,
             "was": None if change == "fired" else life.level,
             "state": state, "open": is_open, "rev": life.revision,
-            "alert": (rule.full, key.values, period, life.fired_by),
+            "alert": (rule.full, key.values,
+                      life.period if rule.opens else period, life.fired_by),
             "event": event.event.coordinates if event else None,
             "at": self._at,
             "now": now, "watermark": self.watermark,
@@ -1256,6 +1413,12 @@ class Oracle:
         self.open.pop(transition["alert"], None)
         if is_open:
             self.open[transition["alert"]] = transition
+
+    def _period_name(self, rule, period, life):
+        if rule.opens:
+            return datetime.fromtimestamp(
+                life.period / 10 ** 6, rule.calendar.zone).isoformat()
+        return rule.calendar.name(rule.unit, period) if period else None
 
     def _evidence(self, rule, key, period):
         """How many records contribute, and where the newest of them lie."""
@@ -1288,8 +1451,18 @@ class Oracle:
         if ends:
             self._set_timer(min(ends), rule, key, "exit", None)
 
-    def _fire_timers(self):
-        while self._timers and self._timers[0][0] <= self.watermark:
+    def _is_due(self, at_the_end):
+        """At the end of all files no other event of the last time comes, so
+        a window that ends then is over."""
+        if not self._timers:
+            return False
+        due, _, _, _, _, _, rule, _, kind, _, _ = self._timers[0]
+        return due <= self.watermark or (
+            at_the_end and kind == "period" and rule.opens
+            and due == self.greatest_of_all + 1)
+
+    def _fire_timers(self, at_the_end=False):
+        while self._is_due(at_the_end):
             due, _, _, _, _, _, rule, key, kind, period, what = \
                 heapq.heappop(self._timers)
             getattr(self, "_on_" + kind)(due, rule, key, period, what)
@@ -1323,19 +1496,31 @@ class Oracle:
                 self._prune(rule, key)
                 key.memory = None
             return
-        life = key.alerts[period]
-        if life.changed is None or due != life.changed + rule.cooldown or \
+        life = key.alerts.get(period)
+        if life is None or life.changed is None or \
+                due != life.changed + rule.cooldown or \
                 period in key.closed:
             return
         key.clock = max(key.clock, due)
         self._prune(rule, key)
-        if life.firing or life.withheld:
+        if rule.opens:
+            self._judge_open(rule, key, period, due, life)
+        elif life.firing or life.withheld:
             self._judge(rule, key, period, due, key.last, "condition", None,
                         due)
 
+    def _judge_open(self, rule, key, start, due, life):
+        """At the end of a cooldown."""
+        window = stretch.at(rule, key, start)
+        if window and (life.firing or life.withheld):
+            self._judge(rule, key, window, due, window.entries[-1],
+                        "condition", None, due)
+        elif not life.firing:
+            del key.alerts[start]
+
     def _on_every(self, due, rule, key, _period, _what):
-        if rule.unit:
-            raise Unsupported("every with a calendar window")
+        if rule.unit or rule.opens:
+            raise Unsupported("every with periods")
         if self._is_over(rule, key, due - 1):
             return
         key.clock = max(key.clock, due)
@@ -1343,7 +1528,50 @@ class Oracle:
         self._judge(rule, key, None, due, key.last, "condition", None, due)
         self._set_timer(rule.next_tick(due), rule, key, "every", None)
 
+    def _on_end(self, due, rule, key):
+        """The oldest window is over, unless that is another one now."""
+        windows = stretch.cut(rule, key)
+        if rule.keys.get(key.values) is not key or not windows or \
+                windows[0].end >= due:
+            return
+        window = windows[0]
+        if window.entries:
+            self._close(rule, key, window)
+        stretch.drop(key, window)
+
+    def _close(self, rule, key, window):
+        key.clock = max(key.clock, window.end)
+        if rule.per_event and not rule.once:
+            return
+        last = window.entries[-1]
+        self._judge(rule, key, window, window.end, last, "condition", None,
+                    window.end, close=window.close)
+        if rule.per_event:
+            return
+        scope = JudgeScope(rule, key, window, window.end, last, True,
+                           window.close)
+        for start, life in list(key.alerts.items()):
+            if start > window.end:
+                continue
+            if life.firing and rule.window == "until":
+                self._stand(rule, key, window, life, scope)
+            elif life.firing:
+                self._publish(rule, key, window, life, "resolved", "period",
+                              life.level, scope, window.end, None)
+            del key.alerts[start]
+
+    def _stand(self, rule, key, window, life, scope):
+        """What holds when a window was closed waits for people."""
+        life.firing = False
+        self._emit(rule, key, window, life, "resolved", "period", life.level,
+                   scope, window.end, None, state="resolved", is_open=True)
+        self._set_timer(key.clock + rule.review_within, rule, key, "review",
+                        None, (life, scope))
+
     def _on_period(self, due, rule, key, period, _what):
+        if rule.opens:
+            self._on_end(due, rule, key)
+            return
         if period in key.closed:
             return
         key.clock = max(key.clock, due)
@@ -1358,7 +1586,8 @@ class Oracle:
     def _on_review(self, due, rule, key, _period, what):
         life, scope = what
         self._at = due
-        self._emit(rule, key, None, life, "updated", "window", life.level,
-                   scope, due, None, state="resolved", is_open=False)
+        self._emit(rule, key, scope.period if rule.opens else None, life,
+                   "updated", "window", life.level, scope, due, None,
+                   state="resolved", is_open=False)
         # The values that the rule saw are kept, the event is not.
         self.out[-1].update(evidence=(0, []), past={}, peers={})

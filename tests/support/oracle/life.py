@@ -13,6 +13,13 @@ class Life:
         self.values = None
         self.fired_by = None
         self.revision = 0
+        self.fired_at = self.period = None  # where events open windows
+
+
+def moved_by(rule, scope):
+    """The measures: a let may move with the day, which is no news."""
+    values = transition_values(rule, scope)
+    return {name: values[name] for name in rule.measures}
 
 
 def transition_values(rule, scope):

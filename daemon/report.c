@@ -212,6 +212,9 @@ static void rules(struct report *report) {
 		"Late events, folded into their place.", RULE(late));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_late_dropped_total",
 		"Late events that `late: drop` left out.", RULE(late_dropped));
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_without_holidays_total",
+		"Judgings that count business days of a year without holidays.",
+		RULE(without_holidays));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_each_empty_total",
 		"Events whose list, which the rule goes through, is empty.",
 		RULE(each_empty));

@@ -77,6 +77,8 @@ const struct diag_code diag_codes[] = {
 	{ "W623", "An exception has expired." },
 	{ "W624", "A live rule lacks what its readers will ask for." },
 	{ "W625", "One key of a rule can take much memory." },
+	{ "W626", "A list has an item twice." },
+	{ "W627", "A rule counts business days of a year without holidays." },
 	{ "W699", "There are too many complaints to show." },
 };
 

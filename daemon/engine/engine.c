@@ -55,6 +55,22 @@ static size_t count_clauses(const struct rule *rule) {
 	return n;
 }
 
+static usec_t year_start(const struct calendar *calendar, int32_t year) {
+	return zone_day_start(&calendar->zone, days_from_civil(year, 1, 1));
+}
+
+/* A calendar without a file of holidays says itself that it has none. */
+static void holidays_init(struct rule_state *rs) {
+	const struct calendar *calendar = rs->rule->plan->calendar;
+
+	rs->known_from = INT64_MIN;
+	rs->known_to = INT64_MAX;
+	if (!rs->rule->counts_workdays || !calendar->holidays_to)
+		return;
+	rs->known_from = year_start(calendar, calendar->holidays_from);
+	rs->known_to = year_start(calendar, calendar->holidays_to + 1);
+}
+
 static int rule_init(struct engine *engine, size_t r) {
 	struct rule_state *rs = &engine->rules[r];
 	const struct rule *rule = engine->set->rules[r];
@@ -77,6 +93,7 @@ static int rule_init(struct engine *engine, size_t r) {
 			       rule->plan->n_kept + 1);
 	rs->prev = arena_array(&engine->arena, struct value,
 			       rule->plan->n_kept + 1);
+	holidays_init(rs);
 	frame_plan_early(rs);
 	if (engine->options.coverage) {
 		rs->n_coverage = count_clauses(rule);

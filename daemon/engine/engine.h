@@ -96,8 +96,9 @@ struct stream_counters {
 struct rule_counters {
 	uint64_t judged, fired, published, late, late_dropped, late_closed,
 		out_of_window, no_key, where_missing, no_window;
-	uint64_t each_empty; /* events whose list has no element */
-	uint64_t each_cut;   /* elements beyond what is gone through */
+	uint64_t without_holidays; /* judged in a year that has none given */
+	uint64_t each_empty;       /* events whose list has no element */
+	uint64_t each_cut;         /* elements beyond what is gone through */
 	uint64_t withheld_cooldown, withheld_exception, withheld_open_max;
 	uint64_t missing[MISSING_MAX]; /* verdicts */
 	uint64_t band_missing, argument_missing, overflow;

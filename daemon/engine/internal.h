@@ -230,6 +230,7 @@ struct rule_state {
 	uint8_t n_early;
 	struct early_slot early_slots[EARLY_MOST];
 	struct rule_counters counters;
+	usec_t known_from, known_to; /* whose holidays are known, if it asks */
 	const struct rule *rule;
 	struct plan_state **coarse;
 	struct value *kept, *prev; /* of the plan, while judging */

@@ -460,11 +460,19 @@ static void join(struct engine *engine, struct judging *j) {
 		withdraw(engine, j, gone);
 }
 
+static void count_judging(const struct judging *j) {
+	struct rule_state *rs = j->rs;
+
+	rs->counters.judged++;
+	if (j->now < rs->known_from || j->now >= rs->known_to)
+		rs->counters.without_holidays++;
+}
+
 static void judge(struct engine *engine, struct judging *j) {
 	struct verdict verdict;
 	handle_t life;
 
-	j->rs->counters.judged++;
+	count_judging(j);
 	frame_bind(engine, j);
 	if (j->stretch)
 		join(engine, j);
@@ -583,7 +591,7 @@ void judge_event(struct engine *engine, struct rule_state *rs,
 		j.period_record = touch->period;
 	}
 	if (is_quiet(engine, &j)) {
-		rs->counters.judged++;
+		count_judging(&j);
 		return;
 	}
 	prepare(engine, &j);

@@ -853,6 +853,24 @@ static bool needs_calendar(struct checker *c, const struct node *node,
 	return true;
 }
 
+/* workdays(a, b), or plus(at, '5bd'). */
+static void note_workdays(struct checker *c, const struct builtin *builtin,
+			  struct term *const *args, uint32_t n) {
+	const struct term *last = n ? args[n - 1] : NULL;
+	struct span span;
+	bool counts = builtin->flags & FN_WORKDAYS;
+
+	if (!c->env || !c->env->counts_workdays)
+		return;
+	if (!counts && builtin->flags & FN_CALENDAR && last &&
+	    last->op == TERM_CONST && last->constant.kind == KIND_STRING)
+		counts = span_parse(&span, last->constant.s,
+				    last->constant.len) == 0 &&
+			 span.unit == SPAN_WORKDAYS;
+	if (counts)
+		*c->env->counts_workdays = true;
+}
+
 static struct term *check_builtin(struct checker *c, const struct node *node,
 				  const struct builtin *first,
 				  struct term **args, uint32_t n) {
@@ -892,6 +910,7 @@ static struct term *check_builtin(struct checker *c, const struct node *node,
 		term->dynamic = true;
 		return fold(c, term);
 	}
+	note_workdays(c, builtin, args, n);
 	term = make(c, node, TERM_CALL, type_of_letter(builtin->ret, args, n),
 		    args, n);
 	term->builtin = builtin;

@@ -102,6 +102,7 @@ struct expr_env {
 	/* What an unknown name is called: "stream `orders` has no field". */
 	const char *unknown;
 	const struct calendar *calendar; /* for date functions; may be NULL */
+	bool *counts_workdays; /* set if a program does; may be NULL */
 };
 
 /* @place is where the text begins in its file (YAML quotes accounted for). */

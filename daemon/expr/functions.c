@@ -425,6 +425,7 @@ static BUILTIN(bit_right) {
 #define M FN_METHOD
 #define A FN_ALLOC
 #define C FN_CALENDAR
+#define W FN_WORKDAYS
 
 /* Those of one name and one way of calling stand together. */
 static const struct builtin builtins[] = {
@@ -521,11 +522,11 @@ static const struct builtin builtins[] = {
 	{ "quarter", "T", 'i', 0, date_quarter },
 	{ "fiscal_year", "T", 'i', C, date_fiscal_year },
 	{ "fiscal_quarter", "T", 'i', C, date_fiscal_quarter },
-	{ "is_workday", "T", 'b', C, date_is_workday },
-	{ "workdays", "TT", 'i', C, date_workdays },
-	{ "workday_number", "T", 'i', C, date_workday_number },
-	{ "workday_number", "Ts", 'i', C, date_workday_number },
-	{ "workday_progress", "Ts", 'd', C, date_workday_progress },
+	{ "is_workday", "T", 'b', C | W, date_is_workday },
+	{ "workdays", "TT", 'i', C | W, date_workdays },
+	{ "workday_number", "T", 'i', C | W, date_workday_number },
+	{ "workday_number", "Ts", 'i', C | W, date_workday_number },
+	{ "workday_progress", "Ts", 'd', C | W, date_workday_progress },
 
 	{ "num", "N", 'd', 0, money_num },
 	{ "ratio", "nn", 'd', 0, number_ratio },
@@ -578,6 +579,7 @@ static const struct builtin builtins[] = {
 #undef M
 #undef A
 #undef C
+#undef W
 
 static bool is_method(const struct builtin *builtin) {
 	return builtin->flags & FN_METHOD;

@@ -62,6 +62,7 @@ struct regex;
 #define FN_METHOD 1
 #define FN_ALLOC 2 /* makes its result on the scratch arena */
 #define FN_CALENDAR 4
+#define FN_WORKDAYS 8 /* counts business days */
 
 /*
  * A function of the language. @args: one letter an argument, b i d s D t u m l

@@ -551,6 +551,24 @@ static void *flat_pointers(struct rule_build *b, const struct pointers *all) {
 	return ret;
 }
 
+/* What a free day more or less changes. */
+static bool counts_workdays(const struct rule_build *b) {
+	const struct rule *rule = b->rule;
+	const struct span spans[] = { rule->cooldown, rule->refresh,
+				      rule->review_within, rule->every };
+
+	for (size_t i = 0; i < ARRAY_SIZE(spans); i++)
+		if (spans[i].unit == SPAN_WORKDAYS && spans[i].n)
+			return true;
+	for (size_t i = 0; i < b->baselines.n; i++) {
+		const struct baseline_ref *ref = b->baselines.values[i];
+
+		if (!ref->broken && ref->baseline && ref->baseline->workday)
+			return true;
+	}
+	return b->counts_workdays;
+}
+
 static void finish(struct rule_build *b) {
 	struct rule *rule = b->rule;
 	struct bind *binds = arena_array(b->l->arena, struct bind, b->binds.n);
@@ -565,6 +583,7 @@ static void finish(struct rule_build *b) {
 		coarse[i].plan = build->plan->plan;
 		coarse[i].map = build->map;
 	}
+	rule->counts_workdays = counts_workdays(b);
 	rule->binds = binds;
 	rule->n_slots = b->binds.n;
 	rule->coarse = coarse;

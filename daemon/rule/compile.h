@@ -93,6 +93,7 @@ struct rule_build {
 	struct rule_source *source;
 	const struct yaml_node *node;
 	struct rule *rule;
+	bool counts_workdays; /* by a function of the calendar */
 	bool live; /* neither draft nor deprecated: its plans are shared */
 	const struct calendar *calendar;
 	struct input_build *inputs;

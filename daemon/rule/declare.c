@@ -159,6 +159,15 @@ static void fiscal_year(struct loader *l, struct calendar *calendar,
 			text);
 }
 
+static void note_holidays(struct loader *l, const struct calendar *calendar,
+			  struct place place) {
+	struct holidays *mine = arena_new(l->arena, struct holidays);
+
+	mine->calendar = calendar;
+	mine->place = place;
+	pointers_add(&l->holidays, l->arena, mine);
+}
+
 static void read_holidays(struct loader *l, struct calendar *calendar,
 			  const struct yaml_node *node) {
 	const struct source *csv;
@@ -172,8 +181,8 @@ static void read_holidays(struct loader *l, struct calendar *calendar,
 	if (r < 0)
 		diag_at(l->diag, node->place, "E103", "%s: %s", path,
 			strerror(-r));
-	else
-		calendar_holidays(calendar, csv, l->arena, l->diag);
+	else if (calendar_holidays(calendar, csv, l->arena, l->diag) == 0)
+		note_holidays(l, calendar, node->place);
 }
 
 static void declare_calendar(struct loader *l, struct package *p,

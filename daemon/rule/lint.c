@@ -50,10 +50,57 @@ static void lint_clauses(struct loader *l, const struct condition *condition,
 				truth ? "true" : "false");
 }
 
+enum direction { EITHER, ABOVE, BELOW };
+
+/* `total >= 5`: one clause, and a constant on the right. */
+static enum direction threshold(const struct condition *condition,
+				struct value *ret, bool *strict) {
+	const struct expr_clause *clause = condition->clauses;
+
+	if (condition->n_clauses != 1 || !clause->left || !clause->right ||
+	    !clause->operator|| !expr_constant(clause->right, ret))
+		return EITHER;
+	*strict = !clause->operator[1];
+	if (*clause->operator== '>')
+		return ABOVE;
+	return *clause->operator== '<' ? BELOW : EITHER;
+}
+
+/* If @lower is never true without @upper. */
+static bool implies(const struct condition *lower,
+		    const struct condition *upper) {
+	struct value a, b;
+	bool a_strict, b_strict;
+	enum direction way;
+	int r;
+
+	if (!strcmp(expr_text(lower->test), expr_text(upper->test)))
+		return true;
+	way = threshold(lower, &a, &a_strict);
+	if (way == EITHER || threshold(upper, &b, &b_strict) != way ||
+	    a.kind != b.kind ||
+	    strcmp(expr_text(lower->clauses->left),
+		   expr_text(upper->clauses->left)) != 0)
+		return false;
+	r = value_compare(a, b);
+	if (way == BELOW)
+		r = -r;
+	return r > 0 || (r == 0 && (a_strict || !b_strict));
+}
+
+/* The least band above @level that is true whenever it is. */
+static const char *hidden_by(const struct rule *rule, int level) {
+	for (int i = level + 1; i <= LEVEL_RED; i++)
+		if (rule->level[i].test &&
+		    implies(&rule->level[level], &rule->level[i]))
+			return level_name((enum level)i);
+	return NULL;
+}
+
 static void lint_levels(struct loader *l, const struct rule *rule,
 			const struct yaml_node *node) {
 	const struct yaml_node *levels = yaml_get(node, "level");
-	const char *above = NULL;
+	const char *above = NULL, *hider;
 	bool truth;
 
 	for (int i = LEVEL_RED; i > LEVEL_NONE; i--) {
@@ -66,6 +113,11 @@ static void lint_levels(struct loader *l, const struct rule *rule,
 			diag_at(l->diag, at->place, "W621",
 				"`%s` is never reached: `%s` is always true",
 				name, above);
+		else if ((hider = hidden_by(rule, i)))
+			diag_at(l->diag, at->place, "W621",
+				"`%s` is never reached: `%s` is true whenever "
+				"it is",
+				name, hider);
 		else
 			lint_clauses(l, &rule->level[i], at, name);
 		if (constant(rule->level[i].test, &truth) && truth && !above)
@@ -113,6 +165,43 @@ void lint_cost(struct loader *l, const struct rule *rule) {
 			"`over`, or take panes",
 			rule->name, cost.most_bytes >> 10, cost.entries,
 			cost.entry_bytes, cost.periods, cost.period_bytes);
+}
+
+static void lint_year(struct loader *l, const struct holidays *holidays,
+		      int32_t year) {
+	const struct calendar *calendar = holidays->calendar;
+
+	if (year < calendar->holidays_from || year > calendar->holidays_to)
+		diag_at(l->diag, holidays->place, "W627",
+			"calendar `%s` has no holidays of %d: every weekday "
+			"of it counts as worked",
+			calendar->name, (int)year);
+}
+
+void lint_holidays(struct loader *l) {
+	int32_t year;
+	unsigned month, day;
+
+	if (!l->options || !l->options->today)
+		return;
+	civil_from_days(l->options->today, &year, &month, &day);
+	for (size_t i = 0; i < l->holidays.n; i++) {
+		struct holidays *holidays = l->holidays.items[i];
+
+		for (size_t k = 0; k < l->set->n_rules; k++) {
+			const struct rule *rule = l->set->rules[k];
+
+			if (rule->counts_workdays &&
+			    rule->plan->calendar == holidays->calendar)
+				holidays->asked = true;
+		}
+		if (!holidays->asked)
+			continue;
+		lint_year(l, holidays, year - 1); /* compared with */
+		lint_year(l, holidays, year);
+		if (month == 12)
+			lint_year(l, holidays, year + 1);
+	}
 }
 
 /* Only if all is right otherwise: who would use it may be what is wrong. */

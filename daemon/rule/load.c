@@ -501,6 +501,7 @@ static void finish_rules(struct loader *l) {
 	}
 	for (size_t i = 0; i < set->n_rules; i++)
 		lint_cost(l, set->rules[i]);
+	lint_holidays(l);
 }
 
 static void mark_read(const struct ruleset *set, const struct stream *stream) {

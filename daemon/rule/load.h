@@ -76,6 +76,13 @@ struct evidence_field {
 	int32_t *slot; /* per input */
 };
 
+/* A calendar's holidays, for what is said of the years that lack them. */
+struct holidays {
+	const struct calendar *calendar;
+	struct place place;
+	bool asked; /* a rule counts business days by it */
+};
+
 struct loader {
 	struct ruleset *set;
 	struct arena *arena; /* the ruleset's */
@@ -83,10 +90,11 @@ struct loader {
 	const struct ruleset_options *options;
 	struct map packages;
 	struct pointers streams, calendars, tables, lists;
-	struct pointers plans; /* struct plan_build */
-	struct pointers rules; /* struct rule */
-	struct pointers tests; /* struct rule_test */
-	struct map plan_index; /* plan text -> struct plan_build */
+	struct pointers holidays; /* struct holidays */
+	struct pointers plans;    /* struct plan_build */
+	struct pointers rules;    /* struct rule */
+	struct pointers tests;    /* struct rule_test */
+	struct map plan_index;    /* plan text -> struct plan_build */
 	struct charset *charsets[CHARSET_MAX]; /* NULL: not asked for yet */
 };
 
@@ -142,6 +150,8 @@ void plan_finish(struct loader *l, struct plan_build *build, uint16_t index);
 size_t plan_cell_bytes(const struct plan *plan);
 
 /* lint.c */
+/* Of this year, its neighbours, and what a rule asks of them. */
+void lint_holidays(struct loader *l);
 void lint_package(struct loader *l, const struct package *p);
 /* Once the plans are finished. */
 void lint_cost(struct loader *l, const struct rule *rule);

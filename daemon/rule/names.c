@@ -251,6 +251,7 @@ struct expr_env *event_env(struct rule_build *b, size_t input) {
 		.unknown = arena_printf(b->l->arena, "stream `%s` has no field",
 					b->inputs[input].stream->name),
 		.calendar = b->calendar,
+		.counts_workdays = &b->counts_workdays,
 	};
 	return env;
 }
@@ -755,6 +756,7 @@ struct expr_env *judging_env(struct rule_build *b) {
 		.unknown = arena_printf(b->l->arena, "rule `%s` knows no",
 					b->rule->name),
 		.calendar = b->calendar,
+		.counts_workdays = &b->counts_workdays,
 	};
 	return env;
 }

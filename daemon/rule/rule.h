@@ -308,6 +308,7 @@ struct rule {
 	uint8_t hash[16]; /* of the expanded rule: macros, params, overrides */
 	const char *expansion; /* that, as YAML */
 	usec_t max_delay;      /* how late what runs on timers comes */
+	bool counts_workdays;
 	struct place place;
 };
 

@@ -520,28 +520,40 @@ static bool same_keys(const struct table_data *table, const struct table_row *a,
 	return true;
 }
 
+/* @b begins on a day on which @a holds as well. */
+static void overlap(struct loader *l, const struct table_data *table,
+		    const struct source *source, const struct table_row *a,
+		    const struct table_row *b) {
+	struct place place = { .source = source, .line = b->line };
+	CLEANUP(buf_free) struct buf day = { 0 };
+
+	if (!table->dated) {
+		diag_at(l->diag, place, "E416", "the key of line %u again",
+			a->line);
+		return;
+	}
+	if (b->from == INT64_MIN)
+		buf_puts(&day, "the beginning");
+	else
+		date_format(&day, b->from);
+	diag_at(l->diag, place, "E415",
+		"overlaps line %u: the same key, and both valid on %s", a->line,
+		buf_cstr(&day));
+}
+
+/* Each row is held against the one before it that holds for longest. */
 static void check_overlaps(struct loader *l, const struct table_data *table,
 			   const struct source *source) {
-	for (size_t i = 1; i < table->n_rows; i++) {
-		const struct table_row *a = &table->rows[i - 1];
-		const struct table_row *b = &table->rows[i];
-		struct place place = { .source = source, .line = b->line };
-		CLEANUP(buf_free) struct buf day = { 0 };
+	const struct table_row *longest = table->rows;
 
-		if (!same_keys(table, a, b) || a->to < b->from)
-			continue;
-		if (!table->dated) {
-			diag_at(l->diag, place, "E416",
-				"the key of line %u again", a->line);
-			continue;
-		}
-		if (b->from == INT64_MIN)
-			buf_puts(&day, "the beginning");
-		else
-			date_format(&day, b->from);
-		diag_at(l->diag, place, "E415",
-			"overlaps line %u: the same key, and both valid on %s",
-			a->line, buf_cstr(&day));
+	for (size_t i = 1; i < table->n_rows; i++) {
+		const struct table_row *row = &table->rows[i];
+		bool same = same_keys(table, longest, row);
+
+		if (same && longest->to >= row->from)
+			overlap(l, table, source, longest, row);
+		if (!same || row->to > longest->to)
+			longest = row;
 	}
 }
 
@@ -916,6 +928,17 @@ struct list_data {
 	size_t n;
 };
 
+/* An item as it was written. */
+struct list_item {
+	struct value text;
+	struct place place;
+};
+
+struct list_items {
+	struct list_item *items;
+	size_t n;
+};
+
 static const struct shape_key list_keys[] = {
 	{ "file" },
 	{ "redis", SHAPE_LATER },
@@ -973,18 +996,33 @@ int list_call(struct expr_call *ret, const struct list *list,
 }
 
 static int compare_items(const void *a, const void *b) {
-	return compare_text(*(const struct value *)a, *(const struct value *)b);
+	const struct list_item *x = a, *y = b;
+	int r = compare_text(x->text, y->text);
+
+	return r ? r
+		 : (x->place.line > y->place.line) -
+			       (x->place.line < y->place.line);
 }
 
-static void list_lines(struct loader *l, struct list_data *data,
+static void add_item(struct list_items *items, const char *s, size_t len,
+		     struct place place) {
+	items->items[items->n++] = (struct list_item){
+		value_string(s, (uint32_t)len),
+		place,
+	};
+}
+
+static void list_lines(struct loader *l, struct list_items *items,
 		       const struct source *source) {
-	const char *at = source->text;
+	/* A copy, because a source lives as long as its diag only. */
+	const char *at = arena_strndup(l->arena, source->text, source->len);
 	const char *end = at + source->len;
+	struct place place = { .source = source, .column = 1 };
 	size_t lines = 1;
 
 	for (const char *s = at; s < end; s++)
 		lines += *s == '\n';
-	data->items = arena_array(l->arena, struct value, lines);
+	items->items = arena_array(l->arena, struct list_item, lines);
 	if (source->len >= 3 && !memcmp(at, "\xef\xbb\xbf", 3))
 		at += 3;
 	while (at < end) {
@@ -992,52 +1030,69 @@ static void list_lines(struct loader *l, struct list_data *data,
 		const char *last = stop ? stop : end;
 		const char *next = stop ? stop + 1 : end;
 
+		place.line++;
 		while (at < last && (*at == ' ' || *at == '\t'))
 			at++;
 		while (last > at && strchr(" \t\r", last[-1]))
 			last--;
+		place.width = (uint32_t)utf8_length(at, (size_t)(last - at));
 		if (last > at && *at != '#')
-			data->items[data->n++] =
-				value_string(at, (uint32_t)(last - at));
+			add_item(items, at, (size_t)(last - at), place);
 		at = next;
 	}
 }
 
-static void list_inline(struct loader *l, struct list_data *data,
+static void list_inline(struct loader *l, struct list_items *items,
 			const struct yaml_node *node) {
-	data->items = arena_array(l->arena, struct value, node->n);
+	items->items = arena_array(l->arena, struct list_item, node->n);
 	for (size_t i = 0; i < node->n; i++) {
 		const char *text = NULL;
 
 		if (!shape_text(l->diag, node->items[i], "an item", &text))
-			data->items[data->n++] =
-				value_string(text, (uint32_t)strlen(text));
+			add_item(items, text, strlen(text),
+				 node->items[i]->place);
 	}
 }
 
+static void list_again(struct loader *l, const struct list_item *first,
+		       const struct list_item *again) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	value_format(&text, again->text);
+	diag_at(l->diag, again->place, "W626",
+		"`%s` is in the list already (line %u)", buf_cstr(&text),
+		first->place.line);
+}
+
 /* Sorted, each once; what the list is, however its file was ordered. */
-static void list_seal(struct list *list) {
+static void list_seal(struct loader *l, struct list *list,
+		      struct list_items *items) {
 	struct list_data *data = list->index;
 	CLEANUP(buf_free) struct buf text = { 0 };
-	size_t n = 0;
+	const struct list_item *last = NULL;
 
-	if (data->n)
-		qsort(data->items, data->n, sizeof(*data->items),
+	data->items = arena_array(l->arena, struct value, items->n);
+	if (items->n)
+		qsort(items->items, items->n, sizeof(*items->items),
 		      compare_items);
-	for (size_t i = 0; i < data->n; i++) {
-		if (n && !compare_text(data->items[n - 1], data->items[i]))
+	for (size_t i = 0; i < items->n; i++) {
+		const struct list_item *item = &items->items[i];
+
+		if (last && !compare_text(last->text, item->text)) {
+			list_again(l, last, item);
 			continue;
-		data->items[n++] = data->items[i];
-		buf_add(&text, data->items[i].s, data->items[i].len);
+		}
+		last = item;
+		data->items[data->n++] = item->text;
+		buf_add(&text, item->text.s, item->text.len);
 		buf_putc(&text, '\n');
 	}
-	data->n = n;
-	list->n_items = n;
+	list->n_items = data->n;
 	hash_bytes(list->hash, text.len ? text.data : "", text.len);
 }
 
 static int list_file(struct loader *l, struct list *list,
-		     const struct yaml_node *node) {
+		     struct list_items *items, const struct yaml_node *node) {
 	const struct yaml_node *file = yaml_get(node, "file");
 	const struct source *source;
 	const char *path = NULL;
@@ -1056,12 +1111,7 @@ static int list_file(struct loader *l, struct list *list,
 	if (r < 0)
 		return diag_at(l->diag, file->place, "E103", "%s: %s",
 			       list->path, strerror(-r));
-	/* A copy, because a source lives as long as its diag only. */
-	source = &(struct source){
-		.text = arena_strndup(l->arena, source->text, source->len),
-		.len = source->len,
-	};
-	list_lines(l, list->index, source);
+	list_lines(l, items, source);
 	return 0;
 }
 
@@ -1071,18 +1121,19 @@ static void declare_list(struct loader *l, struct package *p,
 		arena_new(l->arena, struct declared_list);
 	struct list *list = &declared->list;
 	const struct yaml_node *node = pair->value;
+	struct list_items items = { 0 };
 
 	declared->place = pair->key->place;
 	list->name = pair->key->text;
 	list->index = arena_new(l->arena, struct list_data);
 	if (node->kind == YAML_LIST)
-		list_inline(l, list->index, node);
+		list_inline(l, &items, node);
 	else if (shape_is(l->diag, node, YAML_MAP, list->name) < 0)
 		return;
 	map_put(&p->lists, l->arena, list->name, pair->key->len, declared);
-	if (node->kind == YAML_MAP && list_file(l, list, node) < 0)
+	if (node->kind == YAML_MAP && list_file(l, list, &items, node) < 0)
 		return;
-	list_seal(list);
+	list_seal(l, list, &items);
 	pointers_add(&l->lists, l->arena, declared);
 }
 

@@ -53,6 +53,18 @@ static void print_registry(struct buf *out, const struct registry *registry,
 	buf_putc(out, '\n');
 }
 
+static void print_calendar(struct buf *out, const struct calendar *calendar,
+			   size_t widest) {
+	show_cell(out, calendar->name, widest);
+	show_cell(out, "calendar", 10);
+	if (calendar->holidays_to)
+		buf_printf(out, "holidays of %d to %d\n",
+			   (int)calendar->holidays_from,
+			   (int)calendar->holidays_to);
+	else
+		buf_puts(out, "no holidays\n");
+}
+
 /* What runs on timers comes that much late: an operator wants to know. */
 static void print_rules(const struct ruleset *set) {
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -80,6 +92,8 @@ static void print_rules(const struct ruleset *set) {
 		buf_puts(&out, " late");
 		print_cost(&out, &cost);
 	}
+	for (size_t i = 0; i < set->n_calendars; i++)
+		print_calendar(&out, set->calendars[i], widest);
 	for (size_t i = 0; i < set->n_registries; i++)
 		print_registry(&out, set->registries[i], widest);
 	fputs(buf_cstr(&out), stdout);

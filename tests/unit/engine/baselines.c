@@ -440,6 +440,29 @@ static void a_late_event_enters_the_past_at_its_own_day(void **state) {
 	world_close(&w);
 }
 
+/* S2.18: what is not known is counted, not guessed at in silence. */
+static void years_without_holidays_are_counted(void **state) {
+	struct world w;
+
+	(void)state;
+	open_with(&w, MONTH "  baseline: {u: {of: total, over: 2}}\n"
+			    "  alert_if: u.n > 9\n");
+	on(&w, "2025-12-31", "1");
+	assert_int_equal(counters(&w)->without_holidays, 1);
+	pay(&w, "U", "1", "2025-12-31T16:00:00Z");
+	pay(&w, "U", "1", "2026-12-31T15:59:59Z");
+	assert_int_equal(counters(&w)->without_holidays, 1);
+	pay(&w, "U", "1", "2026-12-31T16:00:00Z");
+	assert_int_equal(counters(&w)->without_holidays, 3);
+	world_close(&w);
+
+	open_with(&w, MONTH "  baseline: {u: {of: top, over: 2}}\n"
+			    "  alert_if: u.n > 9\n");
+	on(&w, "2025-12-31", "1");
+	assert_int_equal(counters(&w)->without_holidays, 0);
+	world_close(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
@@ -461,6 +484,7 @@ int main(void) {
 		cmocka_unit_test(money_is_rounded_half_to_even),
 		cmocka_unit_test(fiscal_years_align_by_weeks),
 		cmocka_unit_test(a_late_event_enters_the_past_at_its_own_day),
+		cmocka_unit_test(years_without_holidays_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

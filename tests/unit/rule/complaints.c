@@ -46,6 +46,41 @@ static void check_all(void **state, const struct mistake *mistakes, size_t n) {
 		check_all(state, mistakes, ARRAY_SIZE(mistakes));              \
 	}
 
+/* rules.md, section 2: words of other systems, and what is meant here. */
+static void knows_the_words_of_other_systems(void **state) {
+	static const struct {
+		const char *theirs, *ours;
+	} words[] = {
+		{ "query_key", "by" },     { "group-by", "by" },
+		{ "timeframe", "window" }, { "timespan", "window" },
+		{ "realert", "cooldown" }, { "filter", "where" },
+		{ "condition", "where" },  { "severity", "level" },
+		{ "priority", "level" },   { "name", "rule" },
+		{ "expr", "alert_if" },    { "description", "desc" },
+		{ "enabled", "status" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		CLEANUP(buf_free) struct buf rule = { 0 };
+		CLEANUP(buf_free) struct buf want = { 0 };
+
+		buf_printf(&rule, RULE "  alert_if: amount > 1\n  %s: x\n",
+			   words[i].theirs);
+		buf_printf(&want,
+			   "b.yaml:7:3+%zu E110 a rule has no key `%s`; here "
+			   "it is called `%s`\n",
+			   strlen(words[i].theirs), words[i].theirs,
+			   words[i].ours);
+		check(*state,
+		      &(struct mistake){ buf_cstr(&rule), buf_cstr(&want) });
+	}
+	check(*state, &(struct mistake){
+			      RULE "  alert_if: amount > 1\n  on: x\n",
+			      "b.yaml:7:3+2 E108 YAML 1.1 tools read the "
+			      "key `on` as true; call it otherwise\n"
+			      "b.yaml:7:3+2 E110 a rule has no key `on`\n" });
+}
+
 CASES(shows_unknown_keys_and_suggests,
       { RULE "  alert_iff: 'true'\n",
 	"b.yaml:4:9+1 E112 rule `r` lacks `alert_if`\n"
@@ -493,6 +528,26 @@ CASES(warns_of_what_is_probably_not_meant,
 	     "  level: {orange: 'true', yellow: amount > 5}\n",
 	"b.yaml:7:35+10 W621 `yellow` is never reached: `orange` is always "
 	"true\n" },
+      { RULE "  params: {big: 5}\n  alert_if: amount > 1\n"
+	     "  level: {red: amount >= params.big, yellow: amount > 5}\n",
+	"b.yaml:8:46+10 W621 `yellow` is never reached: `red` is true whenever "
+	"it is\n" },
+      { RULE "  alert_if: amount > 1\n"
+	     "  level: {red: bidders < 3, orange: bidders <= 2, yellow: "
+	     "bidders < 2}\n",
+	"b.yaml:7:37+12 W621 `orange` is never reached: `red` is true "
+	"whenever it is\n"
+	"b.yaml:7:59+11 W621 `yellow` is never reached: `orange` is true "
+	"whenever it is\n" },
+      { RULE "  alert_if: amount > 1\n"
+	     "  level: {red: bidders > 2 && amount > 9, yellow: bidders > 2 "
+	     "&& amount > 9}\n",
+	"b.yaml:7:51+25 W621 `yellow` is never reached: `red` is true "
+	"whenever it is\n" },
+      { RULE "  alert_if: amount > 1\n"
+	     "  level: {red: amount > 5, orange: amount >= 5, yellow: amount "
+	     "> 4}\n",
+	"" },
       { RULE "  status: live\n  owner: a\n  alert_if: amount > 1\n",
 	"b.yaml:4:9+1 W624 rule `r` is live and lacks advice, legal_basis, "
 	"tests\n" },
@@ -564,6 +619,7 @@ static void says_that_a_path_cannot_be_read(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(knows_the_words_of_other_systems),
 		TEST(shows_unknown_keys_and_suggests),
 		TEST(shows_unknown_names_and_suggests),
 		TEST(says_what_each_goes_through),

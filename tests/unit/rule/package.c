@@ -142,6 +142,42 @@ CASES(says_what_a_calendar_must_be,
 	"a.yaml:4:11+1 E112 this stream must name its `calendar`: there are "
 	"several and none is called `default`\n" })
 
+/* What @today says of a rule that counts business days, or does not. */
+static void asks(void **state, const char *alert_if, int32_t year,
+		 unsigned month, const char *want) {
+	struct world *world = *state;
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct ruleset_options options = {
+		.today = days_from_civil(year, month, 1),
+	};
+
+	diag_free(&world->diag);
+	world->n_files = 0;
+	buf_printf(&text,
+		   PACKAGE "calendars: {c: {tz: UTC, holidays: h.csv}}\n"
+			   "streams: {s: {time: at, " FIELDS "}}\n"
+			   "rules: [{rule: r, from: s, alert_if: \"%s\"}]\n",
+		   alert_if);
+	put_file(world, "a.yaml", buf_cstr(&text));
+	put_file(world, "h.csv", "2025-10-01,holiday\n2026-10-01,holiday\n");
+	assert_int_equal(load_with(world, &options), 0);
+	expect(world, want);
+}
+
+#define NO_HOLIDAYS(year)                                                      \
+	"a.yaml:3:36+5 W627 calendar `c` has no holidays of " year             \
+	": every weekday of it counts as worked\n"
+
+static void says_which_holidays_are_not_known(void **state) {
+	asks(state, "is_workday(at)", 2026, 11, "");
+	asks(state, "is_workday(at)", 2026, 12, NO_HOLIDAYS("2027"));
+	asks(state, "is_workday(at)", 2027, 1, NO_HOLIDAYS("2027"));
+	asks(state, "is_workday(at)", 2025, 6, NO_HOLIDAYS("2024"));
+	asks(state, "plus(at, '5bd') > at", 2025, 6, NO_HOLIDAYS("2024"));
+	asks(state, "plus(at, '5d') > at", 2025, 6, "");
+	asks(state, "fiscal_year(at) > 1", 2029, 6, "");
+}
+
 CASES(says_what_a_table_and_a_list_must_be,
       { PACKAGE "tables: {t: {file: t.csv, key: [a]}}\n",
 	"a.yaml:3:10+1 E112 table `t` lacks `fields`\n" },
@@ -371,6 +407,7 @@ int main(void) {
 		TEST(says_what_a_stream_must_be),
 		TEST(says_what_a_field_must_be),
 		TEST(says_what_a_calendar_must_be),
+		TEST(says_which_holidays_are_not_known),
 		TEST(says_what_a_table_and_a_list_must_be),
 		TEST(says_what_a_table_of_a_stream_must_be),
 		TEST(says_how_a_table_of_a_stream_is_asked),

@@ -86,6 +86,20 @@ static void says_which_lines_overlap(void **state) {
 		       "and both valid on 2020-12-31\n");
 }
 
+/* A long validity reaches beyond the row behind it. */
+static void says_so_of_rows_that_are_no_neighbours(void **state) {
+	tables(*state, "region,category,from,to,open,basis,to2\n"
+		       "1,A,2020-01-01,2024-12-31,1,x,\n"
+		       "1,A,2020-02-01,2020-02-29,2,x,\n"
+		       "1,A,2021-01-01,2021-12-31,3,x,\n"
+		       "1,A,2025-01-01,,4,x,\n"
+		       "1,B,2020-01-01,,5,x,\n");
+	expect(*state, "limits.csv:3:0+0 E415 overlaps line 2: the same key, "
+		       "and both valid on 2020-02-01\n"
+		       "limits.csv:4:0+0 E415 overlaps line 2: the same key, "
+		       "and both valid on 2021-01-01\n");
+}
+
 static void says_what_is_wrong_with_a_cell(void **state) {
 	tables(*state, "region,category,from,to,open,basis,to2\n"
 		       "1,A,2020-01-01,,1.005,x,\n"
@@ -170,6 +184,28 @@ static size_t slot_of(const struct rule *r, const char *name) {
 			return i;
 	fail_msg("no slot %s", name);
 	abort();
+}
+
+static void warns_of_what_stands_twice_in_a_list(void **state) {
+	struct world *world = *state;
+
+	put_file(world, "a.yaml", STREAMS TABLES);
+	put_file(world, "limits.csv", rows);
+	put_file(world, "b.yaml", using);
+	put_file(world, "watch.txt", "U2\n# U2\nU1\n  U2 \nU2\n\n");
+	put_file(world, "c.yaml",
+		 "apiversion: 1\npackage: p\n"
+		 "lists: {three: [a, b, a]}\n"
+		 "rules: [{rule: s, from: payments, alert_if: unit in "
+		 "lists.three}]\n");
+	assert_int_equal(load_with(world, NULL), 0);
+	expect(world, "c.yaml:3:23+1 W626 `a` is in the list already (line "
+		      "3)\n"
+		      "watch.txt:4:1+2 W626 `U2` is in the list already (line "
+		      "1)\n"
+		      "watch.txt:5:1+2 W626 `U2` is in the list already (line "
+		      "1)\n");
+	assert_int_equal(rule(world, "s")->lists[0]->n_items, 2);
 }
 
 static void an_old_event_meets_the_old_row(void **state) {
@@ -278,10 +314,12 @@ int main(void) {
 		TEST(both_ends_of_a_validity_are_inclusive),
 		TEST(reads_quoted_cells_and_lists),
 		TEST(says_which_lines_overlap),
+		TEST(says_so_of_rows_that_are_no_neighbours),
 		TEST(says_what_is_wrong_with_a_cell),
 		TEST(says_which_column_is_not_there),
 		TEST(survives_an_empty_file),
 		TEST(a_rule_knows_its_tables_and_lists),
+		TEST(warns_of_what_stands_twice_in_a_list),
 		TEST(an_old_event_meets_the_old_row),
 		TEST(a_test_replaces_the_rows_of_a_table),
 		TEST(says_that_a_test_replaces_no_table),

@@ -202,10 +202,11 @@ static void hash_all(const struct daemon *daemon, const uint8_t mask_key[32],
 	uint8_t key[32];
 
 	sha256(mask_key, 32, key);
-	buf_printf(&text, "lane %s memory %lld keys %lld entries %lld",
+	buf_printf(&text, "lane %s memory %lld keys %lld entries %lld ids %lld",
 		   config->lane, (long long)config->memory,
 		   (long long)config->keys_per_rule,
-		   (long long)config->entries_per_rule);
+		   (long long)config->entries_per_rule,
+		   (long long)config->ids_per_stream);
 	sha256_begin(&stream);
 	sha256_add(&stream, daemon->rules->hash, 32);
 	sha256_add(&stream, key, sizeof(key));
@@ -330,6 +331,8 @@ static int open_lane(struct daemon *daemon) {
 			    .max_keys_per_rule = (size_t)config->keys_per_rule,
 			    .max_entries_per_rule =
 				    (uint64_t)config->entries_per_rule,
+			    .max_ids_per_stream =
+				    (size_t)config->ids_per_stream,
 			    .outbox = (size_t)config->outbox },
 		.align_wait = config->align_wait,
 		.stop_timeout = config->stop_timeout,

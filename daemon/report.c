@@ -17,12 +17,12 @@ static void one(struct report *report, enum metric_kind kind, const char *name,
 	metric_sample(report->out, name, NULL, 0, value);
 }
 
-/* A counter that each stream has. */
-static void by_stream(struct report *report, const char *name, const char *help,
-		      size_t at) {
+/* A number that each stream has. */
+static void by_stream(struct report *report, enum metric_kind kind,
+		      const char *name, const char *help, size_t at) {
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_COUNTER, name, help);
+	metric_family(report->out, kind, name, help);
 	for (size_t i = 0; i < rules->n_streams; i++) {
 		const struct stream_counters *counters =
 			engine_stream_counters(report->view.engine, i);
@@ -63,14 +63,19 @@ static void refused(struct report *report) {
 
 static void streams(struct report *report) {
 #define STREAM(member) offsetof(struct stream_counters, member)
-	by_stream(report, "tocsin_events_read_total",
+	by_stream(report, METRIC_COUNTER, "tocsin_events_read_total",
 		  "Events taken: kept, refused or duplicate.", STREAM(read));
-	by_stream(report, "tocsin_events_kept_total", "Events that were kept.",
-		  STREAM(kept));
-	by_stream(report, "tocsin_events_duplicate_total",
+	by_stream(report, METRIC_COUNTER, "tocsin_events_kept_total",
+		  "Events that were kept.", STREAM(kept));
+	by_stream(report, METRIC_COUNTER, "tocsin_events_duplicate_total",
 		  "Events whose id and content had been seen.",
 		  STREAM(duplicate));
-	by_stream(report, "tocsin_events_late_total",
+	by_stream(report, METRIC_GAUGE, "tocsin_ids",
+		  "Ids that are remembered, to tell duplicates.", STREAM(ids));
+	by_stream(report, METRIC_COUNTER, "tocsin_ids_forgotten_total",
+		  "Ids forgotten before their time, at a limit.",
+		  STREAM(ids_forgotten));
+	by_stream(report, METRIC_COUNTER, "tocsin_events_late_total",
 		  "Events older than the watermark when they were taken.",
 		  STREAM(late));
 	refused(report);
@@ -151,6 +156,7 @@ static void evicted(struct report *report) {
 	static const char *const limits[] = {
 		[LIMIT_KEYS] = "keys",
 		[LIMIT_ENTRIES] = "entries",
+		[LIMIT_MEMORY] = "memory",
 	};
 	const struct ruleset *rules = report->view.rules;
 
@@ -222,6 +228,8 @@ static void rules(struct report *report) {
 		"Elements of lists beyond what a rule goes through.",
 		RULE(each_cut));
 	evicted(report);
+	by_rule(report, METRIC_COUNTER, "tocsin_rule_stale_total",
+		"Alerts left behind open when memory was full.", RULE(stale));
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_no_room_total",
 		"Events and alerts left out because memory was full.",
 		RULE(no_room));

@@ -219,6 +219,8 @@ handle_t pages_alloc_kind(struct pages *pages, size_t size, unsigned kind) {
 	handle = take_cell(pages, cells, c->bytes);
 	cells->used++;
 	pages->used_bytes += c->bytes;
+	if (pages->account)
+		*pages->account += c->bytes;
 	if (!has_room(cells))
 		unlink_page(pages, &c->roomy, c->roomy);
 	return handle;
@@ -261,6 +263,8 @@ void pages_release(struct pages *pages, handle_t handle) {
 	memcpy(pages_write(pages, handle), &cells->free, sizeof(cells->free));
 	cells->free = handle;
 	pages->used_bytes -= c->bytes;
+	if (pages->account)
+		*pages->account -= c->bytes;
 	if (!--cells->used && (c->roomy != number || cells->next != NO_PAGE))
 		page_end(pages, c, number);
 }

@@ -40,6 +40,7 @@ struct pages {
 	struct size_class *classes;
 	size_t used_bytes;  /* of cells handed out */
 	size_t limit_bytes; /* of pages; 0: none */
+	uint64_t *account;  /* of whoever has cells now; NULL: nobody */
 };
 
 void pages_init(struct pages *pages, size_t limit_bytes);

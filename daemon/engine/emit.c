@@ -297,8 +297,9 @@ static void send(struct engine *engine, handle_t handle,
 	record_body(&engine->body, draft);
 	record_key(&key, rule, draft->key);
 	if (engine->silent && rule->status == STATUS_LIVE)
-		seam_note(engine, handle, rule, stamp, life->fired,
-			  buf_cstr(&key), engine->body.data, engine->body.len);
+		seam_note(engine, life->state == STATE_STALE ? 0 : handle, rule,
+			  stamp, life->fired, buf_cstr(&key), engine->body.data,
+			  engine->body.len);
 	else if (!engine->silent)
 		publish(engine, rule, buf_cstr(&key), stamp, life->fired,
 			engine->body.data, engine->body.len);
@@ -321,7 +322,8 @@ void emit(struct engine *engine, handle_t life, const struct judging *j,
  * The event is long gone; what the rule saw of it is not. So the record that
  * closes an alert says the same as the one that opened it, without evidence.
  */
-void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
+void emit_review(struct engine *engine, handle_t handle, usec_t at,
+		 enum alert_change change, enum alert_why why) {
 	struct life *life = life_write(engine, handle);
 	struct rule_state *rs = &engine->rules[life->rule];
 	const struct plan *plan = rs->rule->plan;
@@ -333,23 +335,22 @@ void emit_review_end(struct engine *engine, handle_t handle, usec_t due) {
 			       .watermark = engine->watermark,
 			       .has_period = life->has_period,
 			       .period = life->period,
-			       .window_start = due,
-			       .window_end = due,
+			       .window_start = at,
+			       .window_end = at,
 			       .context = { life->fired, life->fired,
 					    &engine->scratch, &engine->rows },
 			       .registries =
 				       (const uint64_t(*)[2])engine->digests,
 			       .mask_key = engine->options.mask_key };
-	struct stamp stamp = { .change = CHANGE_UPDATED,
-			       .why = WHY_WINDOW,
+	struct stamp stamp = { .change = change,
+			       .why = why,
 			       .was = (enum level)life->level,
-			       .event = due };
+			       .event = at };
 
 	if (life->key_bytes)
 		key_decode(pages_read(&engine->pages, life->key_bytes),
 			   life->key_len, plan->by_types, plan->n_by, key);
 	blob_read(engine, life->at_fire, rs->frame, rs->rule->n_slots,
 		  &engine->scratch);
-	life->open = false;
 	send(engine, handle, &draft, &stamp);
 }

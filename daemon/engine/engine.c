@@ -103,13 +103,6 @@ static int rule_init(struct engine *engine, size_t r) {
 	return 0;
 }
 
-struct id_cell {
-	struct hash128 id;
-	usec_t time;
-	uint32_t content;
-	handle_t next;
-};
-
 static void stream_init(struct engine *engine, size_t s) {
 	struct stream_state *stream = &engine->streams[s];
 	size_t i;
@@ -118,8 +111,7 @@ static void stream_init(struct engine *engine, size_t s) {
 	for (i = 0; i < engine->set->n_streams; i++)
 		stream->topic_rank += strcmp(engine->set->streams[i]->topic,
 					     stream->stream->topic) < 0;
-	wheel_init(&stream->ids_wheel, stream->stream->id_for / 64,
-		   offsetof(struct id_cell, next), 0);
+	ids_init(stream);
 	if (stream->stream->id && stream->ids_wheel.width < engine->sweep_width)
 		engine->sweep_width = stream->ids_wheel.width;
 	if (stream->stream->is_read &&
@@ -132,6 +124,8 @@ static void options_default(struct engine_options *options) {
 		options->max_state_bytes = (size_t)8 << 30;
 	if (!options->max_keys_per_rule)
 		options->max_keys_per_rule = 16000000;
+	if (!options->max_ids_per_stream)
+		options->max_ids_per_stream = 16000000;
 	if (!options->max_entries_per_rule)
 		options->max_entries_per_rule = 100000000;
 	if (!options->outbox)
@@ -190,7 +184,7 @@ int engine_new(struct engine **ret, const struct ruleset *set,
 	engine->last_advance = INT64_MIN;
 	engine->sweep_width = USEC_PER_DAY;
 	engine->timers_most = 1024;
-	pages_init(&engine->pages, engine->options.max_state_bytes);
+	pages_init(&engine->pages, room_pages(engine));
 	r = engine_init(engine);
 	if (r < 0) {
 		engine_free(engine);
@@ -225,70 +219,6 @@ void engine_free(struct engine *engine) {
 	arena_free(&engine->scratch);
 	arena_free(&engine->arena);
 	free(engine);
-}
-
-/* --- ids --- */
-
-static handle_t id_find(const struct engine *engine,
-			const struct stream_state *stream, struct hash128 id) {
-	struct index_cursor cursor = { 0 };
-	const struct id_cell *cell;
-	handle_t at;
-
-	for (at = index_first(&stream->ids, (uint32_t)id.lo, &cursor); at;
-	     at = index_next(&stream->ids, (uint32_t)id.lo, &cursor)) {
-		cell = pages_read(&engine->pages, at);
-		if (cell->id.lo == id.lo && cell->id.hi == id.hi)
-			return at;
-	}
-	return 0;
-}
-
-static bool id_is_over(const struct engine *engine,
-		       const struct stream_state *stream,
-		       const struct id_cell *cell) {
-	return engine->watermark != INT64_MIN &&
-	       cell->time + stream->stream->id_for <= engine->watermark;
-}
-
-static void id_remember(struct engine *engine, struct stream_state *stream,
-			const struct event *event) {
-	handle_t at = id_find(engine, stream, event->id);
-	struct id_cell *cell;
-	bool is_new = !at;
-
-	if (is_new)
-		at = pages_alloc(&engine->pages, sizeof(*cell));
-	if (!at)
-		return;
-	cell = pages_write(&engine->pages, at);
-	cell->id = event->id;
-	cell->time = event->time;
-	cell->content = event->payload_hash;
-	if (!is_new)
-		return;
-	index_add(&stream->ids, (uint32_t)event->id.lo, at);
-	wheel_add(&stream->ids_wheel, &engine->pages, at,
-		  event->time + stream->stream->id_for);
-}
-
-static void ids_expire(struct engine *engine, struct stream_state *stream) {
-	const struct id_cell *cell;
-	handle_t at, next;
-
-	while ((at = wheel_take(&stream->ids_wheel, engine->watermark)))
-		for (; at; at = next) {
-			cell = pages_read(&engine->pages, at);
-			next = cell->next;
-			if (!id_is_over(engine, stream, cell)) {
-				wheel_add(&stream->ids_wheel, &engine->pages,
-					  at,
-					  cell->time + stream->stream->id_for);
-				continue;
-			}
-			index_remove(&stream->ids, (uint32_t)cell->id.lo, at);
-			pages_release(&engine->pages, at);
-		}
 }
 
 /* --- time --- */
@@ -460,9 +390,6 @@ static bool is_from_the_future(const struct engine *engine,
 static enum refusal inspect(struct engine *engine, struct stream_state *stream,
 			    const struct event *event, int64_t poll_time,
 			    bool *duplicate) {
-	const struct id_cell *cell;
-	handle_t at;
-
 	*duplicate = false;
 	if (event->refusal)
 		return event->refusal;
@@ -470,16 +397,7 @@ static enum refusal inspect(struct engine *engine, struct stream_state *stream,
 		return REFUSED_FAR_FUTURE;
 	if (!event->stream->id)
 		return REFUSED_NOT;
-	at = id_find(engine, stream, event->id);
-	if (!at)
-		return REFUSED_NOT;
-	cell = pages_read(&engine->pages, at);
-	if (id_is_over(engine, stream, cell))
-		return REFUSED_NOT;
-	if (cell->content != event->payload_hash)
-		return REFUSED_CONFLICT;
-	*duplicate = true;
-	return REFUSED_NOT;
+	return id_inspect(engine, stream, event, duplicate);
 }
 
 /* Which rule looks at which touch, in the order of rules. */
@@ -586,7 +504,7 @@ static bool take(struct engine *engine, struct event *event,
 		return true;
 	}
 	raise_by_event(engine, event);
-	if (!fire_due(engine, false))
+	if (!fire_due(engine, false) || !room_make(engine))
 		return false;
 	late = event->time < engine->watermark;
 	/* First of all, so that an event sees itself and what came before. */

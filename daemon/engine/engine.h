@@ -28,9 +28,10 @@ struct engine_options {
 	bool shadow;              /* rules with status test go out too, seq 0 */
 	bool coverage;            /* count clauses seen true and false */
 	bool check_skew;          /* refuse events from the future */
-	size_t max_state_bytes;   /* of all pages; 0: 8 GiB */
+	size_t max_state_bytes;   /* of all cells; 0: 8 GiB */
 	size_t max_keys_per_rule; /* 0: 16 million */
 	uint64_t max_entries_per_rule; /* of windows; 0: 100 million */
+	size_t max_ids_per_stream;     /* 0: 16 million */
 	size_t outbox;                 /* transitions that may wait; 0: 4,096 */
 	size_t dead_letters;           /* 0: 4,096 */
 	uint8_t mask_key[32];
@@ -86,12 +87,14 @@ usec_t engine_last_advance(const struct engine *engine);
 bool engine_is_silent(const struct engine *engine);
 
 /* At which limit a key had to go. */
-enum engine_limit { LIMIT_KEYS, LIMIT_ENTRIES, LIMIT_MAX };
+enum engine_limit { LIMIT_KEYS, LIMIT_ENTRIES, LIMIT_MEMORY, LIMIT_MAX };
 
 /* Counters since the engine began; plain memory of its thread. */
 struct stream_counters {
 	uint64_t read, kept, duplicate, late, refused;
 	uint64_t refused_by[REFUSED_MAX];
+	uint64_t ids;           /* remembered now */
+	uint64_t ids_forgotten; /* before their time */
 };
 struct rule_counters {
 	uint64_t judged, fired, published, late, late_dropped, late_closed,
@@ -105,12 +108,13 @@ struct rule_counters {
 	uint64_t merged, lost;
 	uint64_t evicted[LIMIT_MAX]; /* keys */
 	uint64_t no_room;            /* events and alerts that found none */
-	uint64_t open;               /* alerts now */
+	uint64_t open;               /* alerts now, without the stale */
+	uint64_t stale;              /* alerts that were left behind */
 };
 struct plan_counters {
 	uint64_t keys;    /* now */
 	uint64_t entries; /* of all windows, now */
-	uint64_t bytes;   /* of cells, now */
+	uint64_t bytes;   /* of cells, now; without reviews */
 };
 /* Of a table that a stream fills. */
 struct registry_counters {

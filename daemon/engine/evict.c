@@ -1,15 +1,18 @@
 /*
  * Evict: who floods pays.
  *
- * At its cap a plan gives up the key with the oldest clock, and without a
- * standing alert, among those of the first `by` value that holds the most
- * keys; ties go by creation ordinal. So a supplier who invents a million
- * accounts pushes out his own, not the others'.
+ * A plan that has to give a key up gives the one with the oldest clock, and
+ * without a standing alert, among those of the first `by` value that holds
+ * the most keys; ties go by creation ordinal. So a supplier who invents a
+ * million accounts pushes out his own, not the others'. If each key has an
+ * alert, one goes all the same, chosen alike, and leaves its alert stale.
  *
- * Nothing of this is kept before the cap is reached the first time; then all
- * keys are looked at once, and from there on groups are counted as keys come
- * and go. Clocks only rise, so a heap with stale clocks is put right when its
- * least entry is taken.
+ * Nothing of this is kept before a limit is reached the first time; then all
+ * keys are looked at once, in whatever order they lie, because what is chosen
+ * depends on none. From there on groups are counted as keys come and go.
+ * Clocks only rise, so a key stands at or before its place, and is put right
+ * when it comes to the top. The price is 32 bytes a key and 36 a group, beside
+ * the pages and not counted among them.
  */
 #include "engine/internal.h"
 
@@ -18,325 +21,388 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct candidate {
+/* A key in a pairing heap: cheap to add to, and most are never taken out. */
+struct node {
 	usec_t clock; /* at or before the key's */
 	uint64_t created;
 	handle_t key;
-	uint32_t hash;
+	uint32_t child, next; /* 0: none */
 };
 
+/* The keys of one first `by` value. */
 struct group {
-	uint64_t hash; /* of the first by value */
-	uint64_t ordinal;
-	uint64_t n_keys;
-	struct candidate *heap;
-	size_t n, cap;
+	uint64_t hash;
+	uint32_t n_keys;
+	uint32_t place; /* in the order */
+	/* The oldest on top; 0: none. Where an alert rang when it was looked
+	 * at, and where none did: the former must not be in the way. */
+	uint32_t quiet, ringing;
 };
 
 struct evictor {
-	struct group **table; /* open addressing by hash */
-	size_t mask, n;
-	struct group **by_count; /* most keys first, as a heap */
-	size_t *place;           /* of a group in by_count, by ordinal */
-	size_t cap;
-	size_t n_candidates; /* noted since it was built */
+	struct node *nodes; /* from 1 */
+	uint32_t n_nodes, cap_nodes;
+	uint32_t spare; /* of nodes, linked by next */
+	uint32_t in_use;
+	struct group *groups;
+	uint32_t *table; /* group + 1 by hash, open addressing */
+	uint32_t *order; /* groups as a heap, who pays first on top */
+	uint32_t n_groups, cap_groups;
 };
 
-static bool older(const struct candidate *a, const struct candidate *b) {
-	return a->clock != b->clock ? a->clock < b->clock
-				    : a->created < b->created;
+static void *grow(void *array, size_t n, size_t size) {
+	array = reallocarray(array, n, size);
+	assert(array);
+	return array;
 }
 
-static void group_push(struct group *group, struct candidate new) {
-	size_t i = group->n++, up;
+/* --- nodes --- */
 
-	if (group->n > group->cap) {
-		group->cap = group->cap ? group->cap * 2 : 8;
-		group->heap = reallocarray(group->heap, group->cap,
-					   sizeof(*group->heap));
-		assert(group->heap);
+static bool older(const struct evictor *evictor, uint32_t a, uint32_t b) {
+	const struct node *x = &evictor->nodes[a], *y = &evictor->nodes[b];
+
+	return x->clock != y->clock ? x->clock < y->clock
+				    : x->created < y->created;
+}
+
+static uint32_t meld(struct evictor *evictor, uint32_t a, uint32_t b) {
+	uint32_t swap = a;
+
+	if (!a || !b)
+		return a ? a : b;
+	if (older(evictor, b, a)) {
+		a = b;
+		b = swap;
 	}
-	for (; i && older(&new, &group->heap[up = (i - 1) / 2]); i = up)
-		group->heap[i] = group->heap[up];
-	group->heap[i] = new;
+	evictor->nodes[b].next = evictor->nodes[a].child;
+	evictor->nodes[a].child = b;
+	return a;
 }
 
-static struct candidate group_pop(struct group *group) {
-	struct candidate least = group->heap[0], last;
-	size_t i = 0, child;
+/* Siblings in pairs from the left, then the pairs from the right. */
+static uint32_t meld_all(struct evictor *evictor, uint32_t first) {
+	struct node *nodes = evictor->nodes;
+	uint32_t pairs = 0, other, rest;
 
-	last = group->heap[--group->n];
-	while ((child = i * 2 + 1) < group->n) {
-		if (child + 1 < group->n &&
-		    older(&group->heap[child + 1], &group->heap[child]))
-			child++;
-		if (!older(&group->heap[child], &last))
-			break;
-		group->heap[i] = group->heap[child];
-		i = child;
+	for (; first; first = rest) {
+		other = nodes[first].next;
+		rest = other ? nodes[other].next : 0;
+		first = meld(evictor, first, other);
+		nodes[first].next = pairs;
+		pairs = first;
 	}
-	group->heap[i] = last;
-	return least;
+	for (first = 0; pairs; pairs = rest) {
+		rest = nodes[pairs].next;
+		first = meld(evictor, first, pairs);
+	}
+	if (first)
+		nodes[first].next = 0;
+	return first;
 }
 
-/* More keys first; then the group that was seen first. */
-static bool larger(const struct group *a, const struct group *b) {
-	return a->n_keys != b->n_keys ? a->n_keys > b->n_keys
-				      : a->ordinal < b->ordinal;
+static uint32_t node_new(struct evictor *evictor, handle_t key,
+			 const struct key *record) {
+	uint32_t node = evictor->spare;
+
+	if (node) {
+		evictor->spare = evictor->nodes[node].next;
+	} else {
+		if (evictor->n_nodes + 1 >= evictor->cap_nodes) {
+			evictor->cap_nodes += evictor->cap_nodes / 2 + 256;
+			evictor->nodes =
+				grow(evictor->nodes, evictor->cap_nodes,
+				     sizeof(*evictor->nodes));
+		}
+		node = ++evictor->n_nodes;
+	}
+	evictor->nodes[node] = (struct node){ .clock = record->clock,
+					      .created = record->created,
+					      .key = key };
+	evictor->in_use++;
+	return node;
 }
 
-static void put(struct evictor *evictor, size_t i, struct group *group) {
-	evictor->by_count[i] = group;
-	evictor->place[group->ordinal] = i;
+static void node_pop(struct evictor *evictor, uint32_t *heap) {
+	uint32_t node = *heap;
+
+	*heap = meld_all(evictor, evictor->nodes[node].child);
+	evictor->nodes[node].next = evictor->spare;
+	evictor->spare = node;
+	evictor->in_use--;
 }
 
-static void settle(struct evictor *evictor, struct group *group) {
-	size_t i = evictor->place[group->ordinal], next;
+/* --- groups --- */
 
-	while (i && larger(group, evictor->by_count[(i - 1) / 2])) {
-		put(evictor, i, evictor->by_count[(i - 1) / 2]);
+/* Who has a key to give without an alert; who has more keys; the older. */
+static bool pays_first(const struct evictor *evictor, uint32_t x, uint32_t y) {
+	const struct group *a = &evictor->groups[x], *b = &evictor->groups[y];
+	uint32_t top = a->quiet ? a->quiet : a->ringing;
+	uint32_t other = b->quiet ? b->quiet : b->ringing;
+
+	if (!a->quiet != !b->quiet)
+		return a->quiet != 0;
+	if (a->n_keys != b->n_keys)
+		return a->n_keys > b->n_keys;
+	if (!top || !other)
+		return top != 0;
+	return older(evictor, top, other);
+}
+
+static void put(struct evictor *evictor, uint32_t place, uint32_t group) {
+	evictor->order[place] = group;
+	evictor->groups[group].place = place;
+}
+
+/* The group may have come to stand at the wrong place. */
+static void settle(struct evictor *evictor, uint32_t group) {
+	uint32_t i = evictor->groups[group].place, next;
+	const uint32_t *order = evictor->order;
+
+	while (i && pays_first(evictor, group, order[(i - 1) / 2])) {
+		put(evictor, i, order[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
-	while ((next = i * 2 + 1) < evictor->n) {
-		if (next + 1 < evictor->n && larger(evictor->by_count[next + 1],
-						    evictor->by_count[next]))
+	while ((next = i * 2 + 1) < evictor->n_groups) {
+		if (next + 1 < evictor->n_groups &&
+		    pays_first(evictor, order[next + 1], order[next]))
 			next++;
-		if (!larger(evictor->by_count[next], group))
+		if (!pays_first(evictor, order[next], group))
 			break;
-		put(evictor, i, evictor->by_count[next]);
+		put(evictor, i, order[next]);
 		i = next;
 	}
 	put(evictor, i, group);
 }
 
-static void evictor_grow(struct evictor *evictor) {
-	struct group **old = evictor->table;
-	size_t size = evictor->cap ? evictor->cap * 2 : 256, i, at;
+static uint32_t *slot_of(const struct evictor *evictor, uint64_t hash) {
+	uint32_t mask = evictor->cap_groups * 2 - 1, at = (uint32_t)hash & mask;
 
-	evictor->table = calloc(size * 2, sizeof(struct group *));
-	evictor->by_count =
-		reallocarray(evictor->by_count, size, sizeof(struct group *));
-	evictor->place =
-		reallocarray(evictor->place, size, sizeof(*evictor->place));
-	assert(evictor->table && evictor->by_count && evictor->place);
-	evictor->cap = size;
-	evictor->mask = size * 2 - 1;
-	for (i = 0; i < evictor->n; i++) {
-		at = evictor->by_count[i]->hash & evictor->mask;
-		while (evictor->table[at])
-			at = (at + 1) & evictor->mask;
-		evictor->table[at] = evictor->by_count[i];
-	}
-	free(old);
+	while (evictor->table[at] &&
+	       evictor->groups[evictor->table[at] - 1].hash != hash)
+		at = (at + 1) & mask;
+	return &evictor->table[at];
 }
 
-/* Groups by a 64-bit hash: a collision would only join two for eviction. */
+static void groups_grow(struct evictor *evictor) {
+	uint32_t cap = evictor->cap_groups ? evictor->cap_groups * 2 : 256, i;
+
+	evictor->groups = grow(evictor->groups, cap, sizeof(*evictor->groups));
+	evictor->order = grow(evictor->order, cap, sizeof(*evictor->order));
+	free(evictor->table);
+	evictor->table = calloc((size_t)cap * 2, sizeof(*evictor->table));
+	assert(evictor->table);
+	evictor->cap_groups = cap;
+	for (i = 0; i < evictor->n_groups; i++)
+		*slot_of(evictor, evictor->groups[i].hash) = i + 1;
+}
+
+static uint32_t group_of(struct evictor *evictor, uint64_t hash) {
+	uint32_t group = evictor->n_groups, *slot;
+
+	if (group == evictor->cap_groups)
+		groups_grow(evictor);
+	slot = slot_of(evictor, hash);
+	if (*slot)
+		return *slot - 1;
+	*slot = group + 1;
+	evictor->groups[group] = (struct group){ .hash = hash, .place = group };
+	evictor->order[group] = group;
+	evictor->n_groups++;
+	return group;
+}
+
+/*
+ * By a 64-bit hash: a collision would only join two groups for eviction. Of a
+ * key of one part each would be a group of its own: they are one, and the
+ * oldest of all goes.
+ */
 static uint64_t first_hash(const struct engine *engine,
 			   const struct plan_state *ps, handle_t key) {
 	const uint8_t *bytes =
 		(const uint8_t *)pages_read(&engine->pages, key) + ps->at.key;
 	size_t len = 8;
 
-	if (!ps->plan->n_by)
+	if (ps->plan->n_by < 2)
 		return 0;
-	if (ps->plan->n_by == 1)
-		len = key_read(engine, key)->len;
-	else if (ps->plan->by_types[0].kind == KIND_STRING)
+	if (ps->plan->by_types[0].kind == KIND_STRING)
 		len = 2u + bytes[0] + ((size_t)bytes[1] << 8);
 	return hash64(bytes, len, 0);
 }
 
-static uint32_t index_hash(const struct engine *engine,
-			   const struct plan_state *ps, handle_t key) {
-	const uint8_t *bytes = pages_read(&engine->pages, key);
+/* --- keys that come and go --- */
 
-	return key_hash(engine, bytes + ps->at.key, key_read(engine, key)->len);
-}
+/* A place among those without an alert, beside others that it may have. */
+static void note(struct evictor *evictor, uint32_t group, handle_t key,
+		 const struct key *record) {
+	struct group *g = &evictor->groups[group];
 
-static struct group *group_of(struct evictor *evictor, uint64_t hash) {
-	struct group *group;
-	size_t at;
-
-	if (evictor->n == evictor->cap)
-		evictor_grow(evictor);
-	for (at = hash & evictor->mask; evictor->table[at];
-	     at = (at + 1) & evictor->mask)
-		if (evictor->table[at]->hash == hash)
-			return evictor->table[at];
-	group = calloc(1, sizeof(*group));
-	assert(group);
-	group->hash = hash;
-	group->ordinal = evictor->n;
-	evictor->table[at] = group;
-	put(evictor, evictor->n++, group);
-	return group;
+	g->quiet = meld(evictor, g->quiet, node_new(evictor, key, record));
+	settle(evictor, group);
 }
 
 void evict_note(const struct engine *engine, struct plan_state *ps,
-		handle_t handle) {
-	const struct key *key = key_read(engine, handle);
-	struct group *group;
+		handle_t key) {
+	uint32_t group;
 
 	if (!ps->evictor)
 		return;
-	group = group_of(ps->evictor, first_hash(engine, ps, handle));
-	group_push(group, (struct candidate){ key->clock, key->created, handle,
-					      index_hash(engine, ps, handle) });
-	ps->evictor->n_candidates++;
-	group->n_keys++;
-	settle(ps->evictor, group);
+	group = group_of(ps->evictor, first_hash(engine, ps, key));
+	ps->evictor->groups[group].n_keys++;
+	note(ps->evictor, group, key, key_read(engine, key));
 }
 
-/* Its candidate stays in the heap and is recognised as gone later. */
+void evict_note_quiet(const struct engine *engine, struct plan_state *ps,
+		      handle_t key) {
+	if (ps->evictor && !key_has_alert(engine, ps, key))
+		note(ps->evictor,
+		     group_of(ps->evictor, first_hash(engine, ps, key)), key,
+		     key_read(engine, key));
+}
+
+/* Its nodes stay and are recognised as nobody's later. */
 void evict_forget(const struct engine *engine, struct plan_state *ps,
-		  handle_t handle) {
-	struct group *group;
+		  handle_t key) {
+	uint32_t group;
 
 	if (!ps->evictor)
 		return;
-	group = group_of(ps->evictor, first_hash(engine, ps, handle));
-	group->n_keys--;
+	group = group_of(ps->evictor, first_hash(engine, ps, key));
+	ps->evictor->groups[group].n_keys--;
 	settle(ps->evictor, group);
 }
 
-struct found {
-	uint64_t created;
-	handle_t key;
-};
-
-static int by_creation(const void *a, const void *b) {
-	const struct found *x = a, *y = b;
-
-	return x->created < y->created ? -1 : x->created > y->created;
-}
-
-static size_t collect(const struct engine *engine,
-		      const struct index_slot *slots, size_t n,
-		      struct found *all) {
-	size_t i, found = 0;
+static void note_all(const struct engine *engine, struct plan_state *ps,
+		     const struct index_slot *slots, size_t n) {
+	size_t i;
 
 	for (i = 0; slots && i < n; i++)
 		if (slots[i].handle && slots[i].handle != INDEX_TOMBSTONE)
-			all[found++] = (struct found){
-				key_read(engine, slots[i].handle)->created,
-				slots[i].handle
-			};
-	return found;
+			evict_note(engine, ps, slots[i].handle);
 }
 
-/* Sorted, because the index's order must not reach a result. */
+/* Nodes and groups of keys long gone would pile up for ever. */
+static bool is_stale(const struct plan_state *ps) {
+	size_t most = 2 * (size_t)ps->index.n + 1024;
+
+	return ps->evictor->in_use > most || ps->evictor->n_groups > most;
+}
+
 static void build(const struct engine *engine, struct plan_state *ps) {
 	const struct index *index = &ps->index;
-	struct found *all = calloc((size_t)index->n + 1, sizeof(*all));
-	size_t n, i;
 
+	evictor_free(ps->evictor);
 	ps->evictor = calloc(1, sizeof(*ps->evictor));
-	assert(all && ps->evictor);
-	n = collect(engine, index->slots, (size_t)index->mask + 1, all);
-	n += collect(engine, index->old, (size_t)index->old_mask + 1, all + n);
-	qsort(all, n, sizeof(*all), by_creation);
-	for (i = 0; i < n; i++)
-		evict_note(engine, ps, all[i].key);
-	free(all);
+	assert(ps->evictor);
+	note_all(engine, ps, index->slots, (size_t)index->mask + 1);
+	note_all(engine, ps, index->old, (size_t)index->old_mask + 1);
 }
 
-static bool is_there(const struct engine *engine, const struct plan_state *ps,
-		     const struct candidate *candidate) {
-	struct index_cursor cursor = { 0 };
-	handle_t at = index_first(&ps->index, candidate->hash, &cursor);
+/* --- choosing --- */
 
-	while (at && at != candidate->key)
-		at = index_next(&ps->index, candidate->hash, &cursor);
-	return at && key_read(engine, at)->created == candidate->created;
+/* What is on top is that of no key, or not where the key belongs. */
+static bool put_right(const struct engine *engine, struct plan_state *ps,
+		      struct group *group, uint32_t *heap) {
+	struct evictor *evictor = ps->evictor;
+	struct node node = evictor->nodes[*heap];
+	const struct key *key;
+	uint32_t *to = heap;
+
+	if (!key_is(engine, node.key, node.created)) {
+		node_pop(evictor, heap);
+		return true;
+	}
+	key = key_read(engine, node.key);
+	if (key_has_alert(engine, ps, node.key) != (heap == &group->ringing))
+		to = heap == &group->quiet ? &group->ringing : &group->quiet;
+	else if (key->clock == node.clock)
+		return false;
+	node_pop(evictor, heap);
+	*to = meld(evictor, *to, node_new(evictor, node.key, key));
+	return true;
 }
 
-/* Those that stay, until a victim is found. */
+/* Those that the event at hand is folded into, until another is found. */
 struct held {
-	struct candidate *items;
-	size_t n, cap;
+	handle_t *keys;
+	size_t n;
 };
 
-static void hold(struct held *held, struct arena *arena, struct candidate new) {
-	struct candidate *items;
+static void hold(struct held *held, handle_t key) {
+	size_t i;
 
-	if (held->n == held->cap) {
-		held->cap = held->cap ? held->cap * 2 : 16;
-		items = arena_alloc_raw(arena, held->cap * sizeof(*items), 16);
-		if (held->n)
-			memcpy(items, held->items, held->n * sizeof(*items));
-		held->items = items;
-	}
-	held->items[held->n++] = new;
+	for (i = 0; i < held->n; i++)
+		if (held->keys[i] == key)
+			return; /* it may be noted twice */
+	held->keys[held->n++] = key;
 }
 
-/* The group's oldest key without a standing alert; 0: all have one. */
 static handle_t choose(const struct engine *engine, struct plan_state *ps,
-		       struct group *group, struct arena *arena) {
-	struct held held = { 0 };
-	struct candidate candidate;
-	handle_t chosen = 0;
+		       struct held *held) {
+	struct evictor *evictor = ps->evictor;
+	uint32_t *heap, at;
+	struct group *group;
+	handle_t key;
 
-	while (group->n && !chosen) {
-		candidate = group_pop(group);
-		if (!is_there(engine, ps, &candidate))
-			continue;
-		if (key_read(engine, candidate.key)->clock > candidate.clock) {
-			candidate.clock =
-				key_read(engine, candidate.key)->clock;
-			group_push(group, candidate);
-		} else if (key_is_taken(engine, candidate.key) ||
-			   key_has_alert(engine, ps, candidate.key)) {
-			hold(&held, arena, candidate);
-		} else {
-			chosen = candidate.key;
+	for (;;) {
+		if (!evictor->n_groups)
+			return 0;
+		at = evictor->order[0];
+		group = &evictor->groups[at];
+		heap = group->quiet ? &group->quiet : &group->ringing;
+		if (!*heap)
+			return 0;
+		key = evictor->nodes[*heap].key;
+		if (!put_right(engine, ps, group, heap)) {
+			if (!key_is_taken(engine, key))
+				return key;
+			hold(held, key);
+			node_pop(evictor, heap);
 		}
+		settle(evictor, at);
 	}
-	while (held.n)
-		group_push(group, held.items[--held.n]);
-	return chosen;
 }
 
-/* Groups and candidates of keys long gone would pile up for ever. */
-static bool is_stale(const struct plan_state *ps) {
-	return ps->evictor->n_candidates > 4 * (size_t)ps->index.n + 1024;
+/* Whoever looks at a coarser key hears of it, too. */
+static void count(struct engine *engine, const struct plan *plan,
+		  enum engine_limit limit) {
+	size_t i;
+
+	COUNT(engine, plan, evicted[limit], 1);
+	for (i = 0; i < plan->n_watchers; i++)
+		engine->rules[plan->watchers[i]->rank]
+			.counters.evicted[limit]++;
 }
 
-/* Makes room for one key; false: every key has a standing alert. */
 bool evict(struct engine *engine, struct plan_state *ps,
 	   enum engine_limit limit) {
+	struct held held = { .n = 0 };
 	handle_t key;
 	size_t i;
 
-	if (ps->evictor && is_stale(ps)) {
-		evictor_free(ps->evictor);
-		ps->evictor = NULL;
-	}
-	if (!ps->evictor)
+	held.keys =
+		arena_array(&engine->scratch, handle_t, engine->n_taking + 1);
+	if (!ps->evictor || is_stale(ps))
 		build(engine, ps);
-	/* The root is the largest; others only if all of its keys ring. */
-	for (i = 0; i < ps->evictor->n; i++) {
-		key = choose(engine, ps, ps->evictor->by_count[i],
-			     &engine->scratch);
-		if (!key)
-			continue;
-		COUNT(engine, ps->plan, evicted[limit], 1);
-		key_evict(engine, ps, key);
-		return true;
-	}
-	return false;
+	key = choose(engine, ps, &held);
+	for (i = 0; i < held.n; i++)
+		note(ps->evictor,
+		     group_of(ps->evictor,
+			      first_hash(engine, ps, held.keys[i])),
+		     held.keys[i], key_read(engine, held.keys[i]));
+	if (!key)
+		return false;
+	count(engine, ps->plan, limit);
+	judge_evicted(engine, ps, key);
+	key_evict(engine, ps, key);
+	return true;
 }
 
 void evictor_free(struct evictor *evictor) {
-	size_t i;
-
 	if (!evictor)
 		return;
-	for (i = 0; i < evictor->n; i++) {
-		free(evictor->by_count[i]->heap);
-		free(evictor->by_count[i]);
-	}
+	free(evictor->nodes);
+	free(evictor->groups);
 	free(evictor->table);
-	free(evictor->by_count);
-	free(evictor->place);
+	free(evictor->order);
 	free(evictor);
 }

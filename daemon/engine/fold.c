@@ -609,6 +609,7 @@ void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
 	    !window->width || plan_has_stretches(ps))
 		return;
+	charge(engine, &ps->counters.bytes);
 	merged_advance(engine, ps, key, ps->at.bag, now);
 	while (chain_of(engine, ps, key, ps->at.bag)->n &&
 	       oldest_time(engine, ps, key, ps->at.bag) <= now - window->width)
@@ -1094,6 +1095,7 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 		return;
 	}
 	entries_bound(engine, touch->plan);
+	charge(engine, &touch->plan->counters.bytes);
 	if (touch->input->closes) {
 		fold_closing(&f, touch->key);
 		return;

@@ -231,6 +231,8 @@ struct rule_state {
 	struct early_slot early_slots[EARLY_MOST];
 	struct rule_counters counters;
 	usec_t known_from, known_to; /* whose holidays are known, if it asks */
+	uint64_t review_bytes;
+	handle_t reviews, reviews_last; /* per: event; as they fired */
 	const struct rule *rule;
 	struct plan_state **coarse;
 	struct value *kept, *prev; /* of the plan, while judging */
@@ -240,7 +242,8 @@ struct rule_state {
 
 /* An alert, or the memory of one that its cooldown needs. */
 struct life {
-	handle_t next; /* in key->lives */
+	handle_t next; /* in key->lives; for per: event in rs->reviews */
+	handle_t prev; /* in rs->reviews */
 	handle_t key;  /* 0 for per: event */
 	uint16_t rule;
 	uint8_t state; /* enum alert_state */
@@ -335,6 +338,7 @@ struct stream_state {
 	uint64_t topic_rank; /* by the bytes of the topic's name */
 	struct partition_state *partitions;
 	size_t n_partitions;
+	uint64_t ids_bytes;
 	struct index ids;
 	struct wheel ids_wheel;
 };
@@ -352,7 +356,7 @@ struct registry_state {
 /* What is open while the engine is silent; see seam.c. */
 struct seam_item {
 	uint8_t id[16];
-	handle_t life;
+	handle_t life; /* 0: it is stale, and nobody's any more */
 	struct stamp stamp;
 	const struct rule *rule;
 	usec_t fired;
@@ -462,6 +466,8 @@ void registries_init(struct engine *engine);
 void registries_free(struct engine *engine);
 /* Takes an event into the tables that its stream fills. */
 void registries_fold(struct engine *engine, const struct event *event);
+/* Lets the key go that was longest without a new row; false: none. */
+bool registry_evict(struct engine *engine, struct registry_state *rs);
 void registries_dump(const struct engine *engine, struct buf *out);
 
 /* key.c */
@@ -576,14 +582,43 @@ struct value kept_value(struct engine *engine, const struct kept *kept,
 /* The declared id of the event, or missing: it goes by its coordinates. */
 struct value event_name(const struct event *event);
 
+/*
+ * Who has the cells that are taken and given back from here on: a plan, the
+ * ids of a stream, the reviews of a rule. See room.c.
+ */
+static inline void charge(struct engine *engine, uint64_t *account) {
+	engine->pages.account = account;
+}
+
+/* ids.c */
+void ids_init(struct stream_state *stream);
+/* REFUSED_CONFLICT: the same id was seen with another content. */
+enum refusal id_inspect(const struct engine *engine,
+			const struct stream_state *stream,
+			const struct event *event, bool *duplicate);
+void id_remember(struct engine *engine, struct stream_state *stream,
+		 const struct event *event);
+/* Forgets the one whose time is up first; false: there is none. */
+bool id_forget(struct engine *engine, struct stream_state *stream);
+void ids_expire(struct engine *engine, struct stream_state *stream);
+
+/* room.c */
+/* Gives up what the limit of memory asks for; false: the outbox is full. */
+bool room_make(struct engine *engine);
+/* Bytes of pages that may be mapped. */
+size_t room_pages(const struct engine *engine);
+
 /* evict.c */
-/* Makes room for one key; false: every key has a standing alert. */
+/* Gives a key up; false: there is none but those of the event at hand. */
 bool evict(struct engine *engine, struct plan_state *ps,
 	   enum engine_limit limit);
 void evict_note(const struct engine *engine, struct plan_state *ps,
-		handle_t handle);
+		handle_t key);
+/* The last alert of the key has ended. */
+void evict_note_quiet(const struct engine *engine, struct plan_state *ps,
+		      handle_t key);
 void evict_forget(const struct engine *engine, struct plan_state *ps,
-		  handle_t handle);
+		  handle_t key);
 void evictor_free(struct evictor *evictor);
 
 /* merged.c */
@@ -693,12 +728,17 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 		   const struct event *event, const struct touch *touch,
 		   bool late);
 void judge_timer(struct engine *engine, const struct timer *timer);
+/* What stands of a key that will be evicted is left stale. */
+void judge_evicted(struct engine *engine, struct plan_state *ps, handle_t key);
+/* The oldest review of the rule is not followed to its end; false: none. */
+bool judge_oldest_review(struct engine *engine, struct rule_state *rs);
 /* False: what it was set for is over, it would do nothing. */
 bool timer_is_wanted(const struct engine *engine, const struct timer *timer);
 
 /* life.c */
 handle_t life_find(const struct engine *engine, const struct judging *j);
 handle_t life_make(struct engine *engine, const struct judging *j);
+uint64_t *life_account(struct engine *engine, const struct life *life);
 void life_end(struct engine *engine, handle_t life);
 /* What the timer was set for; 0: it is over or has another due time. */
 handle_t life_of_timer(const struct engine *engine, const struct timer *timer);
@@ -708,6 +748,9 @@ void life_arm_exit(struct engine *engine, handle_t life,
 void life_arm_cooldown(struct engine *engine, handle_t life, usec_t due);
 void life_link(struct engine *engine, handle_t life, const struct judging *j);
 void life_unlink(struct engine *engine, handle_t life);
+/* Nothing stands beneath a coarser key that will be evicted. */
+void life_unlink_beneath(struct engine *engine, struct plan_state *coarse,
+			 handle_t key);
 /* From its key, when only its review is still to end. */
 void life_detach(struct engine *engine, handle_t life, const struct judging *j);
 /* If the life stands for the period, or the window, that @j judges. */
@@ -734,7 +777,8 @@ void emit(struct engine *engine, handle_t life, const struct judging *j,
 void publish(struct engine *engine, const struct rule *rule, const char *key,
 	     struct stamp *stamp, usec_t fired, const char *body, size_t len);
 /* Of an alert whose event is long gone. */
-void emit_review_end(struct engine *engine, handle_t life, usec_t due);
+void emit_review(struct engine *engine, handle_t life, usec_t at,
+		 enum alert_change change, enum alert_why why);
 
 /* seam.c */
 void seam_note(struct engine *engine, handle_t life, const struct rule *rule,

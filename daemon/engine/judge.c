@@ -166,6 +166,7 @@ static void remember_values(struct engine *engine, const struct judging *j,
 	struct life *life;
 	handle_t at;
 
+	charge(engine, life_account(engine, life_read(engine, handle)));
 	if (j->rs->per_event) {
 		/* The event will be gone when the review ends. */
 		at = blob_make(engine, j->rs->frame, j->rs->rule->n_slots,
@@ -199,6 +200,7 @@ static void begin(struct engine *engine, struct judging *j, handle_t handle,
 static void fire(struct engine *engine, struct judging *j, enum level level) {
 	handle_t handle;
 
+	charge(engine, &j->rs->plan->counters.bytes);
 	if (plan_has_periods(j->rs->plan) && !j->period_record)
 		j->period_record =
 			period_make(engine, j->rs->plan, j->key, j->period);
@@ -223,6 +225,7 @@ static void resolve(struct engine *engine, struct judging *j, handle_t handle,
 	     NULL);
 	j->rs->counters.open--;
 	life_unlink(engine, handle);
+	evict_note_quiet(engine, j->rs->plan, j->key);
 	if (why != WHY_PERIOD && has_cooldown(j) && j->clock < end)
 		life_arm_cooldown(engine, handle, end);
 	else
@@ -391,6 +394,7 @@ static void judge_single(struct engine *engine, struct judging *j,
 				 rule->review_within, 1));
 	if (!has_cooldown(j) || !j->key)
 		return;
+	charge(engine, &j->rs->plan->counters.bytes);
 	memory = pages_alloc_kind(&engine->pages, sizeof(*life), CELL_LIFE);
 	if (!memory)
 		return;
@@ -398,6 +402,7 @@ static void judge_single(struct engine *engine, struct judging *j,
 	*life = *life_read(engine, handle);
 	life->at_fire = life->key_bytes = 0;
 	life->review = 0;
+	life->prev = 0;
 	life->open = false;
 	life->key = j->key;
 	life->next = key_read(engine, j->key)->lives;
@@ -432,6 +437,7 @@ static void withdraw(struct engine *engine, struct judging *j,
 		j->rs->counters.open--;
 	}
 	life_end(engine, handle);
+	evict_note_quiet(engine, j->rs->plan, j->key);
 }
 
 /* The one of two that must go; 0: there are no two. */
@@ -631,6 +637,7 @@ struct standing {
 	handle_t life;
 	uint64_t created;
 	int64_t period;
+	uint16_t rule;
 };
 
 static int by_creation(const void *a, const void *b) {
@@ -666,8 +673,9 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 	for (at = head; at; at = *life_beneath(engine, at, touch->plan)) {
 		life = life_read(engine, at);
 		if (life->rule == rs->rule->rank && is_under(life, touch))
-			all[n++] = (struct standing){ at, life->created,
-						      life->period };
+			all[n++] = (struct standing){ .life = at,
+						      .created = life->created,
+						      .period = life->period };
 	}
 	qsort(all, n, sizeof(*all), by_creation);
 	for (i = 0; i < n; i++) {
@@ -678,6 +686,82 @@ void judge_beneath(struct engine *engine, struct rule_state *rs,
 		judge_again(engine, &j, clock);
 		arena_reset(&engine->scratch);
 	}
+}
+
+/* --- what memory does not suffice for --- */
+
+/*
+ * Nobody will look at the alert again, so it stays open for people to close,
+ * and says so. What fires for the key later is another alert: its evidence is
+ * not that of this one, and an auditor finds each id's whole life in a row.
+ */
+static void leave_stale(struct engine *engine, handle_t handle) {
+	struct life *life = life_write(engine, handle);
+	struct judging j = again(
+		engine, life, key_read(engine, life->key)->clock, WHY_EVICTED);
+	struct stretch stretch;
+
+	j.now = j.clock = j.at;
+	look_at(engine, &j, life->period, &stretch);
+	if (plan_has_periods(j.rs->plan))
+		j.period_record =
+			period_find(engine, j.rs->plan, j.key, j.period);
+	prepare(engine, &j);
+	frame_bind(engine, &j);
+	life->state = STATE_STALE;
+	emit(engine, handle, &j, CHANGE_STALE, WHY_EVICTED,
+	     (enum level)life->level, NULL);
+	j.rs->counters.open--;
+	j.rs->counters.stale++;
+}
+
+static int by_rule(const void *a, const void *b) {
+	const struct standing *x = a, *y = b;
+
+	if (x->rule != y->rule)
+		return x->rule < y->rule ? -1 : 1;
+	return x->period < y->period ? -1 : x->period > y->period;
+}
+
+void judge_evicted(struct engine *engine, struct plan_state *ps, handle_t key) {
+	const struct life *life;
+	struct standing *all;
+	size_t n = 0, i;
+	handle_t at;
+
+	if (ps->at.beneath != NOWHERE)
+		life_unlink_beneath(engine, ps, key);
+	for (at = key_read(engine, key)->lives; at; at = life->next) {
+		life = life_read(engine, at);
+		n++;
+	}
+	all = arena_array(&engine->scratch, struct standing, n + 1);
+	n = 0;
+	for (at = key_read(engine, key)->lives; at; at = life->next) {
+		life = life_read(engine, at);
+		if (life->state == STATE_FIRING)
+			all[n++] = (struct standing){ .life = at,
+						      .rule = life->rule,
+						      .period = life->period };
+	}
+	qsort(all, n, sizeof(*all), by_rule);
+	for (i = 0; i < n; i++)
+		leave_stale(engine, all[i].life);
+}
+
+bool judge_oldest_review(struct engine *engine, struct rule_state *rs) {
+	struct life *life;
+	handle_t handle = rs->reviews;
+
+	if (!handle)
+		return false;
+	life = life_write(engine, handle);
+	life->state = STATE_STALE;
+	emit_review(engine, handle, life->published, CHANGE_STALE, WHY_EVICTED);
+	rs->counters.open--;
+	rs->counters.stale++;
+	life_end(engine, handle);
+	return true;
 }
 
 /* --- timers --- */
@@ -808,6 +892,7 @@ static void stand(struct engine *engine, struct judging *j, handle_t handle) {
 	emit(engine, handle, j, CHANGE_RESOLVED, WHY_PERIOD,
 	     (enum level)life->level, NULL);
 	life_detach(engine, handle, j);
+	evict_note_quiet(engine, j->rs->plan, j->key);
 	if (life->at_fire)
 		pages_release(&engine->pages, life->at_fire);
 	life->at_fire_len = 0;
@@ -918,7 +1003,8 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 
 static void review_timer(struct engine *engine, const struct timer *timer,
 			 handle_t handle) {
-	emit_review_end(engine, handle, timer->due);
+	life_write(engine, handle)->open = false;
+	emit_review(engine, handle, timer->due, CHANGE_UPDATED, WHY_WINDOW);
 	engine->rules[timer->rule].counters.open--;
 	life_end(engine, handle);
 }

@@ -248,6 +248,7 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	if (ps->counters.keys >= engine->options.max_keys_per_rule &&
 	    !evict(engine, ps, LIMIT_KEYS))
 		return 0;
+	charge(engine, &ps->counters.bytes);
 	handle = pages_alloc_kind(&engine->pages, size, CELL_KEY);
 	if (!handle)
 		return 0;
@@ -258,7 +259,6 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	memcpy((uint8_t *)key + ps->at.key, bytes, len);
 	index_add(&ps->index, hash, handle);
 	ps->counters.keys++;
-	ps->counters.bytes += pages_class_bytes(size);
 	key_arm_every(engine, ps, handle);
 	ends = key_ends(engine, ps, handle);
 	if (ends != NEVER)
@@ -299,7 +299,6 @@ static void period_release(struct engine *engine, struct plan_state *ps,
 	for (i = 0; i < ps->at.n_curves; i++)
 		if (curves[i])
 			pages_release(&engine->pages, curves[i]);
-	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
 	pages_release(&engine->pages, handle);
 }
 
@@ -336,7 +335,6 @@ static void key_release(struct engine *engine, struct plan_state *ps,
 		latest_release(engine, ps, handle);
 	if (ps->at.cohort != NOWHERE)
 		peers_release(engine, ps, handle);
-	ps->counters.bytes -= pages_cell_bytes(&engine->pages, handle);
 	key_write(engine, handle)->created = 0;
 	pages_release(&engine->pages, handle);
 }
@@ -345,6 +343,7 @@ static void key_drop(struct engine *engine, struct plan_state *ps,
 		     handle_t handle) {
 	const struct key *key = key_read(engine, handle);
 
+	charge(engine, &ps->counters.bytes);
 	evict_forget(engine, ps, handle);
 	index_remove(&ps->index, key_hash(engine, key_bytes(ps, key), key->len),
 		     handle);
@@ -606,7 +605,6 @@ handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,
 	period->number = number;
 	period->next = *link;
 	*link = handle;
-	ps->counters.bytes += pages_class_bytes(ps->at.period_size);
 	period_arm(engine, ps, key, number);
 	periods_trim(engine, ps, key);
 	return handle;

@@ -83,12 +83,45 @@ static void own_key(struct engine *engine, handle_t handle,
 	life->key_len = (uint16_t)len;
 }
 
+static void review_link(struct engine *engine, struct rule_state *rs,
+			handle_t handle) {
+	life_write(engine, handle)->prev = rs->reviews_last;
+	if (rs->reviews_last)
+		life_write(engine, rs->reviews_last)->next = handle;
+	else
+		rs->reviews = handle;
+	rs->reviews_last = handle;
+}
+
+static void review_unlink(struct engine *engine, const struct life *life) {
+	struct rule_state *rs = &engine->rules[life->rule];
+
+	if (life->prev)
+		life_write(engine, life->prev)->next = life->next;
+	else
+		rs->reviews = life->next;
+	if (life->next)
+		life_write(engine, life->next)->prev = life->prev;
+	else
+		rs->reviews_last = life->prev;
+}
+
+/* An alert by itself is its rule's, one of a key is the key's plan's. */
+uint64_t *life_account(struct engine *engine, const struct life *life) {
+	struct rule_state *rs = &engine->rules[life->rule];
+
+	return life->key ? &rs->plan->counters.bytes : &rs->review_bytes;
+}
+
 handle_t life_make(struct engine *engine, const struct judging *j) {
-	handle_t handle = pages_alloc_kind(&engine->pages, sizeof(struct life),
-					   CELL_LIFE);
+	bool alone = j->rs->rule->per_event;
 	struct life *life;
 	struct key *key;
+	handle_t handle;
 
+	charge(engine,
+	       alone ? &j->rs->review_bytes : &j->rs->plan->counters.bytes);
+	handle = pages_alloc_kind(&engine->pages, sizeof(*life), CELL_LIFE);
 	if (!handle) {
 		j->rs->counters.no_room++;
 		return 0;
@@ -102,8 +135,9 @@ handle_t life_make(struct engine *engine, const struct judging *j) {
 	life->changed = life->published = j->clock;
 	life->created =
 		j->key ? key_read(engine, j->key)->created : ++engine->created;
-	if (j->rs->rule->per_event) {
+	if (alone) {
 		own_key(engine, handle, j);
+		review_link(engine, j->rs, handle);
 		return handle;
 	}
 	key = key_write(engine, j->key);
@@ -177,8 +211,25 @@ void life_unlink(struct engine *engine, handle_t handle) {
 		while (*at != handle)
 			at = life_beneath(engine, *at, rs->coarse[c]);
 		*at = life->beneath_next[c];
+		evict_note_quiet(engine, rs->coarse[c], life->beneath_key[c]);
 		life->beneath_key[c] = 0;
 	}
+}
+
+void life_unlink_beneath(struct engine *engine, struct plan_state *coarse,
+			 handle_t key) {
+	handle_t at = *beneath_head(engine, coarse, key), *link, next;
+	struct life *life;
+	size_t c;
+
+	for (; at; at = next) {
+		link = life_beneath(engine, at, coarse);
+		next = *link;
+		life = life_write(engine, at);
+		c = (size_t)(link - life->beneath_next);
+		life->beneath_next[c] = life->beneath_key[c] = 0;
+	}
+	*beneath_head(engine, coarse, key) = 0;
 }
 
 static void leave_key(struct engine *engine, handle_t handle) {
@@ -188,7 +239,16 @@ static void leave_key(struct engine *engine, handle_t handle) {
 	while (*at != handle)
 		at = &life_write(engine, *at)->next;
 	*at = life->next;
-	life->key = 0;
+	life->next = life->key = 0;
+}
+
+/* What was the plan's is the rule's from here on. */
+static void change_hands(struct engine *engine, struct rule_state *rs,
+			 handle_t cell) {
+	size_t bytes = cell ? pages_cell_bytes(&engine->pages, cell) : 0;
+
+	rs->plan->counters.bytes -= bytes;
+	rs->review_bytes += bytes;
 }
 
 void life_detach(struct engine *engine, handle_t handle,
@@ -197,7 +257,11 @@ void life_detach(struct engine *engine, handle_t handle,
 
 	life_unlink(engine, handle);
 	leave_key(engine, handle);
+	change_hands(engine, j->rs, handle);
+	change_hands(engine, j->rs, life->at_fire);
+	charge(engine, &j->rs->review_bytes);
 	own_key(engine, handle, j);
+	review_link(engine, j->rs, handle);
 	life->exit_due = life->cooldown_due = NEVER;
 }
 
@@ -205,8 +269,11 @@ void life_end(struct engine *engine, handle_t handle) {
 	struct life *life = life_write(engine, handle);
 
 	life_unlink(engine, handle);
+	charge(engine, life_account(engine, life));
 	if (life->key)
 		leave_key(engine, handle);
+	else
+		review_unlink(engine, life);
 	if (life->at_fire)
 		pages_release(&engine->pages, life->at_fire);
 	if (life->key_bytes)

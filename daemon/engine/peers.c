@@ -329,6 +329,7 @@ static void advance(struct engine *engine, struct plan_state *ps,
 
 	if (now <= key->clock)
 		return;
+	charge(engine, &ps->counters.bytes);
 	key->clock = now;
 	while (values->n &&
 	       chain_oldest(values, &engine->pages, VALUE_BYTES)->time <=
@@ -423,6 +424,7 @@ static void enter(struct engine *engine, struct plan_state *ps, handle_t cohort,
 		  uint32_t len) {
 	handle_t group = 0;
 
+	charge(engine, &ps->counters.bytes);
 	advance(engine, ps, cohort, time);
 	if (time <= key_read(engine, cohort)->clock - ps->plan->window.width)
 		return;

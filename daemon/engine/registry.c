@@ -134,12 +134,6 @@ void registries_free(struct engine *engine) {
 
 /* --- what goes --- */
 
-static void release(struct engine *engine, struct registry_state *rs,
-		    handle_t cell) {
-	rs->counters.bytes -= pages_cell_bytes(&engine->pages, cell);
-	pages_release(&engine->pages, cell);
-}
-
 static uint32_t release_rows(struct engine *engine, struct registry_state *rs,
 			     handle_t row) {
 	uint32_t n = 0;
@@ -147,7 +141,7 @@ static uint32_t release_rows(struct engine *engine, struct registry_state *rs,
 
 	for (; row; row = older) {
 		older = (handle_t)row_read(engine, row)->older;
-		release(engine, rs, row);
+		pages_release(&engine->pages, row);
 		n++;
 	}
 	rs->counters.rows -= n;
@@ -175,25 +169,18 @@ static void drop_key(struct engine *engine, struct registry_state *rs,
 	unlink_key(engine, rs, at);
 	index_remove(&rs->index, key->hash, at);
 	release_rows(engine, rs, key->newest);
-	release(engine, rs, at);
+	pages_release(&engine->pages, at);
 	rs->counters.keys--;
 }
 
-/* @spare is the key at hand, which does not make room for itself. */
-static bool evict_first(struct engine *engine, struct registry_state *rs,
-			handle_t spare) {
-	if (!rs->first || rs->first == spare)
+bool registry_evict(struct engine *engine, struct registry_state *rs) {
+	if (!rs->first)
 		return false;
+	charge(engine, &rs->counters.bytes);
 	drop_key(engine, rs, rs->first);
 	rs->counters.evicted++;
 	return true;
 }
-
-/*
- * Cells of another size give no room for this one, so where memory has an end
- * a record drives out a few keys at most.
- */
-#define EVICT_MOST 16
 
 /* --- what comes --- */
 
@@ -213,14 +200,11 @@ static void append_key(struct engine *engine, struct registry_state *rs,
 static handle_t make_key(struct engine *engine, struct registry_state *rs,
 			 uint32_t hash, const uint8_t *bytes, uint32_t len) {
 	struct row_key *key;
-	unsigned tries = EVICT_MOST;
 	handle_t at;
 
 	if (rs->counters.keys >= rs->registry->max_keys)
-		evict_first(engine, rs, 0);
-	do
-		at = pages_alloc(&engine->pages, sizeof(*key) + len);
-	while (!at && tries-- && evict_first(engine, rs, 0));
+		registry_evict(engine, rs);
+	at = pages_alloc(&engine->pages, sizeof(*key) + len);
 	if (!at)
 		return 0;
 	key = key_change(engine, at);
@@ -230,16 +214,12 @@ static handle_t make_key(struct engine *engine, struct registry_state *rs,
 	index_add(&rs->index, hash, at);
 	append_key(engine, rs, at);
 	rs->counters.keys++;
-	rs->counters.bytes += pages_cell_bytes(&engine->pages, at);
 	return at;
 }
 
 static handle_t make_row(struct engine *engine, struct registry_state *rs,
-			 const struct event *event, uint64_t coordinates,
-			 handle_t key) {
+			 const struct event *event, uint64_t coordinates) {
 	const struct registry *registry = rs->registry;
-	unsigned tries = EVICT_MOST;
-	handle_t row;
 	size_t i;
 
 	rs->values[0] = value_int(event->time);
@@ -249,13 +229,8 @@ static handle_t make_row(struct engine *engine, struct registry_state *rs,
 		rs->values[ROW_HEAD + i] = event->slots[registry->columns[i]];
 	if (!blob_fits(rs->values, ROW_HEAD + registry->n_columns))
 		return 0;
-	do
-		row = blob_make(engine, rs->values,
-				ROW_HEAD + registry->n_columns, 4096);
-	while (!row && tries-- && evict_first(engine, rs, key));
-	if (row)
-		rs->counters.bytes += pages_cell_bytes(&engine->pages, row);
-	return row;
+	return blob_make(engine, rs->values, ROW_HEAD + registry->n_columns,
+			 4096);
 }
 
 static bool is_older(const struct row *row, usec_t time, uint64_t coordinates) {
@@ -314,13 +289,14 @@ static void take_row(struct engine *engine, struct registry_state *rs,
 	uint32_t hash = key_hash(engine, bytes, len);
 	handle_t at = find(engine, rs, hash, bytes, len), row;
 
+	charge(engine, &rs->counters.bytes);
 	if (!at) {
 		at = make_key(engine, rs, hash, bytes, len);
 	} else {
 		unlink_key(engine, rs, at);
 		append_key(engine, rs, at);
 	}
-	row = at ? make_row(engine, rs, event, coordinates, at) : 0;
+	row = at ? make_row(engine, rs, event, coordinates) : 0;
 	if (!row) {
 		rs->counters.cut++;
 		if (at && !key_of(engine, at)->n)

@@ -158,7 +158,8 @@ static void amend(struct engine *engine, struct seam_item *item,
 		publish(engine, item->rule, item->key, &stamp, item->fired,
 			item->body, item->len);
 	}
-	life_write(engine, item->life)->rev = stamp.rev;
+	if (item->life)
+		life_write(engine, item->life)->rev = stamp.rev;
 }
 
 static void fire(struct engine *engine, struct seam_item *item) {
@@ -170,7 +171,8 @@ static void fire(struct engine *engine, struct seam_item *item) {
 	stamp.was = LEVEL_NONE;
 	publish(engine, item->rule, item->key, &stamp, item->fired, item->body,
 		item->len);
-	life_write(engine, item->life)->rev = 1;
+	if (item->life)
+		life_write(engine, item->life)->rev = 1;
 }
 
 /*

@@ -274,6 +274,7 @@ void stretch_drop(struct engine *engine, struct plan_state *ps, handle_t key,
 	const struct entry *oldest;
 	uint64_t strays = 0;
 
+	charge(engine, &ps->counters.bytes);
 	while (chain->n) {
 		oldest = chain_oldest(chain, &engine->pages, ps->at.entry_size);
 		if (oldest->time > over->end)

@@ -215,13 +215,21 @@ static uint64_t all_missing(const struct rule_counters *count) {
 	return n;
 }
 
+static uint64_t all_evicted(const struct rule_counters *count) {
+	uint64_t n = 0;
+
+	for (int i = 0; i < LIMIT_MAX; i++)
+		n += count->evicted[i];
+	return n;
+}
+
 static void print_summary(const struct replay *replay) {
 	CLEANUP(buf_free) struct buf out = { 0 };
 
 	show_cell(&out, "rule", replay->columns.rule);
-	buf_printf(&out, "%11s  %9s  %9s  %9s  %9s  %9s  %9s  %9s\n", "judged",
-		   "fired", "records", "open", "withheld", "missing", "late",
-		   "keys");
+	buf_printf(&out, "%11s  %9s  %9s  %9s  %9s  %9s  %9s  %9s  %9s\n",
+		   "judged", "fired", "records", "open", "withheld", "missing",
+		   "late", "keys", "evicted");
 	for (size_t i = 0; i < replay->set->n_rules; i++) {
 		const struct rule *rule = replay->set->rules[i];
 		const struct rule_counters *count =
@@ -249,6 +257,7 @@ static void print_summary(const struct replay *replay) {
 						     rule->plan->index)
 					->keys,
 				9);
+		put_number_cell(&out, all_evicted(count), 9);
 		end_line(&out);
 	}
 	fputs(buf_cstr(&out), stdout);

@@ -250,15 +250,14 @@ static void decide(struct world *world, const struct decision *decision,
 }
 
 /* The clock is advanced once, at MANY / 2. */
-static void run(struct world *world, size_t batch, size_t outbox,
-		struct buf *out) {
-	struct engine_options options = { .seed = 1,
-					  .shadow = true,
-					  .outbox = outbox,
-					  .dead_letters = outbox };
+static void run(struct world *world, struct engine_options options,
+		size_t batch, struct buf *out) {
 	struct decision end = { .kind = DECISION_END };
 	size_t done = 0, some, until;
 
+	options.seed = 1;
+	options.shadow = true;
+	options.dead_letters = options.outbox;
 	world_start(world, &options);
 	while (done < MANY) {
 		until = done < MANY / 2 ? MANY / 2 : MANY;
@@ -295,7 +294,8 @@ static size_t count(const struct buf *buf, const char *what) {
 }
 
 /* Fills @first, to be looked at: a test is blind where little happens. */
-static void hold(const char *rules, struct buf *first) {
+static void hold(const char *rules, struct engine_options options,
+		 struct buf *first) {
 	static const size_t batches[] = { 1, 7, 4096, 1 };
 	static const size_t outboxes[] = { 4096, 4096, 4096, 1 };
 	struct buf other = { 0 };
@@ -304,12 +304,14 @@ static void hold(const char *rules, struct buf *first) {
 
 	world_load(&world, rules);
 	make_events(&world);
-	run(&world, batches[0], outboxes[0], first);
-	for (i = 1; i < ARRAY_SIZE(batches); i++) {
-		buf_reset(&other);
-		run(&world, batches[i], outboxes[i], &other);
-		assert_int_equal(other.len, first->len);
-		assert_memory_equal(other.data, first->data, first->len);
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		struct buf *out = i ? &other : first;
+
+		options.outbox = outboxes[i];
+		buf_reset(out);
+		run(&world, options, batches[i], out);
+		assert_int_equal(out->len, first->len);
+		assert_memory_equal(out->data, first->data, first->len);
 	}
 	free(events);
 	buf_free(&other);
@@ -321,7 +323,7 @@ static void batch_sizes_and_outboxes_give_the_same_bytes(void **state) {
 	struct buf first = { 0 };
 
 	(void)state;
-	hold(ALL_KINDS, &first);
+	hold(ALL_KINDS, (struct engine_options){ 0 }, &first);
 	assert_true(count(&first, "\"change\":\"fired\"") > 300);
 	assert_true(count(&first, "\"change\":\"resolved\"") > 100);
 	assert_true(count(&first, "\"change\":\"lowered\"") > 5);
@@ -337,7 +339,7 @@ static void so_they_do_where_events_open_and_close_windows(void **state) {
 	struct buf first = { 0 };
 
 	(void)state;
-	hold(OPEN_ENDED, &first);
+	hold(OPEN_ENDED, (struct engine_options){ 0 }, &first);
 	assert_true(count(&first, "\"change\":\"fired\"") > 300);
 	assert_true(count(&first, "\"change\":\"raised\"") > 20);
 	assert_true(count(&first, "\"change\":\"withdrawn\"") > 5);
@@ -352,10 +354,34 @@ static void so_they_do_where_others_are_looked_at(void **state) {
 	struct buf first = { 0 };
 
 	(void)state;
-	hold(PEERS, &first);
+	hold(PEERS, (struct engine_options){ 0 }, &first);
 	assert_true(count(&first, "\"rule\":\"market\"") > 100);
 	assert_true(count(&first, "\"rule\":\"watch\"") > 100);
 	assert_true(count(&first, "\"why\":\"late\"") > 5);
+	buf_free(&first);
+}
+
+/* S9.2, S9.4: what is evicted, and when, is the same too. */
+static void so_they_do_at_each_limit(void **state) {
+	static const struct engine_options limits[] = {
+		{ .max_keys_per_rule = 4 },
+		{ .max_entries_per_rule = 50 },
+		{ .max_state_bytes = 20000 },
+	};
+	static const char *const rules[] = { ALL_KINDS, OPEN_ENDED, PEERS };
+	static const size_t stale[] = { 20, 20, 0 };
+	struct buf first = { 0 };
+	size_t i, r;
+
+	(void)state;
+	for (r = 0; r < ARRAY_SIZE(rules); r++)
+		for (i = 0; i < ARRAY_SIZE(limits); i++) {
+			hold(rules[r], limits[i], &first);
+			assert_true(count(&first, "\"change\":\"fired\"") >
+				    300);
+			assert_true(count(&first, "\"why\":\"evicted\"") >=
+				    stale[r]);
+		}
 	buf_free(&first);
 }
 
@@ -365,6 +391,7 @@ int main(void) {
 		cmocka_unit_test(
 			so_they_do_where_events_open_and_close_windows),
 		cmocka_unit_test(so_they_do_where_others_are_looked_at),
+		cmocka_unit_test(so_they_do_at_each_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

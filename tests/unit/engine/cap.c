@@ -135,7 +135,11 @@ static void a_key_alone_stays_within_its_rule_s_entries(void **state) {
 	world_close(&w);
 }
 
-/* S9.2 */
+static const struct outbox_item *item(struct world *w, size_t i) {
+	return outbox_at(engine_outbox(w->engine), i);
+}
+
+/* S9.2: the older one rings, so the other goes. */
 static void a_key_that_rings_stays(void **state) {
 	struct world w;
 
@@ -144,21 +148,90 @@ static void a_key_that_rings_stays(void **state) {
 	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
 	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
 	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
-	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
 	alerts(&w);
 	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
-	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
 	assert_alerts(&w, "");
-	assert_int_equal(counters(&w)->open, 2);
-	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 0);
-	assert_int_equal(counters(&w)->no_room, 2);
-	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 2);
-	/* Their alerts end as they would have, and then there is room. */
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
+	/* When its alert has ended it is the oldest and goes. */
+	pay_to(&w, "F", "3", "1", "2026-05-20T00:00:00Z");
 	advance(&w, "2026-06-01T00:00:00Z");
-	assert_int_equal(counters(&w)->open, 0);
-	pay_to(&w, "F", "3", "1", "2026-06-02T00:00:00Z");
-	pay_to(&w, "F", "3", "1", "2026-06-02T00:00:00Z");
+	assert_alerts(&w, "fired condition yellow firing F / 3 "
+			  "@2026-05-20T00:00:00Z {\"cnt\":2}\n"
+			  "resolved window yellow resolved F / 1 "
+			  "@2026-05-31T00:00:00Z {\"cnt\":0}\n");
+	pay_to(&w, "A", "1", "1", "2026-06-01T01:00:00Z");
+	assert_alerts(&w, "");
 	assert_int_equal(counters(&w)->open, 1);
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 2);
+	world_close(&w);
+}
+
+/* S9.2, S9.5: where all ring, one is left stale, with a whole record. */
+static void where_all_keys_ring_one_leaves_its_alert_stale(void **state) {
+	struct world w;
+	uint8_t id[16];
+
+	(void)state;
+	open_capped(&w, TWO, 2);
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-02T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	pay_to(&w, "F", "2", "1", "2026-03-03T00:00:00Z");
+	assert_int_equal(item(&w, 0)->change, CHANGE_FIRED);
+	memcpy(id, item(&w, 0)->id, sizeof(id));
+	alerts(&w);
+	pay_to(&w, "F", "3", "1", "2026-03-04T00:00:00Z");
+	assert_memory_equal(item(&w, 0)->id, id, sizeof(id));
+	assert_int_equal(item(&w, 0)->rev, 2);
+	assert_int_equal(item(&w, 0)->was, LEVEL_YELLOW);
+	assert_true(item(&w, 0)->open);
+	assert_non_null(strstr(item(&w, 0)->json,
+			       "\"values\":{\"at_fire\":{\"cnt\":2}"));
+	assert_non_null(strstr(item(&w, 0)->json,
+			       "\"evidence\":{\"count\":2,\"complete\":true"));
+	assert_alerts(&w, "stale evicted yellow stale F / 1 "
+			  "@2026-03-02T00:00:00Z {\"cnt\":2}\n");
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
+	assert_int_equal(counters(&w)->stale, 1);
+	assert_int_equal(counters(&w)->open, 1);
+	/* What comes later is another alert; nothing ends the stale one. */
+	pay_to(&w, "F", "1", "1", "2026-03-05T00:00:00Z");
+	pay_to(&w, "F", "1", "1", "2026-03-06T00:00:00Z");
+	assert_int_equal(item(&w, 0)->change, CHANGE_FIRED);
+	assert_memory_not_equal(item(&w, 0)->id, id, sizeof(id));
+	assert_alerts(&w, "fired condition yellow firing F / 1 "
+			  "@2026-03-06T00:00:00Z {\"cnt\":2}\n");
+	advance(&w, "2026-09-01T00:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 2);
+	alerts(&w);
+	assert_int_equal(counters(&w)->open, 0);
+	assert_int_equal(counters(&w)->no_room, 0);
+	world_close(&w);
+}
+
+/* S9.5: what stands beneath a coarser key stands when that is evicted. */
+static void alerts_beneath_an_evicted_key_stand(void **state) {
+	struct world w;
+
+	(void)state;
+	open_capped(&w,
+		    RULE("  window: 10d\n"
+			 "  measure: {cnt: count(), all: {agg: count(), by: "
+			 "[unit]}}\n"
+			 "  alert_if: cnt >= 1 && all >= 1\n"
+			 "  refresh: 0s\n"),
+		    1);
+	pay_to(&w, "U", "P", "1", "2026-03-01T00:00:00Z");
+	assert_alerts(&w, "fired condition yellow firing U / P "
+			  "@2026-03-01T00:00:00Z {\"cnt\":1,\"all\":1}\n");
+	pay_to(&w, "V", "P", "1", "2026-03-02T00:00:00Z");
+	assert_alerts(&w, "stale evicted yellow stale U / P "
+			  "@2026-03-01T00:00:00Z {\"cnt\":1,\"all\":1}\n"
+			  "fired condition yellow firing V / P "
+			  "@2026-03-02T00:00:00Z {\"cnt\":1,\"all\":1}\n");
+	advance(&w, "2026-04-01T00:00:00Z");
+	assert_alerts(&w, "resolved window yellow resolved V / P "
+			  "@2026-03-12T00:00:00Z {\"cnt\":0,\"all\":0}\n");
 	world_close(&w);
 }
 
@@ -220,8 +293,27 @@ static void timers_of_the_evicted_concern_nobody(void **state) {
 	world_close(&w);
 }
 
+/* Each cell is somebody's, or the limit would ask the wrong one. */
+static void assert_accounts(const struct world *w) {
+	const struct engine *engine = w->engine;
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < w->set->n_plans; i++)
+		bytes += engine->plans[i].counters.bytes;
+	for (i = 0; i < w->set->n_registries; i++)
+		bytes += engine->registries[i].counters.bytes;
+	for (i = 0; i < w->set->n_streams; i++)
+		bytes += engine->streams[i].ids_bytes;
+	for (i = 0; i < w->set->n_rules; i++)
+		bytes += engine->rules[i].review_bytes;
+	assert_int_equal(bytes, engine->pages.used_bytes);
+}
+
 static void assert_nothing_is_left(struct world *w) {
 	size_t i;
+
+	assert_accounts(w);
 
 	for (i = 0; i < w->set->n_plans; i++) {
 		assert_int_equal(engine_plan_counters(w->engine, i)->keys, 0);
@@ -263,6 +355,14 @@ static void what_is_over_gives_its_memory_back(void **state) {
 		"  per: event\n",
 		"  alert_if: amount > 0\n"
 		"  cooldown: 2d\n",
+		"  window: {session: 12h, max: 10d}\n"
+		"  max_entries: 2\n"
+		"  measure: {cnt: count(), who: distinct(payee)}\n"
+		"  alert_if: cnt >= 1\n",
+		"  window: {until: {as: done, from: pays, where: 'done.unit == "
+		"done.unit'}, max: 2d, judge: each}\n"
+		"  measure: {cnt: count()}\n"
+		"  alert_if: cnt >= 1\n",
 	};
 	static const char *const days[] = { "01", "02", "04", "03", "09" };
 	char yaml[2048], at[32], payee[8];
@@ -282,6 +382,7 @@ static void what_is_over_gives_its_memory_back(void **state) {
 				pay_to(&w, k % 2 ? "U" : "V", payee, "5", at);
 			}
 		assert_true(w.engine->pages.used_bytes > 0);
+		assert_accounts(&w);
 		assert_true(counters(&w)->judged > 0);
 		/* Twice: the second looks at what the first moved on. */
 		advance(&w, "2027-03-01T00:00:00Z");
@@ -317,15 +418,136 @@ static void a_key_with_latest_stays_until_it_is_evicted(void **state) {
 	world_close(&w);
 }
 
+static void open_bounded(struct world *w, const char *yaml, size_t bytes) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_state_bytes = bytes };
+
+	world_load(w, yaml);
+	world_start(w, &options);
+}
+
+/* By unit and payee, by payee, and without any key. */
+#define THREE_PLANS                                                            \
+	TWO "- rule: other\n"                                                  \
+	    "  title: t\n"                                                     \
+	    "  from: pays\n"                                                   \
+	    "  by: [payee]\n"                                                  \
+	    "  where: unit != 'F' && unit != 'G'\n"                            \
+	    "  window: {calendar: year}\n"                                     \
+	    "  measure: {total: sum(amount), cnt: count()}\n"                  \
+	    "  alert_if: cnt >= 3\n"                                           \
+	    "- rule: single\n"                                                 \
+	    "  title: t\n"                                                     \
+	    "  from: pays\n"                                                   \
+	    "  alert_if: amount > 1000\n"
+
+static void payees_of(struct world *w, const char *unit, int n,
+		      const char *amount, const char *at) {
+	char payee[16];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(payee, sizeof(payee), "%s-%05d", unit, i);
+		pay_to(w, unit, payee, amount, at);
+		arena_reset(&w->arena);
+	}
+}
+
+static const struct rule_counters *named(const struct world *w,
+					 const char *name) {
+	size_t i = 0;
+
+	while (strcmp(w->set->rules[i]->name, name) != 0)
+		i++;
+	return engine_rule_counters(w->engine, i);
+}
+
+static uint64_t keys(const struct world *w, size_t plan) {
+	return engine_plan_counters(w->engine, plan)->keys;
+}
+
+/*
+ * S9.2, S9.4: a flood by one unit through one rule costs that unit its keys in
+ * that rule; of others, units and rules, nobody loses any.
+ */
+static void at_the_limit_of_memory_who_floods_pays(void **state) {
+	size_t limit = 512 * 1024, most = 0;
+	struct world w;
+	int i;
+
+	(void)state;
+	open_bounded(&w, THREE_PLANS, limit);
+	payees_of(&w, "A", 200, "1", "2026-03-01T00:00:00Z");
+	payees_of(&w, "B", 100, "1", "2026-03-01T00:00:00Z");
+	assert_int_equal(keys(&w, 0), 300);
+	assert_int_equal(keys(&w, 1), 300);
+	alerts(&w);
+	for (i = 0; i < 10; i++) {
+		payees_of(&w, i % 2 ? "F" : "G", 1000, "1",
+			  "2026-03-02T00:00:00Z");
+		if (w.engine->pages.used_bytes > most)
+			most = w.engine->pages.used_bytes;
+		alerts(&w);
+	}
+	assert_accounts(&w);
+	assert_true(named(&w, "r")->evicted[LIMIT_MEMORY] > 1000);
+	assert_int_equal(named(&w, "r")->evicted[LIMIT_KEYS], 0);
+	assert_int_equal(named(&w, "r")->no_room, 0);
+	assert_int_equal(named(&w, "other")->evicted[LIMIT_MEMORY], 0);
+	/* One event's cells at most above it. */
+	assert_true(most > limit / 2 && most < limit + 1024);
+	/* All of A's and B's are there: the second payment of each rings. */
+	payees_of(&w, "A", 200, "1", "2026-03-03T00:00:00Z");
+	payees_of(&w, "B", 100, "1", "2026-03-03T00:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 300);
+	assert_int_equal(keys(&w, 1), 300);
+	world_close(&w);
+}
+
+/* S9.4, S9.5: a review is state too; whoever holds most of it pays. */
+static void at_the_limit_of_memory_reviews_are_cut_short(void **state) {
+	struct world w;
+	uint8_t id[16];
+
+	(void)state;
+	open_bounded(&w, THREE_PLANS, 256 * 1024);
+	payees_of(&w, "A", 200, "1", "2026-03-01T00:00:00Z");
+	payees_of(&w, "F", 1, "2000", "2026-03-01T00:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 1);
+	memcpy(id, item(&w, 0)->id, sizeof(id));
+	while (!named(&w, "single")->stale) {
+		alerts(&w);
+		assert_true(w.engine->pages.used_bytes < 300 * 1024);
+		payees_of(&w, "F", 1, "2000", "2026-03-02T00:00:00Z");
+	}
+	assert_memory_equal(item(&w, 0)->id, id, sizeof(id));
+	assert_int_equal(item(&w, 0)->state, STATE_STALE);
+	assert_true(item(&w, 0)->open);
+	assert_non_null(strstr(item(&w, 0)->json, "\"why\":\"evicted\""));
+	assert_int_equal(named(&w, "r")->evicted[LIMIT_MEMORY], 0);
+	assert_accounts(&w);
+	/* Those that are left end as ever. */
+	alerts(&w);
+	advance(&w, "2027-03-01T00:00:00Z");
+	assert_int_equal(named(&w, "single")->open, 0);
+	world_close(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_floods_pays),
 		cmocka_unit_test(a_rule_s_entries_are_bounded_as_its_keys_are),
 		cmocka_unit_test(a_key_alone_stays_within_its_rule_s_entries),
 		cmocka_unit_test(a_key_that_rings_stays),
+		cmocka_unit_test(
+			where_all_keys_ring_one_leaves_its_alert_stale),
+		cmocka_unit_test(alerts_beneath_an_evicted_key_stand),
 		cmocka_unit_test(a_long_flood_costs_no_more_than_its_cap),
 		cmocka_unit_test(timers_of_the_evicted_concern_nobody),
 		cmocka_unit_test(what_is_over_gives_its_memory_back),
+		cmocka_unit_test(at_the_limit_of_memory_who_floods_pays),
+		cmocka_unit_test(at_the_limit_of_memory_reviews_are_cut_short),
 		cmocka_unit_test(a_key_with_latest_stays_until_it_is_evicted),
 	};
 

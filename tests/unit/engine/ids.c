@@ -1,9 +1,11 @@
 /*
  * Ids: the same event twice, and what only pretends to be.
  */
+#include "engine/internal.h"
 #include "engine/world.h"
 
-#define RULES                                                                  \
+#define RULES RULES_OVER("90d")
+#define RULES_OVER(window)                                                     \
 	"apiversion: 1\n"                                                      \
 	"package: t\n"                                                         \
 	"streams:\n"                                                           \
@@ -20,7 +22,7 @@
 	"  title: t\n"                                                         \
 	"  from: pays\n"                                                       \
 	"  by: [unit]\n"                                                       \
-	"  window: 90d\n"                                                      \
+	"  window: " window "\n"                                               \
 	"  measure: {total: sum(amount)}\n"                                    \
 	"  alert_if: total >= 10\n"                                            \
 	"  refresh: 0s\n"
@@ -112,6 +114,62 @@ static void an_id_is_forgotten_after_id_for(void **state) {
 	world_close(&w);
 }
 
+/* S8.4: the cap is of one stream; what is over anyway is not counted. */
+static void the_oldest_ids_are_forgotten_at_the_cap(void **state) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_ids_per_stream = 3 };
+	struct world w;
+
+	(void)state;
+	world_load(&w, RULES);
+	world_start(&w, &options);
+	voucher(&w, "b", "1", "2026-03-02T00:00:00Z");
+	voucher(&w, "a", "1", "2026-03-01T00:00:00Z");
+	voucher(&w, "c", "1", "2026-03-03T00:00:00Z");
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids, 3);
+	voucher(&w, "d", "1", "2026-03-03T00:00:00Z");
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids, 3);
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids_forgotten, 1);
+	/* a's time would have been up first; the others are known. */
+	voucher(&w, "b", "1", "2026-03-02T00:00:00Z");
+	voucher(&w, "c", "1", "2026-03-03T00:00:00Z");
+	voucher(&w, "d", "2", "2026-03-03T00:00:00Z");
+	assert_counts(&w, 4, 1, 2);
+	voucher(&w, "a", "1", "2026-03-01T00:00:00Z");
+	assert_counts(&w, 5, 1, 2);
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids_forgotten, 2);
+	advance(&w, "2026-04-01T00:00:00Z");
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids, 0);
+	assert_int_equal(engine_stream_counters(w.engine, 0)->ids_forgotten, 2);
+	world_close(&w);
+}
+
+/* S9.4: a flood of ids costs ids, not keys. */
+static void a_flood_of_ids_pays_with_ids(void **state) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_state_bytes = 64 * 1024 };
+	struct world w;
+	char no[16];
+	int i;
+
+	(void)state;
+	world_load(&w, RULES_OVER("{sliding: 10d, panes: 5}"));
+	world_start(&w, &options);
+	for (i = 0; i < 5000; i++) {
+		snprintf(no, sizeof(no), "%d", i);
+		voucher(&w, no, "0", "2026-03-02T00:00:00Z");
+		arena_reset(&w.arena);
+	}
+	assert_true(engine_stream_counters(w.engine, 0)->ids_forgotten > 2900);
+	assert_int_equal(counters(&w)->evicted[LIMIT_MEMORY], 0);
+	assert_true(w.engine->pages.used_bytes < 66 * 1024);
+	voucher(&w, "4999", "0", "2026-03-02T00:00:00Z");
+	assert_counts(&w, 5000, 0, 1);
+	world_close(&w);
+}
+
 static void what_cannot_be_read_is_refused_and_counted(void **state) {
 	struct world w;
 
@@ -149,6 +207,8 @@ int main(void) {
 		cmocka_unit_test(a_duplicate_is_counted_and_nothing_else),
 		cmocka_unit_test(a_conflict_goes_to_the_dead_letters),
 		cmocka_unit_test(an_id_is_forgotten_after_id_for),
+		cmocka_unit_test(the_oldest_ids_are_forgotten_at_the_cap),
+		cmocka_unit_test(a_flood_of_ids_pays_with_ids),
 		cmocka_unit_test(what_cannot_be_read_is_refused_and_counted),
 		cmocka_unit_test(an_alert_s_id_is_made_of_the_event_s),
 	};

@@ -134,6 +134,43 @@ static void the_hash_of_the_first_builds_on_theirs(void **state) {
 	world_close(&theirs);
 }
 
+/*
+ * S9.5: of what went stale in silence the record is kept; its key and its life
+ * are others' by then.
+ */
+static void what_went_stale_meanwhile_is_published_as_that(void **state) {
+	struct engine_options silent = { .silent = true,
+					 .seed = 1,
+					 .max_keys_per_rule = 1 };
+	struct world theirs, ours;
+	struct decision decision;
+	const char *open[8];
+	size_t len[8];
+	size_t i, stale = 0;
+
+	(void)state;
+	world_open(&theirs, RULES("300"));
+	pay(&theirs, "U", "200", "2026-03-01T00:00:00Z");
+	decision = seam_of(&theirs, open, len);
+	world_load(&ours, RULES("300"));
+	world_start(&ours, &silent);
+	pay_all(&ours);
+	assert_true(engine_decide(ours.engine, &decision));
+	assert_int_equal(engine_outbox(ours.engine)->n, 3);
+	assert_item(&ours, 0, CHANGE_AMENDED, 2, 2, "U");
+	for (i = 0; i < 3; i++)
+		stale += outbox_at(engine_outbox(ours.engine), i)->state ==
+			 STATE_STALE;
+	assert_int_equal(stale, 2);
+	outbox_drop(engine_outbox(ours.engine), 3);
+	/* The one that is left goes on, with the rev that was published. */
+	pay(&ours, "X", "-900", "2026-03-05T00:00:00Z");
+	assert_int_equal(engine_outbox(ours.engine)->n, 1);
+	assert_item(&ours, 0, CHANGE_RESOLVED, 5, 2, "X");
+	world_close(&ours);
+	world_close(&theirs);
+}
+
 /* What Redis holds is not trusted. */
 static void a_record_that_is_none_is_left_alone(void **state) {
 	static const char *const open[] = { "{}", "", "[1" };
@@ -159,6 +196,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_difference_is_published_and_the_chain_goes_on),
+		cmocka_unit_test(
+			what_went_stale_meanwhile_is_published_as_that),
 		cmocka_unit_test(the_hash_of_the_first_builds_on_theirs),
 		cmocka_unit_test(a_record_that_is_none_is_left_alone),
 	};

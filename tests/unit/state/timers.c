@@ -159,6 +159,51 @@ static void forgets_what_is_removed_wherever_it_stands(void **state) {
 	pages_free(&pages);
 }
 
+/* A list that was taken leaves nothing behind where it was. */
+static void forgets_what_is_removed_after_others_were_taken(void **state) {
+	struct pages pages;
+	struct wheel wheel;
+	handle_t cells[3];
+	size_t i;
+
+	(void)state;
+	pages_init(&pages, 0);
+	wheel_init(&wheel, 10, offsetof(struct cell, next),
+		   offsetof(struct cell, prev));
+	cells[0] = add(&wheel, &pages, 15);
+	cells[1] = add(&wheel, &pages, 15);
+	assert_int_equal(wheel_take(&wheel, 20), cells[0]);
+	for (i = 0; i < 2; i++)
+		wheel_add(&wheel, &pages, cells[i], 25);
+	cells[2] = add(&wheel, &pages, 35);
+	wheel_remove(&wheel, &pages, cells[1]);
+	assert_int_equal(take_all(&wheel, &pages, 30), 1);
+	assert_int_equal(take_all(&wheel, &pages, 40), 1);
+	pages_free(&pages);
+}
+
+static void gives_out_the_first_of_the_oldest_bucket(void **state) {
+	static const usec_t due[] = { 15, 35, 12, 11, 32 };
+	static const size_t order[] = { 0, 2, 3, 1, 4 };
+	struct pages pages;
+	struct wheel wheel;
+	handle_t cells[ARRAY_SIZE(due)];
+	size_t i;
+
+	(void)state;
+	pages_init(&pages, 0);
+	wheel_init(&wheel, 10, offsetof(struct cell, next), 0);
+	assert_int_equal(wheel_pop(&wheel, &pages), 0);
+	for (i = 0; i < ARRAY_SIZE(due); i++)
+		cells[i] = add(&wheel, &pages, due[i]);
+	for (i = 0; i < ARRAY_SIZE(due); i++)
+		assert_int_equal(wheel_pop(&wheel, &pages), cells[order[i]]);
+	assert_int_equal(wheel_pop(&wheel, &pages), 0);
+	cells[0] = add(&wheel, &pages, 15);
+	assert_int_equal(wheel_pop(&wheel, &pages), cells[0]);
+	pages_free(&pages);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_in_the_order_that_all_machines_share),
@@ -166,6 +211,9 @@ int main(void) {
 		cmocka_unit_test(lets_those_go_that_nobody_wants),
 		cmocka_unit_test(gives_out_what_is_due_within_a_bucket),
 		cmocka_unit_test(forgets_what_is_removed_wherever_it_stands),
+		cmocka_unit_test(
+			forgets_what_is_removed_after_others_were_taken),
+		cmocka_unit_test(gives_out_the_first_of_the_oldest_bucket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

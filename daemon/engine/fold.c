@@ -960,14 +960,32 @@ static bool is_alone_and_over(const struct folding *f, handle_t key) {
 	       s.end < f->engine->watermark && s.n == 1 && !s.has_head;
 }
 
+/* Whether it is the newest entry; then no other window ends earlier by it. */
+static bool is_in_order(const struct folding *f, handle_t key) {
+	const struct plan_state *ps = f->ps;
+	const struct chain *chain = bytes_of(
+		f->engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
+	const struct entry *newest;
+
+	if (!chain->n)
+		return true;
+	newest = chain_newest(chain, &f->engine->pages, ps->at.entry_size);
+	return is_newer(f, newest->time, newest->coordinates);
+}
+
 static void fold_stretch(struct folding *f, handle_t key) {
 	struct plan_state *ps = f->ps;
+	bool in_order = is_in_order(f, key);
 
 	if (!stretch_is_over(f->engine, ps, key, f->event->time)) {
+		if (!in_order)
+			stretch_disorder(f->engine, ps, key);
 		bag_enter(f, key, ps->at.bag);
 		if (!is_alone_and_over(f, key)) {
 			stretch_bound(f->engine, ps, key);
-			stretch_arm(f->engine, ps, key);
+			if (!in_order ||
+			    !timeline_of(f->engine, ps, key)->is_armed)
+				stretch_arm(f->engine, ps, key);
 			if (window_judges_once(&ps->plan->window))
 				f->touch->judges = false;
 			return;
@@ -988,6 +1006,8 @@ static void fold_closing(struct folding *f, handle_t key) {
 		return;
 	}
 	window_advance(f->engine, ps, key, f->event->time);
+	if (!is_in_order(f, key))
+		stretch_disorder(f->engine, ps, key);
 	if (!entry_make(f, key, ps->at.bag, ENTRY_CLOSE))
 		return;
 	stretch_bound(f->engine, ps, key);
@@ -1121,8 +1141,8 @@ static void evidence_entries(const struct engine *engine,
 			     struct draft *draft) {
 	struct chain_walk walk;
 
-	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
-	     walk.entry; chain_step(&walk)) {
+	for (stretch_begin(&walk, engine, ps, chain, s); walk.entry;
+	     chain_step(&walk)) {
 		if (!stretch_has(s, walk.entry))
 			continue;
 		record_digest(engine, walk.entry->coordinates,
@@ -1192,7 +1212,7 @@ static void stretch_shown(const struct engine *engine,
 	struct chain_walk walk;
 
 	draft->shown = shown;
-	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	for (stretch_begin(&walk, engine, ps, chain, s);
 	     most && walk.entry && walk.entry->time <= s->end;
 	     chain_step(&walk)) {
 		if (!stretch_has(s, walk.entry))

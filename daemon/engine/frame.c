@@ -72,8 +72,8 @@ static struct value scan_value(struct engine *engine,
 	if (!chain->n)
 		return empty_value(engine, m);
 	all = arena_alloc_raw(&engine->scratch, chain->n * sizeof(*all), 16);
-	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
-	     walk.entry; chain_step(&walk))
+	for (stretch_begin(&walk, engine, ps, chain, s); walk.entry;
+	     chain_step(&walk))
 		if (stretch_has(s, walk.entry) &&
 		    entry_has(ps, walk.entry, measure))
 			all[n++] = entry_contribution(engine, ps, walk.entry,
@@ -135,7 +135,7 @@ static struct value fold_value(struct engine *engine,
 
 	if (s->has_head)
 		memcpy(state, bag + ps->at.in.acc[measure], keeper->state_size);
-	for (chain_begin(&walk, chain, &engine->pages, ps->at.entry_size);
+	for (stretch_begin(&walk, engine, ps, chain, s);
 	     walk.entry && walk.entry->time <= s->end; chain_step(&walk)) {
 		if (!stretch_has(s, walk.entry) ||
 		    !entry_has(ps, walk.entry, measure))

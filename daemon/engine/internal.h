@@ -103,7 +103,12 @@ struct timeline {
 	usec_t head_start, head_last;
 	usec_t due;      /* of the timers that are armed */
 	uint32_t serial; /* … and their mark: older ones are void */
-	bool has_closed, has_head, is_armed;
+	/* Where the newest window begins, so that what comes in order need
+	 * not cut those before it. */
+	uint32_t newest_i;
+	handle_t newest;
+	usec_t newest_start;
+	bool has_closed, has_head, is_armed, knows_newest;
 };
 
 /*
@@ -119,6 +124,8 @@ struct entry_blobs {
 struct stretch {
 	usec_t start, end; /* both inside it */
 	uint32_t n;        /* entries */
+	uint32_t i;        /* where they begin: in its … */
+	handle_t chunk;
 	bool has_head;
 	bool is_stray;  /* not a window: what would have closed one */
 	bool is_closed; /* by an event, not by `max` */
@@ -646,8 +653,15 @@ bool plan_has_stretches(const struct plan_state *ps);
 const struct timeline *timeline_of(const struct engine *engine,
 				   const struct plan_state *ps, handle_t key);
 /* The window that @at lies in; false: none does. */
-bool stretch_find(const struct engine *engine, const struct plan_state *ps,
+bool stretch_find(struct engine *engine, const struct plan_state *ps,
 		  handle_t key, usec_t at, struct stretch *ret);
+/* From its first entry on; @s NULL: from the oldest. */
+void stretch_begin(struct chain_walk *walk, const struct engine *engine,
+		   const struct plan_state *ps, const struct chain *chain,
+		   const struct stretch *s);
+/* An entry has come that is not the newest. */
+void stretch_disorder(struct engine *engine, const struct plan_state *ps,
+		      handle_t key);
 /* The oldest one, or what is not one; false: nothing is there. */
 bool stretch_first(const struct engine *engine, const struct plan_state *ps,
 		   handle_t key, struct stretch *ret);

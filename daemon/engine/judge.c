@@ -560,7 +560,7 @@ static bool is_quiet(struct engine *engine, const struct judging *j) {
  * Which window of the key's own events is judged: that of @at. False: there is
  * none. Other windows need no looking.
  */
-static bool look_at(const struct engine *engine, struct judging *j, usec_t at,
+static bool look_at(struct engine *engine, struct judging *j, usec_t at,
 		    struct stretch *stretch) {
 	if (!plan_has_stretches(j->rs->plan))
 		return true;

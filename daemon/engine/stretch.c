@@ -164,6 +164,8 @@ static bool cut(struct cutter *cutter, struct stretch *s) {
 	*s = (struct stretch){ 0 };
 	cutter->s = s;
 	cutter->last = cutter->before = cutter->close = NULL;
+	s->chunk = cutter->walk.chunk;
+	s->i = cutter->walk.i;
 	opened = open(cutter);
 	cutter->begun = true;
 	if (!opened)
@@ -195,15 +197,59 @@ bool stretch_first(const struct engine *engine, const struct plan_state *ps,
 	return cut(&cutter, ret);
 }
 
-bool stretch_find(const struct engine *engine, const struct plan_state *ps,
+/* What has nothing behind it is the newest. */
+static void note_newest(struct engine *engine, const struct plan_state *ps,
+			handle_t key, const struct cutter *cutter) {
+	const struct stretch *s = cutter->s;
+	struct timeline *line;
+
+	if (cutter->walk.entry || s->has_head)
+		return;
+	if (cutter->line->knows_newest &&
+	    cutter->line->newest_start == s->start)
+		return;
+	line = timeline_write(engine, ps, key);
+	line->knows_newest = true;
+	line->newest_start = s->start;
+	line->newest = s->chunk;
+	line->newest_i = s->i;
+}
+
+bool stretch_find(struct engine *engine, const struct plan_state *ps,
 		  handle_t key, usec_t at, struct stretch *ret) {
+	const struct timeline *line = timeline_of(engine, ps, key);
 	struct cutter cutter;
 
 	cutter_init(&cutter, engine, ps, key);
-	while (cut(&cutter, ret))
-		if (!ret->is_stray && at <= ret->end)
-			return at >= ret->start;
+	if (line->knows_newest && at >= line->newest_start) {
+		chain_resume(&cutter.walk, &engine->pages, ps->at.entry_size,
+			     line->newest, line->newest_i);
+		cutter.begun = true;
+	}
+	while (cut(&cutter, ret)) {
+		if (ret->is_stray || at > ret->end)
+			continue;
+		if (at < ret->start)
+			return false;
+		note_newest(engine, ps, key, &cutter);
+		return true;
+	}
 	return false;
+}
+
+void stretch_begin(struct chain_walk *walk, const struct engine *engine,
+		   const struct plan_state *ps, const struct chain *chain,
+		   const struct stretch *s) {
+	if (s && s->chunk)
+		chain_resume(walk, &engine->pages, ps->at.entry_size, s->chunk,
+			     s->i);
+	else
+		chain_begin(walk, chain, &engine->pages, ps->at.entry_size);
+}
+
+void stretch_disorder(struct engine *engine, const struct plan_state *ps,
+		      handle_t key) {
+	timeline_write(engine, ps, key)->knows_newest = false;
 }
 
 bool stretch_is_over(const struct engine *engine, const struct plan_state *ps,
@@ -282,6 +328,7 @@ void stretch_drop(struct engine *engine, struct plan_state *ps, handle_t key,
 		strays += closes(oldest);
 		bag_leave(engine, ps, key, ps->at.bag);
 	}
+	line->knows_newest = false;
 	COUNT(engine, ps->plan, no_window, strays - over->is_closed);
 	head_clear(engine, ps, key);
 	line->closed = over->end;
@@ -342,6 +389,7 @@ void stretch_bound(struct engine *engine, struct plan_state *ps, handle_t key) {
 
 	if (chain->n <= most || !stretch_first(engine, ps, key, &first))
 		return;
+	stretch_disorder(engine, ps, key);
 	while (chain->n > most / 2) {
 		oldest = chain_oldest(chain, &engine->pages, ps->at.entry_size);
 		merged = stretch_has(&first, oldest) && all_fold(ps->plan);

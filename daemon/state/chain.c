@@ -208,3 +208,13 @@ void chain_step(struct chain_walk *walk) {
 	}
 	walk->entry = entry_at(chunk, walk->entry_size, walk->i);
 }
+
+void chain_resume(struct chain_walk *walk, const struct pages *pages,
+		  size_t entry_size, handle_t chunk, uint32_t i) {
+	*walk = (struct chain_walk){ .pages = pages,
+				     .entry_size = entry_size,
+				     .chunk = chunk,
+				     .i = i,
+				     .entry = entry_at(pages_read(pages, chunk),
+						       entry_size, i) };
+}

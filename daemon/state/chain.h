@@ -58,3 +58,6 @@ struct chain_walk {
 void chain_begin(struct chain_walk *walk, const struct chain *chain,
 		 const struct pages *pages, size_t entry_size);
 void chain_step(struct chain_walk *walk);
+/* From where a walk stood; what entered behind it has not moved that. */
+void chain_resume(struct chain_walk *walk, const struct pages *pages,
+		  size_t entry_size, handle_t chunk, uint32_t i);

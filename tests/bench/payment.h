@@ -53,11 +53,7 @@ static inline size_t payment_write(char *out, const struct payment *p) {
  * and class; one alone is the first of these. All others look at one class
  * each, out of a thousand, and at the amount.
  */
-static inline void payment_rules(struct buf *out, size_t n,
-				 const char *encoding) {
-	static const char *const by[] = { "payee_account", "unit",
-					  "unit, econ_class" };
-
+static inline void payment_stream(struct buf *out, const char *encoding) {
 	buf_puts(out, "apiversion: 1\n"
 		      "package: bench\n"
 		      "calendars:\n"
@@ -80,6 +76,14 @@ static inline void payment_rules(struct buf *out, size_t n,
 		      "      region: string\n"
 		      "      paid_at: timestamp\n"
 		      "rules:\n");
+}
+
+static inline void payment_rules(struct buf *out, size_t n,
+				 const char *encoding) {
+	static const char *const by[] = { "payee_account", "unit",
+					  "unit, econ_class" };
+
+	payment_stream(out, encoding);
 	for (size_t i = 0; i < n && i < 3; i++)
 		buf_printf(out,
 			   "- rule: sum-%zu\n"
@@ -100,4 +104,19 @@ static inline void payment_rules(struct buf *out, size_t n,
 			   "  alert_if: amount > 900000000000\n"
 			   "  evidence: 0\n",
 			   i, i % PAYMENT_CLASSES);
+}
+
+/* One rule that keeps the entries of ten minutes of an account. */
+static inline void payment_window(struct buf *out, const char *window,
+				  const char *encoding) {
+	payment_stream(out, encoding);
+	buf_printf(out,
+		   "- rule: window\n"
+		   "  status: live\n"
+		   "  from: payments\n"
+		   "  by: [payee_account]\n"
+		   "  window: %s\n"
+		   "  measure: {cnt: count(), total: sum(amount)}\n"
+		   "  alert_if: total > 900000000000 && cnt > 1\n",
+		   window);
 }

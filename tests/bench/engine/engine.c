@@ -2,6 +2,7 @@
  * The engine in memory: how many events a second one core decodes and judges,
  * and what a key costs. Nothing is read from anywhere and nothing goes out.
  *
+ *   bench-engine WINDOW KEYS EVENTS   one rule, of "10m" or "{session: 1m}"
  *   bench-engine RULES KEYS EVENTS [ENCODING]      RULES 0: decode only
  *
  * payment.h says what the rules are; KEYS is the number of accounts. No alert
@@ -91,7 +92,17 @@ static size_t encode(struct bench *bench, char *payload, size_t len) {
 	return PAYMENT_BYTES - left;
 }
 
-static void load(struct bench *bench, size_t n) {
+static bool is_number(const char *text) {
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static uint64_t number(const char *text) {
+	if (!is_number(text))
+		die("a number is not one");
+	return strtoull(text, NULL, 10);
+}
+
+static void load(struct bench *bench, const char *rules) {
 	char path[] = "/tmp/tocsin-bench-XXXXXX.yaml";
 	const char *paths[] = { path };
 	struct ruleset_options options = { 0 };
@@ -99,7 +110,10 @@ static void load(struct bench *bench, size_t n) {
 	struct buf text = { 0 };
 	int fd = mkstemps(path, 5);
 
-	payment_rules(&text, n, bench->encoding);
+	if (is_number(rules))
+		payment_rules(&text, (size_t)number(rules), bench->encoding);
+	else
+		payment_window(&text, rules, bench->encoding);
 	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len)
 		die(path);
 	close(fd);
@@ -113,17 +127,18 @@ static void load(struct bench *bench, size_t n) {
 	buf_free(&text);
 }
 
-static void set_up(struct bench *bench, size_t rules) {
+static void set_up(struct bench *bench, const char *rules) {
+	bool decodes_only = !strcmp(rules, "0");
 	struct engine_options options = { .seed = 1 };
 	struct decision catch_up = { .kind = DECISION_CATCH_UP };
 	const struct stream *stream;
 
 	/* Decode only decodes what ten rules read. */
-	load(bench, rules ? rules : 10);
+	load(bench, decodes_only ? "10" : rules);
 	stream = ruleset_stream(bench->set, "payments");
 	if (decoder_new(&bench->decoder, stream, 1) < 0)
 		die("decoder_new");
-	if (rules) {
+	if (!decodes_only) {
 		if (engine_new(&bench->engine, bench->set, &options) < 0)
 			die("engine_new");
 		engine_decide(bench->engine, &catch_up);
@@ -213,15 +228,6 @@ static double state_bytes_per_key(const struct bench *bench) {
 	return 0.0;
 }
 
-static uint64_t number(const char *text) {
-	char *end;
-	uint64_t n = strtoull(text, &end, 10);
-
-	if (*end || end == text)
-		die("a number is not one");
-	return n;
-}
-
 int main(int argc, char **argv) {
 	static struct bench bench;
 	uint64_t before, after, events;
@@ -232,14 +238,14 @@ int main(int argc, char **argv) {
 	set_encoding(&bench, argc == 5 ? argv[4] : "utf8");
 	bench.keys = number(argv[2]);
 	events = number(argv[3]);
-	set_up(&bench, (size_t)number(argv[1]));
+	set_up(&bench, argv[1]);
 
 	before = resident_bytes();
 	run(&bench, bench.keys);
 	first = bench.seconds;
 	after = resident_bytes();
 	run(&bench, events);
-	printf("{\"rules\":%s,\"keys\":%s,\"events\":%" PRIu64
+	printf("{\"rules\":\"%s\",\"keys\":%s,\"events\":%" PRIu64
 	       ",\"bytes_per_event\":%.0f,\"events_per_second\":%.0f,"
 	       "\"new_keys_per_second\":%.0f,\"state_bytes_per_key\":%.1f,"
 	       "\"resident_bytes_per_key\":%.1f}\n",

@@ -407,6 +407,66 @@ static void every_looks_at_the_session_of_its_time(void **state) {
 	world_close(&w);
 }
 
+/* The @i-th of all orders of @n. */
+static void permute(int i, int n, int *order) {
+	int k, place;
+
+	for (k = 0; k < n; k++) {
+		place = i % (k + 1);
+		i /= k + 1;
+		memmove(order + place + 1, order + place,
+			(size_t)(k - place) * sizeof(*order));
+		order[place] = k;
+	}
+}
+
+/* The resolved ones alone: what fired on the way depends on the order. */
+static void assert_resolved(struct world *w, const char *expected) {
+	struct buf found = { 0 };
+	char *lines = strdup(alerts(w)), *rest = lines, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (!strncmp(line, "resolved", 8))
+			buf_printf(&found, "%s\n", line);
+	assert_string_equal(buf_cstr(&found), expected);
+	buf_free(&found);
+	free(lines);
+}
+
+/* S3.18: also where max cuts, and what is joined was looked at before. */
+static void sessions_end_alike_in_any_order(void **state) {
+	static const char *const days[] = { "2026-03-01", "2026-03-02",
+					    "2026-03-03", "2026-03-04",
+					    "2026-03-05", "2026-03-09" };
+	static const char *const prices[] = { "1", "2", "4", "8", "16", "32" };
+	enum { N = 6, ALL = 720 };
+	struct world w;
+	int i, k, order[N];
+
+	(void)state;
+	for (i = 0; i < ALL; i++) {
+		world_open(&w, TOP RULE "  window: {session: 1d, max: 2d}\n"
+					"  measure: {total: sum(price), "
+					"names: distinct(bidder)}\n"
+					"  alert_if: total > 0\n");
+		permute(i, N, order);
+		for (k = 0; k < N; k++)
+			bid(&w, "T", "A", prices[order[k]], days[order[k]]);
+		advance_to(&w, "2026-04-30");
+		assert_resolved(&w, "resolved period yellow resolved T "
+				    "@2026-03-03T00:00:00Z "
+				    "{\"total\":\"7.00\",\"names\":1}\n"
+				    "resolved period yellow resolved T "
+				    "@2026-03-06T00:00:00Z "
+				    "{\"total\":\"24.00\",\"names\":1}\n"
+				    "resolved period yellow resolved T "
+				    "@2026-03-10T00:00:00Z "
+				    "{\"total\":\"32.00\",\"names\":1}\n");
+		assert_int_equal(counters(&w)->open, 0);
+		world_close(&w);
+	}
+}
+
 /*** until ***/
 
 #define UNTIL(window, more)                                                    \
@@ -532,17 +592,12 @@ static void the_order_of_arrival_makes_no_difference(void **state) {
 	};
 	enum { N = 6, ALL = 720 };
 	struct world w;
-	int i, k, place, rest, order[N];
+	int i, k, order[N];
 
 	(void)state;
 	for (i = 0; i < ALL; i++) {
 		world_open(&w, UNTIL("max: 30d", "  alert_if: cnt >= 1\n"));
-		for (k = 0, rest = i; k < N; rest /= ++k) {
-			place = rest % (k + 1);
-			memmove(order + place + 1, order + place,
-				(size_t)(k - place) * sizeof(*order));
-			order[place] = k;
-		}
+		permute(i, N, order);
 		for (k = 0; k < N; k++) {
 			if (events[order[k]].closes)
 				award(&w, "T", events[order[k]].who,
@@ -787,6 +842,7 @@ int main(void) {
 		cmocka_unit_test(rules_of_one_plan_see_the_same_end),
 		cmocka_unit_test(a_key_goes_when_its_last_session_is_long_over),
 		cmocka_unit_test(every_looks_at_the_session_of_its_time),
+		cmocka_unit_test(sessions_end_alike_in_any_order),
 		cmocka_unit_test(a_window_is_judged_once_when_it_was_closed),
 		cmocka_unit_test(a_window_ends_at_max),
 		cmocka_unit_test(after_its_close_a_key_opens_anew),

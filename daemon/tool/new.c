@@ -334,20 +334,71 @@ static void put_growth_tests(struct draft_rule *draft) {
 	put_silence(draft);
 }
 
+/* An alert for each event, and each is one of its own where it has an id. */
+static void put_peers_rule(struct draft_rule *draft) {
+	const struct field *id = draft->stream->id;
+	const char *usual = free_name(draft, "usual");
+	const char *amount = draft->amount->name;
+
+	if (id)
+		put(draft, "  by: [%s]\n", id->name);
+	put(draft,
+	    "  baseline:                     # of others with the same %s\n"
+	    "    %s: {of: %s, over: 180d, peers: [%s], stat: median_mad, "
+	    "min_samples: 8}\n"
+	    "  params: {far: 3.5, very_far: 6.0}\n"
+	    "  alert_if: %s.z(%s) > params.far\n"
+	    "  level:                        # from red to green, the first "
+	    "that is true\n"
+	    "    orange: %s.z(%s) > params.very_far\n"
+	    "    yellow: \"true\"\n"
+	    "  message:\n"
+	    "    zh: \"%s{%s%s}，同类中位数 {%s.mid%s}，建议核实\"\n"
+	    "    en: \"%s{%s%s} where {%s.mid%s} is usual; worth reviewing\"\n",
+	    draft->key->name, usual, amount, draft->key->name, usual, amount,
+	    usual, amount, whose(draft), amount, format_of(draft), usual,
+	    format_of(draft), whose(draft), amount, format_of(draft), usual,
+	    format_of(draft));
+}
+
+static void put_others(struct draft_rule *draft, unsigned amount) {
+	static const unsigned amounts[] = {
+		90, 95, 98, 100, 102, 105, 110, 120
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(amounts); i++)
+		put_event(draft, i + 1, "2026-03-02", amounts[i]);
+	put_event(draft, ARRAY_SIZE(amounts) + 1, "2026-03-03", amount);
+}
+
+static void put_peers_tests(struct draft_rule *draft) {
+	put_test(draft, "far above the others");
+	put_others(draft, 130);
+	put_fires(draft, "2026-03-03", "yellow");
+	put_test(draft, "very far above them");
+	put_others(draft, 200);
+	put_fires(draft, "2026-03-03", "orange");
+	put_test(draft, "as high as some others is silent");
+	put_others(draft, 120);
+	put_silence(draft);
+}
+
 static const struct template {
 	const char *name;
-	bool needs_amount;
+	bool needs_amount, needs_key;
 	const char *zh, *en; /* title */
 	void (*rule)(struct draft_rule * draft);
 	void (*tests)(struct draft_rule * draft);
 }
 kinds[] = {
-	{ "event", true, "单笔金额较大", "A large amount", put_event_rule,
-	  put_event_tests },
-	{ "count", false, "短期内次数较多", "Many within a short time",
+	{ "event", true, false, "单笔金额较大", "A large amount",
+	  put_event_rule, put_event_tests },
+	{ "count", false, false, "短期内次数较多", "Many within a short time",
 	  put_count_rule, put_count_tests },
-	{ "growth", true, "本月明显增长", "Much more than usual",
+	{ "growth", true, false, "本月明显增长", "Much more than usual",
 	  put_growth_rule, put_growth_tests },
+	{ "peers", true, true, "明显高于同类", "Far above others",
+	  put_peers_rule, put_peers_tests },
 };
 
 static const struct template *find_kind(const char *name) {
@@ -412,6 +463,11 @@ static int choose(const struct verb *verb, struct draft_rule *draft,
 		return usage_error(verb,
 				   "stream `%s` has no number that every event "
 				   "has; try --kind count",
+				   draft->stream->name);
+	if (kind->needs_key && !draft->key)
+		return usage_error(verb,
+				   "stream `%s` has no text that every event "
+				   "has, to group others by",
 				   draft->stream->name);
 	return CLEAN;
 }
@@ -532,7 +588,8 @@ static int make(const struct verb *verb, struct draft_rule *draft) {
 	int r;
 
 	if (!kind)
-		return usage_error(verb, "--kind is event, count or growth");
+		return usage_error(verb, "--kind is event, count, growth or "
+					 "peers");
 	if (!draft->paths.n) {
 		draft->paths.items = calloc(1, sizeof(*draft->paths.items));
 		if (!draft->paths.items)
@@ -561,7 +618,7 @@ static int new_main(const struct verb *verb, int argc, char **argv) {
 		{ 's', "stream", "NAME", "what it watches", NULL,
 		  &draft.stream_name, NULL },
 		{ 'k', "kind", "KIND",
-		  "event, count (default) or growth over past months", NULL,
+		  "event, count (default), growth or peers", NULL,
 		  &draft.kind_name, NULL },
 	};
 	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);

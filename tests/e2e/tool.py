@@ -828,7 +828,13 @@ streams:
                          stream)
                 rules += 1
         self.new("count-words", "-s", "words")
+        for stream in ("plain", "pattern"):
+            self.new("peers-" + stream, "--kind", "peers", "-s", stream)
+            rules += 1
         self.good(".", tests=3 * rules + 3)
+        self.assertIn("no text that every event has",
+                      self.new("peers-seconds", "--kind", "peers", "-s",
+                               "seconds", code=2).stderr)
 
     def test_what_it_says_to_do_next_works(self):
         done = self.new("late", "--stream", "plain")
@@ -869,7 +875,7 @@ streams:
         self.assertIn("no number that every event has; try --kind count",
                       self.new("late", "-s", "words", "-k", "event",
                                code=2).stderr)
-        self.assertIn("--kind is event, count or growth",
+        self.assertIn("--kind is event, count, growth or peers",
                       self.new("late", "-k", "spike", code=2).stderr)
         self.assertIn("one name of a new rule",
                       self.new("a", "b", code=2).stderr)

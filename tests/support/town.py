@@ -10,7 +10,8 @@ import json
 import random
 
 ZONE = datetime.timezone(datetime.timedelta(hours=8))
-TOPICS = ("budgets", "payments", "orders", "awards")
+STREAMS = ("budgets", "payments", "cards", "orders", "awards")
+FEWER = ("budgets", "payments", "orders", "awards")  # of tests/e2e/rules
 
 
 class Item:
@@ -56,11 +57,13 @@ def encode(fields):
 
 
 class Town:
-    def __init__(self, seed, months=14, scale=1, partitions=3):
+    def __init__(self, seed, months=14, scale=1, partitions=3,
+                 streams=STREAMS):
         self.random = random.Random(seed)
         self.months = months
         self.scale = scale
         self.partitions = partitions
+        self.streams = streams
         self.items = []
         self._number = 0
         for month in range(months):
@@ -68,6 +71,8 @@ class Town:
                                       tzinfo=ZONE)
             for unit in range(4 * scale):
                 self._payments(first, unit)
+                if "cards" in streams:
+                    self._cards(first, unit)
             for buyer in range(2 * scale):
                 self._orders(first, buyer)
                 self._awards(first, buyer)
@@ -120,7 +125,7 @@ class Town:
     def _payments(self, first, unit):
         rnd = self.random
         name = f"U-{unit}"
-        for number, econ in enumerate(("30201", "30213", "30217")):
+        for number, econ in enumerate(("30201", "30213", "30217", "30305")):
             line = f"L-{unit}-{econ}"
             usual = (unit + 1) * (number + 2) * 5000000
             if first.month == 1:
@@ -158,9 +163,43 @@ class Town:
         if rnd.random() < 0.2:
             fields["fund"] = rnd.choice(("F-101", "F-102", "F-103", "F-220",
                                          "F-999"))
-        if rnd.random() < 0.1:
-            fields["memo"] = None
+        if rnd.random() < 0.3:
+            fields["memo"] = rnd.choice((None, "", "款", " 其他 ", "往来款",
+                                         "购置设备"))
+        if rnd.random() < 0.3:
+            fields["payee"] = rnd.choice(("张三", "李四"))
+            fields["payee_type"] = rnd.choice(("person", "person", "self"))
+        if rnd.random() < 0.5:
+            fields["method"] = rnd.choice(("transfer", "cash", "card"))
+        if rnd.random() < 0.2:
+            fields["amount"] = money(100 * rnd.choice(
+                (5000, 10000, 20000, 25000, 50000, 50000, 5000000)))
+        if rnd.random() < 0.3:
+            fields["account_class"] = rnd.choice(("zero_balance", "special"))
+            fields["pay_mode"] = rnd.choice(("direct", "authorised"))
+        if rnd.random() < 0.05:
+            fields["unit"] = f"U-0{rnd.choice((1, 2))}"
+            fields["payee_account"] = "990100000000000" + \
+                str(rnd.choice((1, 2)))
+        if rnd.random() < 0.2:
+            fields["contract_no"] = f"C-{rnd.randrange(3)}"
         self._add("payments", unit, time, "paid_at", fields)
+
+    def _cards(self, first, unit):
+        """Half of them on a day and at a merchant of an earlier one."""
+        rnd = self.random
+        times = []
+        for _ in range(4):
+            time = self._when(first)
+            if times and rnd.random() < 0.5:
+                time = rnd.choice(times)
+            times.append(time)
+            self._add("cards", f"U-{unit}", time, "spent_at", {
+                "txn_no": self._id("t"), "card": f"6200{unit:012}",
+                "holder": "张三", "unit": f"U-{unit}",
+                "merchant": f"M-{rnd.randrange(2)}",
+                "amount": money(rnd.choice((-100, 1, 500000, 1000000, 1999999,
+                                            2000000, 2000001)))})
 
     def _orders(self, first, buyer):
         rnd = self.random
@@ -224,7 +263,7 @@ class Town:
     def write_files(self, folder):
         """A file of JSON lines per stream; {stream: path}."""
         paths = {}
-        for stream in TOPICS:
+        for stream in self.streams:
             paths[stream] = f"{folder}/{stream}.jsonl"
             with open(paths[stream], "wb") as file:
                 for item in self.items:

@@ -10,7 +10,7 @@ The language it knows is what the shipped rules and tests/e2e/rules need:
   money, enum, `optional`; id, id_for, max_delay, max_skew; times in RFC 3339;
 - where, macros, let, params, tables (effective-dated, prefix keys), lists;
 - windows: none, sliding (exact, or in panes), calendar; one or several
-  streams, aliases with filters; a clock time of `every` without periods;
+  streams, aliases with filters; a clock time of `every`;
 - count, sum, count_if, sum_if, share, mean, min, max, median, distinct,
   first, last, latest, streak, max_repeat, with a coarser `by`;
 - baselines over calendar windows (over, only, align, empty) and over peers

@@ -223,6 +223,10 @@ class Baseline:
         """What it is made of."""
         raise NotImplementedError
 
+    def periods(self):
+        """How many past periods of the key it may ask for."""
+        return 0
+
     def _judge(self, values):
         """(mid, spread), and the quartiles aside"""
         exact, wrap = unwrap(values)
@@ -306,6 +310,14 @@ class PastBaseline(Baseline):
         aligns = self.of.function in ("count", "count_if", "sum", "sum_if")
         self.align = spec.get("align", "workday" if aligns else "whole")
         self.empty = spec.get("empty", "skip")
+
+    def periods(self):
+        if self.only == "same_month":
+            return self.over * 12
+        if self.only == "same_quarter":
+            return self.over * 4 if self.rule.unit == "quarter" \
+                else (self.over + 2) // 3 * 12 + 2
+        return self.over
 
     def past(self, key, first, now):
         """The totals of the past periods that count, newest first."""
@@ -556,7 +568,7 @@ class Key:
         self.closes = []  # until: what closes windows; sorted
         self.over = None  # the end of the last window that is over
         self.latest = {}  # measure -> ((time, coordinates), value)
-        self.memory = None  # (level, clock) of the last one, per: event
+        self.memory = {}  # per: event: period -> (level, clock) of the last
         self.last = None  # the last event: greatest (time, coordinates)
         self.alerts = {}  # period or None -> Life
         self.fines = []  # of a coarser key: the keys beneath it
@@ -715,6 +727,10 @@ class Rule:
             return self.calendar.date(args[0])
         if name == "workdays":
             return self.calendar.workdays(*map(self.calendar.date, args))
+        if name == "month":
+            return self.calendar.date(args[0]).month
+        if name in ("workday_progress", "fiscal_quarter"):
+            return getattr(self.calendar, name)(*args)
         return self.package.tables[name].find(args, at)
 
     def currency_of(self, tree):
@@ -1121,23 +1137,24 @@ class Oracle:
         return judgings
 
     def _is_over(self, rule, key, now=None):
-        """A key that has been freed: nothing is in its windows any more and
-        no alert or cooldown hangs on it."""
+        """A key that has been freed: nothing is in its windows any more, its
+        baselines are over, and no alert or cooldown hangs on it."""
         now = self.watermark if now is None else now
-        if rule.unit and not rule.baselines and not key.latest:
-            return self._last_end(rule, key) <= now and \
-                not any(life.firing for life in key.alerts.values())
-        if not (rule.slides or rule.opens) or key.latest:
+        if key.latest or not (rule.slides or rule.unit or rule.opens):
             return False
         if rule.opens:
             return stretch.forgotten(rule, key, now) and \
                 not any(life.changed is not None
                         and life.changed + rule.cooldown > now
                         for life in key.alerts.values())
+        if any(clock + rule.cooldown > now
+               for _, clock in key.memory.values()):
+            return False
+        if rule.unit:  # what a period's end resolved has no cooldown
+            return self._last_end(rule, key) <= now and \
+                not any(life.firing for life in key.alerts.values())
         held = rule.window_of(key, None)
         if (rule.exit_of(held[-1].time) if held else key.clock) > now:
-            return False
-        if key.memory and key.memory[1] + rule.cooldown > now:
             return False
         return not any(
             life.firing or life.changed is not None
@@ -1145,7 +1162,10 @@ class Oracle:
             for k in [key, *key.fines] for life in k.alerts.values())
 
     def _last_end(self, rule, key):
-        last = rule.calendar.next_first_day(rule.unit, max(key.periods))
+        last = max(key.periods)
+        for _ in range(1 + max((b.periods() for b in
+                                rule.baselines.values()), default=0)):
+            last = rule.calendar.next_first_day(rule.unit, last)
         return rule.calendar.midnight(last)
 
     def _insert(self, entries, entry):
@@ -1334,22 +1354,22 @@ class Oracle:
 
     def _try_event(self, rule, key, scope, level, why, now, event):
         if rule.cooldown and key.ordinal and not rule.opens:
-            if key.memory and key.clock < key.memory[1] + rule.cooldown and \
-                    LEVELS.index(level) <= LEVELS.index(key.memory[0]):
+            before = key.memory.get(scope.period)
+            if before and key.clock < before[1] + rule.cooldown and \
+                    LEVELS.index(level) <= LEVELS.index(before[0]):
                 return
-            key.memory = level, key.clock
+            key.memory[scope.period] = level, key.clock
             self._set_timer(key.clock + rule.cooldown, rule, key, "cooldown",
-                            None)
+                            scope.period)
         self._fire_event(rule, key, scope, level, why, now, event)
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
         life = Life()
-        period = scope.period if rule.opens else None
         life.fired_by = event.event.coordinates + (event.place,) \
-            if event else period.entries[-1].event.coordinates + (now,)
-        life.period = period.start if period else None
-        self._emit(rule, key, period, life, "fired", why, level, scope, now,
-                   event, state="resolved", is_open=True)
+            if event else scope.period.entries[-1].event.coordinates + (now,)
+        life.period = scope.period.start if rule.opens else None
+        self._emit(rule, key, scope.period, life, "fired", why, level, scope,
+                   now, event, state="resolved", is_open=True)
         life.level = level
         self._set_timer(key.clock + rule.review_within, rule, key, "review",
                         None, (life, scope))
@@ -1491,10 +1511,11 @@ class Oracle:
 
     def _on_cooldown(self, due, rule, key, period, _what):
         if rule.per_event:
-            if key.memory and due == key.memory[1] + rule.cooldown:
+            before = key.memory.get(period)
+            if before and due == before[1] + rule.cooldown:
                 key.clock = max(key.clock, due)
                 self._prune(rule, key)
-                key.memory = None
+                del key.memory[period]
             return
         life = key.alerts.get(period)
         if life is None or life.changed is None or \
@@ -1519,13 +1540,15 @@ class Oracle:
             del key.alerts[start]
 
     def _on_every(self, due, rule, key, _period, _what):
-        if rule.unit or rule.opens:
-            raise Unsupported("every with periods")
+        if rule.opens:
+            raise Unsupported("every with windows that events open")
         if self._is_over(rule, key, due - 1):
             return
+        period = rule.calendar.first_day(
+            rule.unit, rule.calendar.date(due)) if rule.unit else None
         key.clock = max(key.clock, due)
         self._prune(rule, key)
-        self._judge(rule, key, None, due, key.last, "condition", None, due)
+        self._judge(rule, key, period, due, key.last, "condition", None, due)
         self._set_timer(rule.next_tick(due), rule, key, "every", None)
 
     def _on_end(self, due, rule, key):
@@ -1586,8 +1609,8 @@ class Oracle:
     def _on_review(self, due, rule, key, _period, what):
         life, scope = what
         self._at = due
-        self._emit(rule, key, scope.period if rule.opens else None, life,
-                   "updated", "window", life.level, scope, due, None,
-                   state="resolved", is_open=False)
+        self._emit(rule, key, scope.period, life, "updated", "window",
+                   life.level, scope, due, None, state="resolved",
+                   is_open=False)
         # The values that the rule saw are kept, the event is not.
         self.out[-1].update(evidence=(0, []), past={}, peers={})

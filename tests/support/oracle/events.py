@@ -115,6 +115,20 @@ class Calendar:
         year, week, _ = first.isocalendar()
         return f"{year:04}-W{week:02}"
 
+    def workday_progress(self, at, unit):
+        """The share of the period's business days that has passed."""
+        date = self.date(at)
+        last = self.next_first_day(unit, self.first_day(unit, date)) \
+            - datetime.timedelta(days=1)
+        return self.workday_number(unit, date) / \
+            self.workday_number(unit, last)
+
+    def fiscal_quarter(self, at):
+        date = self.date(at)
+        first = self.first_day("fiscal_year", date)
+        months = (date.year - first.year) * 12 + date.month - first.month
+        return (months - (date.day < first.day)) // 3 + 1
+
     def workday_number(self, unit, date):
         """Business days of the period up to and including @date."""
         key = unit, date
@@ -486,10 +500,13 @@ class Package:
     def __init__(self, paths):
         self.streams, self.tables, self.calendars = {}, {}, {}
         self.lists, self.macros, self.rules = {}, {}, []
+        self.overrides = []
         self.name = None
         for path in paths:
             for file in self._files(path):
                 self._read(file)
+        for override in self.overrides:
+            self._override(dict(override))
         for name, spec in self.streams.items():
             self.streams[name] = Stream(name, spec, self.calendar(spec))
         for name, (spec, folder) in self.tables.items():
@@ -513,6 +530,7 @@ class Package:
         self.streams.update(spec.pop("streams", {}))
         self.macros.update(spec.pop("macros", {}))
         self.rules += spec.pop("rules", [])
+        self.overrides += spec.pop("override", [])
         for name, table in spec.pop("tables", {}).items():
             self.tables[name] = table, folder
         for name, calendar in spec.pop("calendars", {}).items():
@@ -526,6 +544,14 @@ class Package:
         left = [key for key in spec if not key.startswith("x-")]
         if left:
             raise Unsupported(f"{file}: {left}")
+
+    def _override(self, override):
+        name, status = override.pop("rule"), override.pop("status")
+        if override:
+            raise Unsupported(f"override of {set(override)}")
+        for rule in self.rules:
+            if rule["rule"] == name:
+                rule["status"] = status
 
     def calendar(self, spec=None):
         name = (spec or {}).get("calendar")

@@ -6,6 +6,7 @@ a Missing, which travels through operators as an error does in CEL.
 """
 
 import datetime
+import math
 import re
 from fractions import Fraction
 
@@ -350,7 +351,10 @@ FUNCTIONS = {
     "size": len,
     "prefix": lambda text, n: text[:n],
     "double": num,
+    "prefix": lambda text, n: text[:n],
 }
+
+METHODS = {"trim": str.strip}
 
 
 class Scope:
@@ -402,6 +406,10 @@ def evaluate(tree, scope):
         missing = [a for a in args if isinstance(a, Missing)]
         if missing:
             return missing[0]
+        if tree[2] in METHODS:
+            value = evaluate(tree[1], scope)
+            return value if isinstance(value, Missing) else \
+                METHODS[tree[2]](value, *args)
         try:
             return scope.method(tree[1], tree[2], args)
         except KeyError:
@@ -420,7 +428,9 @@ def _operate(kind, args):
         x = args[0]
         return Money(-x.minor, x.currency) if isinstance(x, Money) else -x
     if kind == "in":
-        return args[0] in args[1]
+        return any(compare("==", args[0], x) for x in args[1])
+    if kind == "%":
+        return int(math.fmod(*args)) if args[1] else Missing("zero")
     if kind in ("+", "-"):
         return add(*args, 1 if kind == "+" else -1)
     if kind == "*":

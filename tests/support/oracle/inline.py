@@ -16,13 +16,19 @@ from support.rdkafka import Record
 def cases(package):
     """(rule's name, test) for every inline test, `like` applied."""
     for rule in package.rules:
+        if rule.get("status") == "draft":
+            continue
         named = {}
         for test in rule.get("tests", []):
             full = copy.deepcopy(test)
+            if "advance" in test:
+                full["advance"] = [test["advance"]]
             if "like" in test:
                 base = copy.deepcopy(named[test["like"]])
                 full["given"] = base["given"] + full.get("given", [])
                 full.setdefault("tables", base.get("tables", {}))
+                full["advance"] = base.get("advance", []) + \
+                    full.get("advance", [])
             _change(package, full)
             named[full["name"]] = full
             yield rule["rule"], full
@@ -52,9 +58,10 @@ def run(paths, rule, test):
         oracle.record(Record(package.streams[name].topic, 0, number, -1,
                              None, payload))
     oracle.decision("end")
-    if "advance" in test:
-        oracle.decision("advance",
-                        at=oracle.greatest_of_all + span(test["advance"]))
+    at = oracle.greatest_of_all
+    for step in test.get("advance", []):
+        at += span(step)
+        oracle.decision("advance", at=at)
     return _compare(package, test, oracle.out)
 
 

@@ -23,9 +23,11 @@ def moved_by(rule, scope):
 
 
 def transition_values(rule, scope):
-    """Measures and lets of a judging by name, what is missing as None."""
+    """Measures, and lets but those of the key, by name; what is missing as
+    None."""
     values = {}
-    for name in (*rule.measures, *rule.lets):
+    in_key = set(rule.by).union(*(p.values() for p in rule.by_of.values()))
+    for name in (*rule.measures, *(n for n in rule.lets if n not in in_key)):
         value = scope.lookup(name)
         values[name] = None if isinstance(value, Missing) else value
     return values

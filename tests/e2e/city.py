@@ -20,7 +20,7 @@ import unittest
 from support.oracle.engine import Oracle
 from support.oracle.events import Package, parse_time
 from support.rdkafka import Record
-from support.world import BUILD, ROOT, RULES, TOCSIN
+from support.world import BUILD, LEFT_OUT, ROOT, RULES, TOCSIN
 
 sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
 import summary  # noqa: E402
@@ -75,7 +75,7 @@ class Judged:
     """What the oracle says about a city."""
 
     def __init__(self, folder):
-        self.package = Package([RULES])
+        self.package = Package([RULES, LEFT_OUT])
         self.oracle = Oracle(self.package)
         self.oracle.decision("catch_up")
         for record in merged([heads(folder, self.package.streams[name])

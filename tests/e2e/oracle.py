@@ -5,13 +5,12 @@ import unittest
 
 from support.oracle import inline
 from support.oracle.events import Package
+from support.world import LEFT_OUT, ROOT, RULES
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
 SEMANTICS = os.path.join(ROOT, "tests", "conformance", "semantics")
 # Each is loaded by itself. Of the semantics only what the oracle knows: a
 # construct that it does not know is an error, not a test left out.
-SETS = [[os.path.join(ROOT, "rules")]] + [
+SETS = [[RULES, LEFT_OUT]] + [
     [os.path.join(SEMANTICS, name) for name in ("streams.yaml", file)]
     for file in ("1-each.yaml", "3-keys.yaml", "3-stretches.yaml",
                  "6-ladders.yaml", "6-texts.yaml", "7-peers.yaml",

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from support import run_of
-from support.town import Town
+from support.town import FEWER, Town
 from support.world import BUILD, World, broker
 
 
@@ -27,7 +27,7 @@ class SixRules(unittest.TestCase):
         with World(rules=EDGES) as world:
             world.redis.start()
             run_of.create(world)
-            town = Town(4)
+            town = Town(4, streams=FEWER)
             columns = ["decided_at", "award_no", "note", "buyer", "category",
                        "supplier", "bidders", "amount"]
             town.as_rows("awards", columns)

@@ -25,6 +25,8 @@ BUILD = os.environ.get("TOCSIN_BUILD", os.path.join(ROOT, "build"))
 TOCSIND = os.path.join(BUILD, "tocsind")
 TOCSIN = os.path.join(BUILD, "tocsin")
 RULES = os.path.join(ROOT, "rules")
+# With RULES, what both the oracle and the daemon beside it run.
+LEFT_OUT = os.path.join(ROOT, "tests", "support", "left-out.yaml")
 
 _shared = {}
 _numbers = itertools.count(1)
@@ -57,6 +59,8 @@ class World:
         self.prefix = prefix or f"t{next(_numbers)}."
         self.rules = os.path.join(self.folder, "rules")
         shutil.copytree(rules, self.rules)
+        if rules == RULES:
+            shutil.copy(LEFT_OUT, self.rules)
         self.edit_rules("topic: fin.", "topic: " + self.prefix)
         self.redis = RedisServer(self.children,
                                  os.path.join(self.folder, "r"),

@@ -2,9 +2,11 @@
 
 import csv
 import datetime
+import functools
 import glob
 import json
 import os
+import pickle
 import re
 import zoneinfo
 from fractions import Fraction
@@ -38,6 +40,12 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers
             if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
+@functools.lru_cache
+def _load(text):
+    """What a file says, pickled: hundreds of tests read the same files."""
+    return pickle.dumps(yaml.load(text, _Loader))
 
 
 class Calendar:
@@ -523,7 +531,7 @@ class Package:
     def _read(self, file):
         folder = os.path.dirname(file)
         with open(file, encoding="utf-8") as stream:
-            spec = yaml.load(stream, _Loader)
+            spec = pickle.loads(_load(stream.read()))
         if self.name not in (None, spec["package"]):
             raise Unsupported("several packages")
         self.name = spec.pop("package")

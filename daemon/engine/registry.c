@@ -341,7 +341,8 @@ void registries_fold(struct engine *engine, const struct event *event) {
 	size_t i;
 
 	for (i = 0; i < engine->set->n_registries; i++)
-		if (engine->registries[i].registry->stream == event->stream)
+		if (engine->registries[i].registry->stream ==
+		    event->stream->base)
 			registry_fold(engine, &engine->registries[i], event);
 }
 

@@ -77,9 +77,9 @@ table_for(struct engine *engine, struct stream_state *stream, uint16_t slot) {
 	return table;
 }
 
-static void route_input(struct engine *engine, const struct route *route) {
+static void route_input(struct engine *engine, struct stream_state *stream,
+			const struct route *route) {
 	const struct plan_input *input = route->input;
-	struct stream_state *stream = &engine->streams[input->stream->index];
 	struct route_table *table;
 	struct route_bucket *bucket;
 	uint32_t i;
@@ -99,7 +99,7 @@ static void route_input(struct engine *engine, const struct route *route) {
 
 void routes_init(struct engine *engine) {
 	struct route route;
-	size_t p, i;
+	size_t p, i, s;
 
 	for (i = 0; i < engine->set->n_streams; i++)
 		engine->streams[i].tables = arena_array(
@@ -111,7 +111,11 @@ void routes_init(struct engine *engine) {
 			route.input = &route.plan->plan->inputs[i];
 			route.i_input = (uint16_t)i;
 			route.is_where = route.input->index_is_where;
-			route_input(engine, &route);
+			for (s = 0; s < engine->set->n_streams; s++)
+				if (engine->streams[s].stream->base ==
+				    route.input->stream)
+					route_input(engine, &engine->streams[s],
+						    &route);
 		}
 	}
 }

@@ -42,6 +42,10 @@ struct stream {
 	const char *name;
 	const char *package;
 	const char *topic;
+	/* A source is a stream of its own to all but rules, which read @base:
+	 * the same fields in the same slots, written otherwise. Itself if it is
+	 * no source. */
+	const struct stream *base;
 	uint16_t index; /* in the ruleset */
 	bool is_read;   /* some rule that is loaded asks for it */
 	enum stream_format format;

@@ -17,6 +17,7 @@ static const struct shape_key package_keys[] = {
 	{ "apiversion" },
 	{ "package" },
 	{ "streams" },
+	{ "sources" },
 	{ "tables" },
 	{ "lists" },
 	{ "calendars" },
@@ -409,6 +410,7 @@ static void load_package(struct loader *l, struct package *p) {
 		{ "macros", declare_macros },
 		{ "lists", declare_lists },
 		{ "streams", declare_streams },
+		{ "sources", declare_sources },
 		{ "tables", declare_tables },
 		{ "rules", declare_rules },
 		{ "override", apply_overrides },
@@ -454,7 +456,7 @@ static void set_id_for(struct loader *l) {
 			if (plan->window.kind == WINDOW_EVENT || plan->peers)
 				continue;
 			for (size_t n = 0; n < plan->n_inputs; n++)
-				if (plan->inputs[n].stream == stream &&
+				if (plan->inputs[n].stream == stream->base &&
 				    (!width || width > longest))
 					longest = width ? width
 							: 90 * USEC_PER_DAY;
@@ -531,6 +533,8 @@ static void finish_rest(struct loader *l) {
 	for (size_t i = 0; i < set->n_streams; i++)
 		set->streams[i]->index = (uint16_t)i;
 	mark_read_streams(l);
+	for (size_t i = 0; i < set->n_streams; i++)
+		source_finish(set->streams[i]);
 	set->calendars = (struct calendar **)l->calendars.items;
 	set->n_calendars = l->calendars.n;
 	set->tables = (struct table **)l->tables.items;
@@ -545,6 +549,15 @@ static void finish_rest(struct loader *l) {
 
 static void add_text(struct sha256_stream *sha, const char *s) {
 	sha256_add(sha, s, strlen(s) + 1);
+}
+
+static void add_node(struct sha256_stream *sha, const struct yaml_node *node) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	if (!node)
+		return;
+	yaml_write(&text, node, 0);
+	sha256_add(sha, text.data, text.len);
 }
 
 /* All that the alerts of a journal depend on. */
@@ -584,14 +597,8 @@ static void hash_ruleset(struct loader *l) {
 		const struct package *p = l->packages.values[i];
 
 		for (size_t k = 0; k < p->files.n; k++) {
-			CLEANUP(buf_free) struct buf text = { 0 };
-			const struct yaml_node *streams =
-				yaml_get(p->files.items[k], "streams");
-
-			if (!streams)
-				continue;
-			yaml_write(&text, streams, 0);
-			sha256_add(&sha, text.data, text.len);
+			add_node(&sha, yaml_get(p->files.items[k], "streams"));
+			add_node(&sha, yaml_get(p->files.items[k], "sources"));
 		}
 	}
 	sha256_end(&sha, set->hash);

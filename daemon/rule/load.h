@@ -50,6 +50,7 @@ struct rule_source {
 struct package {
 	const char *name;
 	struct map streams;   /* struct stream */
+	struct map sources;   /* struct stream */
 	struct map tables;    /* struct declared_table */
 	struct map lists;     /* struct declared_list */
 	struct map calendars; /* struct calendar */
@@ -131,6 +132,10 @@ int parse_type(struct loader *l, const struct yaml_node *node,
 	       struct type *ret);
 
 /* stream.c */
+void declare_sources(struct loader *l, struct package *p,
+		     const struct yaml_node *node);
+/* Once all rules are compiled: what they read of the base, in which slots. */
+void source_finish(struct stream *stream);
 void declare_streams(struct loader *l, struct package *p,
 		     const struct yaml_node *node);
 /* Its slot, given to it now if nobody read it before. */

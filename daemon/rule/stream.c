@@ -115,17 +115,11 @@ static int field_time(struct loader *l, const struct yaml_node *node,
 	return 0;
 }
 
-static void field_options(struct loader *l, const struct yaml_node *node,
-			  struct field *field) {
-	static const char *const masks[] = { "none", "last4", "all" };
+/* Where the data have it, and how times are written there. */
+static void field_form(struct loader *l, const struct yaml_node *node,
+		       struct field *field) {
 	const struct yaml_node *format = yaml_get(node, "format");
-	unsigned mask = MASK_NONE;
 
-	shape_keys(l->diag, node, "a field", field_keys,
-		   ARRAY_SIZE(field_keys));
-	if (!shape_choice(l->diag, yaml_get(node, "mask"), "mask", masks,
-			  ARRAY_SIZE(masks), &mask))
-		field->mask = (enum mask)mask;
 	shape_text(l->diag, yaml_get(node, "path"), "path", &field->path);
 	if (format && field->type.kind != KIND_TIMESTAMP &&
 	    field->type.kind != KIND_DATE)
@@ -133,6 +127,19 @@ static void field_options(struct loader *l, const struct yaml_node *node,
 			"`format` is for timestamps and dates");
 	else
 		field_time(l, format, field);
+}
+
+static void field_options(struct loader *l, const struct yaml_node *node,
+			  struct field *field) {
+	static const char *const masks[] = { "none", "last4", "all" };
+	unsigned mask = MASK_NONE;
+
+	shape_keys(l->diag, node, "a field", field_keys,
+		   ARRAY_SIZE(field_keys));
+	if (!shape_choice(l->diag, yaml_get(node, "mask"), "mask", masks,
+			  ARRAY_SIZE(masks), &mask))
+		field->mask = (enum mask)mask;
+	field_form(l, node, field);
 }
 
 static int declare_field(struct loader *l, const struct yaml_pair *pair,
@@ -450,6 +457,16 @@ static bool topic_is_new(struct loader *l, const struct stream *stream,
 	return true;
 }
 
+static void stream_times(struct loader *l, struct stream *stream,
+			 const struct yaml_node *node) {
+	shape_fixed(l->diag, yaml_get(node, "max_delay"), "max_delay",
+		    &stream->max_delay);
+	shape_fixed(l->diag, yaml_get(node, "idle_after"), "idle_after",
+		    &stream->idle_after);
+	shape_fixed(l->diag, yaml_get(node, "max_skew"), "max_skew",
+		    &stream->max_skew);
+}
+
 static void declare_stream(struct loader *l, struct package *p,
 			   const struct yaml_pair *pair) {
 	const struct yaml_node *node = pair->value;
@@ -460,6 +477,7 @@ static void declare_stream(struct loader *l, struct package *p,
 	stream->package = p->name;
 	stream->place = pair->key->place;
 	stream->topic = stream->name;
+	stream->base = stream;
 	stream->idle_after = 10 * USEC_PER_MIN;
 	stream->max_skew = USEC_PER_DAY;
 	if (!is_name(stream->name) || !strcmp(stream->name, "alerts"))
@@ -478,12 +496,7 @@ static void declare_stream(struct loader *l, struct package *p,
 	}
 	stream_delimiter(l, stream, yaml_get(node, "delimiter"));
 	stream_columns(l, stream, yaml_get(node, "columns"));
-	shape_fixed(l->diag, yaml_get(node, "max_delay"), "max_delay",
-		    &stream->max_delay);
-	shape_fixed(l->diag, yaml_get(node, "idle_after"), "idle_after",
-		    &stream->idle_after);
-	shape_fixed(l->diag, yaml_get(node, "max_skew"), "max_skew",
-		    &stream->max_skew);
+	stream_times(l, stream, node);
 	shape_fixed(l->diag, yaml_get(node, "id_for"), "id_for",
 		    &stream->id_for);
 	stream_same_id(l, yaml_get(node, "on_same_id"));
@@ -498,6 +511,165 @@ static void declare_stream(struct loader *l, struct package *p,
 		stream);
 	pointers_add(&l->streams, l->arena, stream);
 }
+
+/*** sources ***/
+
+static const struct shape_key source_keys[] = {
+	{ "stream" },    { "topic" },      { "format" },   { "encoding" },
+	{ "delimiter" }, { "columns" },    { "fields" },   { "numbers" },
+	{ "max_delay" }, { "idle_after" }, { "max_skew" }, { "max_bytes" },
+};
+
+/* Where a source writes a field, and how its times look: nothing else. */
+static void source_field(struct loader *l, struct stream *source,
+			 const struct yaml_pair *pair) {
+	static const struct shape_key keys[] = { { "path" }, { "format" } };
+	struct field *field = named_field(l, source, pair->key, "fields");
+
+	if (!field)
+		return;
+	if (pair->value->kind == YAML_SCALAR) {
+		shape_text(l->diag, pair->value, "path", &field->path);
+	} else if (!shape_is(l->diag, pair->value, YAML_MAP, field->name)) {
+		shape_keys(l->diag, pair->value, "a field of a source", keys,
+			   ARRAY_SIZE(keys));
+		field_form(l, pair->value, field);
+	}
+}
+
+static void source_fields(struct loader *l, struct stream *source,
+			  const struct yaml_node *node) {
+	const struct stream *base = source->base;
+
+	source->fields = arena_array(l->arena, struct field, base->n_fields);
+	if (base->n_fields)
+		memcpy(source->fields, base->fields,
+		       base->n_fields * sizeof(struct field));
+	if (base->time)
+		source->time = &source->fields[base->time - base->fields];
+	if (base->id)
+		source->id = &source->fields[base->id - base->fields];
+	if (!node || shape_is(l->diag, node, YAML_MAP, "fields") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++)
+		source_field(l, source, &node->pairs[i]);
+}
+
+static const struct stream *base_of(struct loader *l, struct package *p,
+				    const struct yaml_pair *pair) {
+	const struct yaml_node *node = yaml_get(pair->value, "stream");
+	const struct stream *base;
+
+	if (!node) {
+		diag_at(l->diag, pair->key->place, "E112",
+			"source `%s` lacks `stream`: which one it is part of",
+			pair->key->text);
+		return NULL;
+	}
+	if (shape_is(l->diag, node, YAML_SCALAR, "stream") < 0)
+		return NULL;
+	base = map_get(&p->streams, node->text, node->len);
+	if (!base)
+		shape_unknown(l->diag, node->place, "there is no stream",
+			      node->text, p->streams.keys, p->streams.n);
+	return base;
+}
+
+static bool source_is_new(struct loader *l, struct package *p,
+			  const struct yaml_node *key) {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	struct map *const maps[] = { &p->streams, &p->sources };
+
+	if (!*key->text || key->text[strspn(key->text, letters)]) {
+		diag_at(l->diag, key->place, "E232",
+			"`%s` cannot be the name of a source: letters, "
+			"digits, _ and - only",
+			key->text);
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		const struct stream *first =
+			map_get(maps[i], key->text, key->len);
+
+		if (first && !declare_new(l, maps[i], "stream or source", key,
+					  first->place))
+			return false;
+	}
+	return true;
+}
+
+static void declare_source(struct loader *l, struct package *p,
+			   const struct yaml_pair *pair) {
+	const struct yaml_node *node = pair->value;
+	struct stream *source = arena_new(l->arena, struct stream);
+	const struct yaml_node *numbers;
+	const struct stream *base;
+	int64_t bytes;
+
+	if (shape_is(l->diag, node, YAML_MAP, pair->key->text) < 0)
+		return;
+	shape_keys(l->diag, node, "a source", source_keys,
+		   ARRAY_SIZE(source_keys));
+	base = base_of(l, p, pair);
+	if (!base)
+		return;
+	*source = *base;
+	source->name = pair->key->text;
+	source->place = pair->key->place;
+	source->topic = source->name;
+	source->columns = NULL;
+	source->n_columns = 0;
+	shape_text(l->diag, yaml_get(node, "topic"), "topic", &source->topic);
+	if (yaml_get(node, "format"))
+		stream_format(l, source, yaml_get(node, "format"));
+	if (yaml_get(node, "encoding")) {
+		source->charset = NULL;
+		stream_encoding(l, source, yaml_get(node, "encoding"));
+	}
+	source_fields(l, source, yaml_get(node, "fields"));
+	stream_delimiter(l, source, yaml_get(node, "delimiter"));
+	stream_columns(l, source, yaml_get(node, "columns"));
+	numbers = yaml_get(node, "numbers");
+	if (numbers)
+		source->numbers = (struct number_format){ 0 };
+	stream_numbers(l, source, numbers);
+	stream_times(l, source, node);
+	bytes = (int64_t)source->max_bytes;
+	shape_number(l->diag, yaml_get(node, "max_bytes"), "max_bytes", 64,
+		     INT64_C(64) << 20, &bytes);
+	source->max_bytes = (size_t)bytes;
+	topic_is_new(l, source, yaml_get(node, "topic"));
+	map_put(&p->sources, l->arena, source->name, strlen(source->name),
+		source);
+	pointers_add(&l->streams, l->arena, source);
+}
+
+void declare_sources(struct loader *l, struct package *p,
+		     const struct yaml_node *node) {
+	if (!node || shape_is(l->diag, node, YAML_MAP, "sources") < 0)
+		return;
+	for (size_t i = 0; i < node->n; i++)
+		if (source_is_new(l, p, node->pairs[i].key))
+			declare_source(l, p, &node->pairs[i]);
+}
+
+void source_finish(struct stream *stream) {
+	const struct stream *base = stream->base;
+
+	if (base == stream)
+		return;
+	for (size_t i = 0; i < base->n_fields; i++) {
+		stream->fields[i].used = base->fields[i].used;
+		stream->fields[i].slot = base->fields[i].slot;
+	}
+	stream->n_slots = base->n_slots;
+	stream->elements = base->elements;
+	stream->n_elements = base->n_elements;
+	stream->is_read = base->is_read;
+}
+
+/*** streams ***/
 
 void declare_streams(struct loader *l, struct package *p,
 		     const struct yaml_node *node) {

@@ -46,9 +46,10 @@ static int find_stream(const struct inputs *inputs, const char *name,
 	for (size_t i = 0; i < set->n_streams && stem; i++) {
 		const struct stream *stream = set->streams[i];
 
-		if (!is_of(stream, name, stem))
+		if (!is_of(stream, name, stem) ||
+		    (found && strlen(stream->name) < strlen(found->name)))
 			continue;
-		if (found) {
+		if (found && strlen(stream->name) == strlen(found->name)) {
 			buf_printf(why,
 				   "%s may be of `%s/%s` or of `%s/%s`; say "
 				   "which: %s/%s=FILE",

@@ -494,6 +494,32 @@ tables:""", 1).replace("rules:\n", """rules:
         self.assertEqual(record["values"]["now"]["total"], "500.00")
         self.assertRegex(done.stderr, r"(?m)^all +3 +3 ")
 
+    def test_another_shape_of_a_stream(self):
+        with open(self.rules, encoding="utf-8") as file:
+            text = file.read()
+        self.write("town.yaml", text + """
+sources:
+  orders-health:
+    stream: orders
+    topic: orders.health
+    format: csv
+    encoding: gb18030
+    fields: {num: 单号, buyer: 单位, amount: 金额, at: {path: 时间, format: '%Y/%m/%d %H:%M'}}
+    numbers: {thousands: ','}
+""")
+        self.rows("orders.jsonl", 1, 2)
+        path = os.path.join(self.events, "orders-health.csv")
+        with open(path, "w", encoding="gb18030") as file:
+            file.write('单号,单位,金额,时间\n'
+                       '1,B,"1,000.50",2026/03/02 10:30\n')
+        done = self.replay("--format", "jsonl", self.events)
+        record, = map(json.loads, done.stdout.splitlines())
+        self.assertEqual(record["evidence"]["count"], 3)
+        self.assertEqual(record["evidence"]["shown"][0]["topic"],
+                         "orders.health")
+        self.assertRegex(done.stderr, r"(?m)^orders-health +1 +1 ")
+        self.assertRegex(done.stderr, r"(?m)^orders +2 +2 ")
+
     def test_an_archive_that_is_cut_off_or_broken_is_named(self):
         for name, said in (("orders.jsonl.gz", "cut off"),
                            ("orders.csv.zst", "cut off"),

@@ -593,6 +593,29 @@ CASES(finds_the_place_in_a_text_of_several_lines,
 	"b.yaml:9:6+4 E203 rule `r` knows no `unti` (did you mean "
 	"`unit`?)\n" })
 
+#define SOURCES "apiversion: 1\npackage: p\nsources:\n"
+CASES(says_what_a_source_must_be,
+      { SOURCES "  dept: {topic: d}\n",
+	"b.yaml:4:3+4 E112 source `dept` lacks `stream`: which one it is part "
+	"of\n" },
+      { SOURCES "  dept: {stream: payment}\n",
+	"b.yaml:4:18+7 E203 there is no stream `payment` (did you mean "
+	"`payments`?)\n" },
+      { SOURCES "  'a b': {stream: payments}\n",
+	"b.yaml:4:3+5 E232 `a b` cannot be the name of a source: letters, "
+	"digits, _ and - only\n" },
+      { SOURCES "  dept: {stream: payments, topic: fin.payments}\n",
+	"b.yaml:4:35+12 E231 topic `fin.payments` is read by stream "
+	"`payments` already (line 5); one topic is one stream\n" },
+      { SOURCES "  dept: {stream: payments, fields: {unti: /u}}\n",
+	"b.yaml:4:37+4 E203 stream `dept` has no field `unti` (did you mean "
+	"`unit`?)\n" },
+      { SOURCES "  dept: {stream: payments, fields: {payee: {mask: none}}}\n",
+	"b.yaml:4:45+4 E110 a field of a source has no key `mask`\n" },
+      { SOURCES "  dept: {stream: payments, format: csv, columns: [doc, unit, "
+		"payee, state, bidders, paid_at]}\n",
+	"b.yaml:4:50+1 E203 no column for the field `amount`\n" })
+
 static void collects_all_complaints_of_a_run(void **state) {
 	struct world *world = *state;
 
@@ -634,6 +657,7 @@ int main(void) {
 		TEST(warns_of_what_is_probably_not_meant),
 		TEST(checks_overrides),
 		TEST(finds_the_place_in_a_text_of_several_lines),
+		TEST(says_what_a_source_must_be),
 		TEST(collects_all_complaints_of_a_run),
 		TEST(says_that_a_path_cannot_be_read),
 	};

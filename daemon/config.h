@@ -35,7 +35,8 @@ struct config {
 	const char *state;
 	const char *const *rules;
 	size_t n_rules;
-	int64_t memory, keys_per_rule, entries_per_rule, ids_per_stream, outbox;
+	int64_t memory, keys_per_rule, entries_per_rule, ids_per_stream;
+	int64_t outbox, queue;
 	const char *http_host; /* NULL: none */
 	int64_t http_port;
 	unsigned language;

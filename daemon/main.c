@@ -264,6 +264,7 @@ static int open_feed(struct daemon *daemon, bool only_check) {
 		.properties = config->properties,
 		.n_properties = config->n_properties,
 		.topics = topics,
+		.queue_bytes = (size_t)config->queue,
 	};
 	struct buf why = { 0 };
 	int r;

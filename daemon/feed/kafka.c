@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,9 @@
 #define LOOKUP_TIMEOUT_MS 1000
 #define LOOK_SOON_MS 500     /* while something is missing */
 #define LOOK_SELDOM_MS 10000 /* for new partitions */
+#define QUEUE_BYTES ((size_t)256 << 20)
+#define QUEUE_LEAST ((size_t)256 << 10) /* of a partition */
+#define QUEUE_PARTS 8                   /* at least */
 #define COMMIT_EVERY (2 * USEC_PER_SEC)
 #define DESTROY_SECONDS 5
 #define READ_AT_ONCE 1024
@@ -34,15 +38,10 @@ static const struct kafka_property fixed[] = {
 	{ "allow.auto.create.topics", "false" },
 };
 
-/*
- * The user may say otherwise. When a partition's queue is full its fetcher
- * sleeps up to a second, so a queue holds more than a second of traffic; the
- * price is memory, about twice the figure, and only while catching up.
- */
+/* The user may say otherwise. */
 static const struct kafka_property usual[] = {
 	{ "client.id", "tocsin" },
 	{ "queued.min.messages", "1000000" },
-	{ "queued.max.messages.kbytes", "32768" },
 	{ "fetch.wait.max.ms", "100" },
 	{ "fetch.error.backoff.ms", "50" },
 	{ "socket.nagle.disable", "true" },
@@ -58,7 +57,8 @@ struct topic {
 	/* The watcher's. */
 	int32_t known; /* partitions handed over */
 	bool complete; /* all that the broker spoke of last are known */
-	bool missing, said;
+	rd_kafka_resp_err_t trouble; /* none, or why it cannot be read */
+	bool vanished;               /* and what was known was called missing */
 };
 
 struct partition {
@@ -66,6 +66,8 @@ struct partition {
 	struct topic *topic;
 	rd_kafka_queue_t *queue;
 	bool started;
+	int64_t next; /* behind the last record handed out */
+	bool denied;  /* its records, not its name */
 	int64_t committed, acknowledged;
 };
 
@@ -75,10 +77,15 @@ struct found {
 	struct topic *topic;
 	int32_t partition;
 	int64_t low, high;
+	bool missing;
 };
 
 struct kafka {
-	rd_kafka_t *rk;
+	rd_kafka_conf_t *conf;    /* of the client that will read */
+	rd_kafka_t *scout;        /* counts the partitions; then NULL */
+	_Atomic(rd_kafka_t *) rk; /* NULL until they are counted */
+	size_t queue_bytes;
+	int look_ms;
 	int event;
 	struct topic *topics;
 	size_t n_topics;
@@ -97,7 +104,7 @@ struct kafka {
 	_Atomic bool settled;
 	_Atomic bool recheck; /* bounds of known partitions have changed */
 	_Atomic bool unreachable;
-	_Atomic int missing; /* topics */
+	_Atomic int missing, denied; /* topics */
 };
 
 static int64_t now_usec(void) {
@@ -122,6 +129,19 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility,
 		log_debug("kafka: %s: %s", facility, text);
 }
 
+/*
+ * A lost connection is tried again, of topics the watcher speaks; anything else
+ * needs a person.
+ */
+static bool is_everyday(int error) {
+	return error == RD_KAFKA_RESP_ERR__TRANSPORT ||
+	       error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+	       error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+	       error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+	       error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	       error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
 static void on_error(rd_kafka_t *rk, int error, const char *text,
 		     void *context) {
 	struct kafka *kafka = context;
@@ -132,128 +152,284 @@ static void on_error(rd_kafka_t *rk, int error, const char *text,
 			log_warn("kafka: no broker answers: trying again");
 		return;
 	}
-	/* A lost connection is tried again; a refused one needs a person. */
-	log_write(error == RD_KAFKA_RESP_ERR__TRANSPORT ||
-				  error == RD_KAFKA_RESP_ERR__TIMED_OUT
-			  ? LOG_LEVEL_DEBUG
-			  : LOG_LEVEL_WARN,
+	log_write(is_everyday(error) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
 		  "kafka: %s: %s",
 		  rd_kafka_err2name((rd_kafka_resp_err_t)error), text);
 }
 
+/* rd_kafka_destroy() may hang; then the process ends without it. */
+static void *destroy(void *rk) {
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+static void destroy_in_time(rd_kafka_t *rk) {
+	struct timespec until;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, destroy, rk) != 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DESTROY_SECONDS;
+	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+		log_warn("kafka: the client does not end: leaving it behind");
+		pthread_detach(thread);
+	}
+}
+
 /* The watcher: from here to watch(), its thread. */
 
-static void hand_over(struct kafka *kafka, struct topic *topic,
-		      int32_t partition, int64_t low, int64_t high) {
+static void hand_over(struct kafka *kafka, const struct found *what) {
 	struct found *found = calloc(1, sizeof(*found));
 
 	if (!found)
 		abort();
-	*found = (struct found){ NULL, topic, partition, low, high };
+	*found = *what;
 	pthread_mutex_lock(&kafka->lock);
 	*kafka->found_tail = found;
 	kafka->found_tail = &found->next;
 	pthread_mutex_unlock(&kafka->lock);
-	if (topic->known <= partition)
-		topic->known = partition + 1;
+	if (what->topic->known <= what->partition)
+		what->topic->known = what->partition + 1;
 }
 
-/* False: the topic is not there, or nobody could say. */
-static bool look_for(struct kafka *kafka, struct topic *topic, bool recheck,
-		     bool *answered) {
+/* How many partitions a topic has; 0: @trouble says why; -1: nobody could say.
+ */
+static int32_t ask_for(rd_kafka_t *rk, rd_kafka_topic_t *handle,
+		       rd_kafka_resp_err_t *trouble) {
 	const struct rd_kafka_metadata *metadata;
-	const struct rd_kafka_metadata_topic *found;
-	rd_kafka_resp_err_t error;
-	int32_t n;
+	int32_t n = 0;
 
-	error = rd_kafka_metadata(kafka->rk, 0, topic->handle, &metadata,
-				  LOOKUP_TIMEOUT_MS);
-	*answered = !error;
-	if (error)
-		return false;
-	found = &metadata->topics[0];
-	n = metadata->topic_cnt == 1 && !found->err ? found->partition_cnt : 0;
+	if (rd_kafka_metadata(rk, 0, handle, &metadata, LOOKUP_TIMEOUT_MS))
+		return -1;
+	*trouble = metadata->topic_cnt == 1
+			   ? metadata->topics[0].err
+			   : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	if (!*trouble)
+		n = metadata->topics[0].partition_cnt;
 	rd_kafka_metadata_destroy(metadata);
-	topic->missing = n == 0;
-	if (topic->missing && !topic->said)
+	return n;
+}
+
+static void say_trouble(struct topic *topic, rd_kafka_resp_err_t trouble) {
+	if (trouble == topic->trouble)
+		return;
+	topic->trouble = trouble;
+	if (!trouble)
+		log_info("kafka: topic %s is there", topic->name);
+	else if (trouble == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 		log_warn("kafka: there is no topic %s: waiting for it",
 			 topic->name);
-	else if (!topic->missing && topic->said)
-		log_info("kafka: topic %s is there", topic->name);
-	topic->said = topic->missing;
-	topic->complete = false;
-	for (int32_t i = recheck ? 0 : topic->known; i < n; i++) {
-		int64_t low, high;
+	else
+		log_warn("kafka: topic %s: %s: waiting", topic->name,
+			 rd_kafka_err2str(trouble));
+}
 
-		error = rd_kafka_query_watermark_offsets(kafka->rk, topic->name,
-							 i, &low, &high,
-							 LOOKUP_TIMEOUT_MS);
-		if (error)
-			return false; /* the partition has no leader now */
-		hand_over(kafka, topic, i, low, high);
-	}
+/* What was known of a topic that is not there (any more). */
+static void hand_over_missing(struct kafka *kafka, struct topic *topic) {
+	for (int32_t i = 0; i < topic->known && !topic->vanished; i++)
+		hand_over(kafka, &(struct found){ .topic = topic,
+						  .partition = i,
+						  .missing = true });
+	topic->vanished = true;
+}
+
+/* False: the partition has no leader now. */
+static bool look_for_bounds(struct kafka *kafka, struct topic *topic,
+			    int32_t partition) {
+	struct found found = { .topic = topic, .partition = partition };
+
+	if (rd_kafka_query_watermark_offsets(kafka->rk, topic->name, partition,
+					     &found.low, &found.high,
+					     LOOKUP_TIMEOUT_MS))
+		return false;
+	hand_over(kafka, &found);
+	return true;
+}
+
+/* False: the topic is not there, or not all could be said of it. */
+static bool look_for(struct kafka *kafka, struct topic *topic, bool recheck,
+		     bool *answered) {
+	rd_kafka_resp_err_t trouble;
+	int32_t n = ask_for(kafka->rk, topic->handle, &trouble);
+
+	*answered = n >= 0;
+	if (n < 0)
+		return false;
+	say_trouble(topic, trouble);
+	topic->complete = trouble == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	if (topic->complete)
+		hand_over_missing(kafka, topic);
+	if (trouble)
+		return false;
+	for (int32_t i = recheck || topic->vanished ? 0 : topic->known; i < n;
+	     i++)
+		if (!look_for_bounds(kafka, topic, i))
+			return false;
+	topic->vanished = false;
 	topic->complete = true;
-	return !topic->missing;
+	return true;
+}
+
+static void say_unreachable(struct kafka *kafka, bool unreachable) {
+	atomic_store(&kafka->unreachable, unreachable);
+	if (!unreachable && atomic_exchange(&kafka->all_down, false))
+		log_info("kafka: connected");
+}
+
+/* Unless bounds are asked for that this look did not ask for. */
+static void settle(struct kafka *kafka, bool complete, bool recheck) {
+	pthread_mutex_lock(&kafka->lock);
+	if (!complete && recheck)
+		atomic_store(&kafka->recheck, true);
+	if (complete && !atomic_load(&kafka->recheck))
+		atomic_store(&kafka->settled, true);
+	pthread_mutex_unlock(&kafka->lock);
 }
 
 static bool look(struct kafka *kafka) {
 	bool complete = true, all_answered = true;
 	bool recheck = atomic_exchange(&kafka->recheck, false);
-	int missing = 0;
+	int missing = 0, denied = 0;
 
 	for (size_t i = 0; i < kafka->n_topics; i++) {
+		struct topic *topic = &kafka->topics[i];
 		bool answered;
 
-		complete &=
-			look_for(kafka, &kafka->topics[i], recheck, &answered);
+		complete &= look_for(kafka, topic, recheck, &answered);
 		all_answered &= answered;
-		missing += kafka->topics[i].missing;
+		missing += topic->trouble != 0;
+		denied += topic->trouble ==
+			  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 		if (!answered)
 			break; /* the others would wait in vain as long */
 	}
-	atomic_store(&kafka->unreachable, !all_answered);
+	say_unreachable(kafka, !all_answered);
 	if (all_answered) {
-		if (atomic_exchange(&kafka->all_down, false))
-			log_info("kafka: connected");
 		atomic_store(&kafka->missing, missing);
+		atomic_store(&kafka->denied, denied);
 		/*
-		 * A partition without a leader is waited for: a replay would
-		 * take it for one that is gone.
+		 * A partition without a leader, or one that may not be seen, is
+		 * waited for: a replay would take it for one that is gone.
 		 */
 		for (size_t i = 0; i < kafka->n_topics; i++)
 			all_answered &= kafka->topics[i].complete;
 	}
-	if (all_answered)
-		atomic_store(&kafka->settled, true);
-	else if (recheck)
-		atomic_store(&kafka->recheck, true);
+	settle(kafka, all_answered, recheck);
 	ring(kafka);
 	return complete;
 }
 
+/* Waits; false: told to stop. @early: or until bounds are asked for again. */
+static bool rest(struct kafka *kafka, int64_t ms, bool early) {
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (ms % 1000) * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&kafka->lock);
+	while (!kafka->stop && !(early && kafka->recheck) &&
+	       pthread_cond_timedwait(&kafka->wake, &kafka->lock, &until) !=
+		       ETIMEDOUT)
+		;
+	stop = kafka->stop;
+	pthread_mutex_unlock(&kafka->lock);
+	return !stop;
+}
+
+/* Of all topics that are there; -1: nobody could say. */
+static int64_t count_partitions(struct kafka *kafka, rd_kafka_t *rk) {
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < kafka->n_topics && sum >= 0; i++) {
+		rd_kafka_topic_t *handle =
+			rd_kafka_topic_new(rk, kafka->topics[i].name, NULL);
+		rd_kafka_resp_err_t trouble;
+		int32_t n = handle ? ask_for(rk, handle, &trouble) : -1;
+
+		sum = n < 0 ? -1 : sum + n;
+		if (handle)
+			rd_kafka_topic_destroy(handle);
+	}
+	rd_kafka_poll(rk, 0);
+	return sum;
+}
+
+static void open_topic(struct topic *topic, rd_kafka_t *rk) {
+	rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
+	char text[256];
+
+	rd_kafka_topic_conf_set(conf, "auto.offset.reset", "error", text,
+				sizeof(text));
+	rd_kafka_topic_conf_set(conf, "auto.commit.enable", "false", text,
+				sizeof(text));
+	topic->handle = rd_kafka_topic_new(rk, topic->name, conf);
+	if (!topic->handle)
+		abort();
+}
+
+/*
+ * The client that reads. A full queue makes its fetcher sleep up to a second,
+ * so all together hold more than a second of traffic; the price is memory,
+ * about twice the figure, and only while catching up.
+ */
+static int open_reader(struct kafka *kafka, int64_t partitions) {
+	size_t bytes =
+		kafka->queue_bytes /
+		(size_t)(partitions > QUEUE_PARTS ? partitions : QUEUE_PARTS);
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->conf);
+	rd_kafka_queue_t *queue;
+	uint64_t one = 1;
+	char text[512];
+	rd_kafka_t *rk;
+
+	if (bytes < QUEUE_LEAST)
+		bytes = QUEUE_LEAST;
+	snprintf(text, sizeof(text), "%zu", bytes >> 10);
+	rd_kafka_conf_set(conf, "queued.max.messages.kbytes", text, text,
+			  sizeof(text));
+	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		log_error("kafka: %s", text);
+		return -EIO;
+	}
+	for (size_t i = 0; i < kafka->n_topics; i++)
+		open_topic(&kafka->topics[i], rk);
+	queue = rd_kafka_queue_get_main(rk);
+	rd_kafka_queue_io_event_enable(queue, kafka->event, &one, sizeof(one));
+	rd_kafka_queue_destroy(queue);
+	atomic_store(&kafka->rk, rk);
+	return 0;
+}
+
+/* False: told to stop before there was anybody to ask. */
+static bool begin_reading(struct kafka *kafka) {
+	int64_t n;
+
+	while ((n = count_partitions(kafka, kafka->scout)) < 0 ||
+	       open_reader(kafka, n) < 0) {
+		say_unreachable(kafka, true);
+		ring(kafka);
+		if (!rest(kafka, LOOK_SOON_MS, false))
+			return false;
+	}
+	destroy_in_time(TAKE(kafka->scout));
+	return true;
+}
+
 static void *watch(void *context) {
 	struct kafka *kafka = context;
+	bool goes_on = begin_reading(kafka);
 
-	pthread_mutex_lock(&kafka->lock);
-	while (!kafka->stop) {
-		struct timespec until;
-		bool complete;
-		int64_t wait;
+	while (goes_on) {
+		bool complete = look(kafka);
 
-		pthread_mutex_unlock(&kafka->lock);
-		complete = look(kafka);
-		wait = complete ? LOOK_SELDOM_MS : LOOK_SOON_MS;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (wait % 1000) * 1000000;
-		until.tv_sec += wait / 1000 + until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_mutex_lock(&kafka->lock);
-		while (!kafka->stop && !(complete && kafka->recheck) &&
-		       pthread_cond_timedwait(&kafka->wake, &kafka->lock,
-					      &until) != ETIMEDOUT)
-			;
+		goes_on = rest(kafka, complete ? kafka->look_ms : LOOK_SOON_MS,
+			       complete);
 	}
-	pthread_mutex_unlock(&kafka->lock);
 	return NULL;
 }
 
@@ -268,13 +444,39 @@ static struct partition *partition_of(const struct kafka *kafka,
 	return NULL;
 }
 
+static int begin_at(struct partition *p, int64_t offset) {
+	if (p->started)
+		rd_kafka_consume_stop(p->topic->handle, p->is.partition);
+	p->started = p->is.at_end = p->is.gone = p->denied = false;
+	p->next = offset;
+	if (rd_kafka_consume_start(p->topic->handle, p->is.partition, offset) <
+	    0)
+		return -EIO;
+	p->started = true;
+	return 0;
+}
+
+static void adopt_change(struct partition *p, const struct found *found) {
+	bool is_back = p->is.missing && !found->missing;
+
+	p->is.missing = found->missing;
+	if (found->missing) {
+		p->is.at_end = false;
+		return;
+	}
+	p->is.low = found->low;
+	p->is.high = found->high;
+	/* The client has given it up. */
+	if (is_back && p->started && begin_at(p, p->next) < 0)
+		p->is.gone = true;
+}
+
 static void adopt(struct kafka *kafka, const struct found *found) {
 	struct partition *partition = partition_of(kafka, found);
 	uint64_t one = 1;
 
 	if (partition) {
-		partition->is.low = found->low;
-		partition->is.high = found->high;
+		adopt_change(partition, found);
 		return;
 	}
 	partition = calloc(1, sizeof(*partition));
@@ -283,7 +485,8 @@ static void adopt(struct kafka *kafka, const struct found *found) {
 	partition->is = (struct feed_partition){ .topic = found->topic->name,
 						 .partition = found->partition,
 						 .low = found->low,
-						 .high = found->high };
+						 .high = found->high,
+						 .missing = found->missing };
 	partition->topic = found->topic;
 	partition->queue = rd_kafka_queue_get_partition(
 		kafka->rk, found->topic->name, found->partition);
@@ -326,8 +529,10 @@ static void serve(void *self) {
 	struct found *found;
 	/* Asked first: all that was found by then is in the list below. */
 	bool is_settled = atomic_load(&kafka->settled);
+	rd_kafka_t *rk = atomic_load(&kafka->rk);
 
-	rd_kafka_poll(kafka->rk, 0);
+	if (rk)
+		rd_kafka_poll(rk, 0);
 	pthread_mutex_lock(&kafka->lock);
 	found = kafka->found;
 	kafka->found = NULL;
@@ -373,23 +578,20 @@ static const struct feed_partition *partition_at(const void *self, size_t i) {
 
 static int start(void *self, size_t i, int64_t offset) {
 	struct kafka *kafka = self;
-	struct partition *p = kafka->partitions[i];
 
-	if (p->started)
-		rd_kafka_consume_stop(p->topic->handle, p->is.partition);
-	p->started = p->is.at_end = p->is.gone = false;
-	if (rd_kafka_consume_start(p->topic->handle, p->is.partition, offset) <
-	    0)
-		return -EIO;
-	p->started = true;
-	return 0;
+	return begin_at(kafka->partitions[i], offset);
 }
 
-/* What is asked for is not there: where does the log begin and end now? */
-static void look_again(struct kafka *kafka) {
-	kafka->settled_here = false;
+/*
+ * The watcher shall not wait until it is time. @unsettled: what is asked for is
+ * not there, so where does the log begin and end now?
+ */
+static void look_again(struct kafka *kafka, bool unsettled) {
 	pthread_mutex_lock(&kafka->lock);
-	atomic_store(&kafka->settled, false);
+	if (unsettled) {
+		kafka->settled_here = false;
+		atomic_store(&kafka->settled, false);
+	}
 	atomic_store(&kafka->recheck, true);
 	pthread_cond_signal(&kafka->wake);
 	pthread_mutex_unlock(&kafka->lock);
@@ -398,6 +600,8 @@ static void look_again(struct kafka *kafka) {
 /* An error stands in the queue as a message would. */
 static void on_trouble(struct kafka *kafka, struct partition *p,
 		       const rd_kafka_message_t *message) {
+	p->denied =
+		message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 	switch ((int)message->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		p->is.at_end = true;
@@ -405,7 +609,11 @@ static void on_trouble(struct kafka *kafka, struct partition *p,
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 		p->is.gone = true;
-		look_again(kafka);
+		look_again(kafka, true);
+		break;
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		look_again(kafka, false);
 		break;
 	default:
 		log_warn("kafka: %s/%d: %s", p->is.topic, (int)p->is.partition,
@@ -435,7 +643,8 @@ static size_t read_partition(void *self, size_t i, struct feed_record *records,
 			rd_kafka_message_destroy(message);
 			continue;
 		}
-		p->is.at_end = false;
+		p->is.at_end = p->denied = false;
+		p->next = message->offset + 1;
 		records[taken++] = (struct feed_record){
 			.payload = message->payload,
 			.len = message->len,
@@ -465,36 +674,26 @@ static void acknowledge(void *self, size_t i, int64_t offset) {
 	kafka->partitions[i]->acknowledged = offset;
 }
 
+static bool is_denied(const struct kafka *kafka) {
+	bool denied = atomic_load(&kafka->denied) != 0;
+
+	for (size_t i = 0; i < kafka->n_partitions; i++)
+		denied |= kafka->partitions[i]->denied;
+	return denied;
+}
+
 static const char *trouble(const void *self) {
 	const struct kafka *kafka = self;
 
 	if (atomic_load(&kafka->unreachable))
 		return "kafka: no broker answers";
+	if (is_denied(kafka))
+		return "kafka: the right to read a topic is missing";
 	if (!atomic_load(&kafka->settled))
 		return "kafka: topics are being looked up";
 	if (atomic_load(&kafka->missing))
 		return "kafka: a topic is missing";
 	return NULL;
-}
-
-/* rd_kafka_destroy() may hang; then the process ends without it. */
-static void *destroy(void *rk) {
-	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	return NULL;
-}
-
-static void destroy_in_time(rd_kafka_t *rk) {
-	struct timespec until;
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, destroy, rk) != 0)
-		return;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += DESTROY_SECONDS;
-	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
-		log_warn("kafka: the client does not end: leaving it behind");
-		pthread_detach(thread);
-	}
 }
 
 static void feed_free(void *self) {
@@ -507,8 +706,7 @@ static void feed_free(void *self) {
 		pthread_mutex_unlock(&kafka->lock);
 		pthread_join(kafka->watcher, NULL);
 	}
-	if (kafka->rk)
-		serve(kafka); /* adopts what was found last */
+	serve(kafka); /* adopts what was found last */
 	for (size_t i = 0; i < kafka->n_partitions; i++) {
 		struct partition *p = kafka->partitions[i];
 
@@ -528,8 +726,12 @@ static void feed_free(void *self) {
 		free((char *)(uintptr_t)kafka->topics[i].name);
 	}
 	free(kafka->topics);
+	if (kafka->scout)
+		destroy_in_time(kafka->scout);
 	if (kafka->rk)
 		destroy_in_time(kafka->rk);
+	if (kafka->conf)
+		rd_kafka_conf_destroy(kafka->conf);
 	if (kafka->event >= 0)
 		close(kafka->event);
 	pthread_mutex_destroy(&kafka->lock);
@@ -571,6 +773,11 @@ static int not_the_users(const char *name, struct buf *why) {
 				   fixed[i].value);
 			return -EPERM;
 		}
+	if (strcmp(name, "queued.max.messages.kbytes") == 0) {
+		buf_printf(why, "%s is `limits.queue` here, of all partitions",
+			   name);
+		return -EPERM;
+	}
 	if (strcmp(name, "bootstrap.servers") == 0 ||
 	    strcmp(name, "metadata.broker.list") == 0) {
 		buf_printf(why, "%s is `brokers` here", name);
@@ -654,6 +861,23 @@ static int configure(rd_kafka_conf_t *conf, const struct kafka_options *options,
 	return r;
 }
 
+/* What a broker takes for the name of a topic. */
+static int check_topics(const struct kafka_options *options, struct buf *why) {
+	for (size_t i = 0; i < options->n_topics; i++) {
+		const char *name = options->topics[i];
+		size_t len = strlen(name);
+
+		if (len && len < 250 &&
+		    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "abcdefghijklmnopqrstuvwxyz"
+				 "0123456789._-") == len)
+			continue;
+		buf_printf(why, "`%s` cannot be the name of a topic", name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int kafka_check(const struct kafka_options *options, struct buf *why) {
 	struct kafka_options alone = *options;
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -662,7 +886,9 @@ int kafka_check(const struct kafka_options *options, struct buf *why) {
 	int r;
 
 	alone.brokers = NULL;
-	r = configure(conf, &alone, why);
+	r = check_topics(options, why);
+	if (r == 0)
+		r = configure(conf, &alone, why);
 	if (r < 0) {
 		rd_kafka_conf_destroy(conf);
 		return r;
@@ -678,32 +904,17 @@ int kafka_check(const struct kafka_options *options, struct buf *why) {
 	return 0;
 }
 
-static int open_topics(struct kafka *kafka,
-		       const struct kafka_options *options) {
+static void name_topics(struct kafka *kafka,
+			const struct kafka_options *options) {
 	kafka->topics = calloc(options->n_topics + 1, sizeof(*kafka->topics));
 	if (!kafka->topics)
 		abort();
 	for (size_t i = 0; i < options->n_topics; i++) {
-		struct topic *topic = &kafka->topics[i];
-		rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
-		char text[256];
-
-		topic->name = strdup(options->topics[i]);
-		if (!topic->name)
+		kafka->topics[i].name = strdup(options->topics[i]);
+		if (!kafka->topics[i].name)
 			abort();
 		kafka->n_topics++;
-		rd_kafka_topic_conf_set(conf, "auto.offset.reset", "error",
-					text, sizeof(text));
-		rd_kafka_topic_conf_set(conf, "auto.commit.enable", "false",
-					text, sizeof(text));
-		topic->handle =
-			rd_kafka_topic_new(kafka->rk, topic->name, conf);
-		if (!topic->handle) {
-			rd_kafka_topic_conf_destroy(conf);
-			return -EINVAL;
-		}
 	}
-	return 0;
 }
 
 static void kafka_freep(struct kafka **kafka) {
@@ -714,9 +925,7 @@ static void kafka_freep(struct kafka **kafka) {
 int kafka_feed_new(struct feed *ret, const struct kafka_options *options,
 		   struct buf *why) {
 	CLEANUP(kafka_freep) struct kafka *kafka = NULL;
-	rd_kafka_queue_t *queue;
 	rd_kafka_conf_t *conf;
-	uint64_t one = 1;
 	char text[512];
 	int r;
 
@@ -724,34 +933,32 @@ int kafka_feed_new(struct feed *ret, const struct kafka_options *options,
 	if (!kafka)
 		abort();
 	kafka->found_tail = &kafka->found;
+	kafka->queue_bytes =
+		options->queue_bytes ? options->queue_bytes : QUEUE_BYTES;
+	kafka->look_ms = options->look_ms ? options->look_ms : LOOK_SELDOM_MS;
 	pthread_mutex_init(&kafka->lock, NULL);
 	pthread_cond_init(&kafka->wake, NULL);
+	name_topics(kafka, options);
 	kafka->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (kafka->event < 0)
 		return -errno;
-	conf = rd_kafka_conf_new();
-	r = configure(conf, options, why);
-	if (r < 0) {
-		rd_kafka_conf_destroy(conf);
+	kafka->conf = rd_kafka_conf_new();
+	r = check_topics(options, why);
+	if (r == 0)
+		r = configure(kafka->conf, options, why);
+	if (r < 0)
 		return r;
-	}
-	rd_kafka_conf_set_opaque(conf, kafka);
-	rd_kafka_conf_set_log_cb(conf, on_log);
-	rd_kafka_conf_set_error_cb(conf, on_error);
-	kafka->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-	if (!kafka->rk) {
+	rd_kafka_conf_set_opaque(kafka->conf, kafka);
+	rd_kafka_conf_set_log_cb(kafka->conf, on_log);
+	rd_kafka_conf_set_error_cb(kafka->conf, on_error);
+	conf = rd_kafka_conf_dup(kafka->conf);
+	kafka->scout =
+		rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (!kafka->scout) {
 		rd_kafka_conf_destroy(conf);
 		buf_puts(why, text);
 		return -EINVAL;
 	}
-	r = open_topics(kafka, options);
-	if (r < 0) {
-		buf_puts(why, "a topic's name is not one");
-		return r;
-	}
-	queue = rd_kafka_queue_get_main(kafka->rk);
-	rd_kafka_queue_io_event_enable(queue, kafka->event, &one, sizeof(one));
-	rd_kafka_queue_destroy(queue);
 	r = pthread_create(&kafka->watcher, NULL, watch, kafka);
 	if (r)
 		return -r;

@@ -9,7 +9,9 @@
  * commits alone, which nobody but lag tools reads.
  *
  * Topics and watermarks are looked up by a thread of the feed's own, because
- * librdkafka answers such questions only to those who wait.
+ * librdkafka answers such questions only to those who wait. It also counts the
+ * partitions before there is a client that reads: how much may lie in their
+ * queues is the same for all and cannot be changed afterwards.
  */
 #pragma once
 
@@ -27,6 +29,13 @@ struct kafka_options {
 	size_t n_properties;
 	const char *const *topics;
 	size_t n_topics;
+	/*
+	 * Bytes that are fetched ahead, of all partitions together: each has
+	 * an equal part, of the partitions that are there at the beginning, as
+	 * if there were at least eight. 0: 256 MiB.
+	 */
+	size_t queue_bytes;
+	int look_ms; /* how often for new partitions; 0: 10,000 */
 };
 
 /* -EINVAL: a property is wrong, @why says which. Connects to nobody yet. */

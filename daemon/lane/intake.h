@@ -31,15 +31,16 @@ struct intake {
 	struct decoder *decoder;
 	struct intake_batch *batches[2];
 	unsigned current;
-	int64_t next;         /* behind the last record taken */
-	bool idle;            /* as the last decision about it said */
-	int64_t last_taken;   /* monotonic, when a record was last taken */
-	int64_t waited_since; /* for records, while merging; 0: it does not */
-	bool went_on;         /* and the wait was given up */
-	int64_t target;       /* of this round of catching up */
-	int64_t acknowledged; /* behind the last record of a snapshot */
-	usec_t greatest;      /* event time taken; INT64_MIN: none */
-	int64_t read;         /* records handed over by the feed */
+	int64_t next;          /* behind the last record taken */
+	bool idle;             /* as the last decision about it said */
+	int64_t last_taken;    /* monotonic, when a record was last taken */
+	int64_t waited_since;  /* for records, while merging; 0: it does not */
+	bool went_on;          /* and the wait was given up */
+	int64_t missing_since; /* monotonic; 0: it is not */
+	int64_t target;        /* of this round of catching up */
+	int64_t acknowledged;  /* behind the last record of a snapshot */
+	usec_t greatest;       /* event time taken; INT64_MIN: none */
+	int64_t read;          /* records handed over by the feed */
 };
 
 struct intake *intake_new(struct feed feed, size_t index, uint32_t number,

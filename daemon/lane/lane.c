@@ -73,6 +73,20 @@ void lane_restart(struct lane *lane, const char *why) {
 	lane->phase = PHASE_MEET;
 }
 
+/* A broker that has just begun may not know a topic for a moment. */
+bool lane_is_gone(const struct lane *lane, struct intake *intake) {
+	const struct feed *feed = &lane->options.feed;
+	const struct feed_partition *is =
+		feed->class->partition(feed->self, intake->index);
+
+	if (!is->missing)
+		intake->missing_since = 0;
+	else if (!intake->missing_since)
+		intake->missing_since = lane->now;
+	return is->gone || (is->missing && lane->now - intake->missing_since >=
+						   lane->options.align_wait);
+}
+
 /*
  * The log no longer holds what the journal says, or what comes next. That past
  * cannot be computed again, so the lane begins anew with what is there.

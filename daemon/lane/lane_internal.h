@@ -106,6 +106,8 @@ __attribute__((format(printf, 2, 3))) void lane_halt(struct lane *lane,
  */
 bool lane_is_full(struct lane *lane, int error);
 void lane_restart(struct lane *lane, const char *why);
+/* What @intake reads is not there (any more), or its topic for align_wait. */
+bool lane_is_gone(const struct lane *lane, struct intake *intake);
 /* Records that were taken, or were to be taken next, are gone: a seam. */
 void lane_log_changed(struct lane *lane, const char *why);
 /* The engine takes what is pending; false: the outbox is full. */

@@ -63,7 +63,7 @@ static bool enter_new_partitions(struct lane *lane) {
 	for (size_t i = 0; n > lane->n_intakes && i < n; i++) {
 		const struct feed_partition *is =
 			feed->class->partition(feed->self, i);
-		bool known = false;
+		bool known = is->missing;
 
 		for (size_t j = 0; j < lane->n_intakes; j++)
 			known |= lane->intakes[j]->index == i;
@@ -192,14 +192,12 @@ static bool advance(struct lane *lane) {
 	return true;
 }
 
-/* Expired before it was read, or the topic was made anew. */
+/* Expired before it was read, or the topic was made anew or deleted. */
 static bool leave_what_is_gone(struct lane *lane) {
-	const struct feed *feed = &lane->options.feed;
-
 	for (size_t i = 0; i < lane->n_intakes; i++) {
-		const struct intake *intake = lane->intakes[i];
+		struct intake *intake = lane->intakes[i];
 
-		if (!feed->class->partition(feed->self, intake->index)->gone)
+		if (!lane_is_gone(lane, intake))
 			continue;
 		log_warn("lane: %s/%d: the record at offset %lld is gone",
 			 intake->topic, (int)intake->partition,

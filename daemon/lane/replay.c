@@ -19,7 +19,7 @@ static int enter(struct lane *lane) {
 		const struct feed_partition *is =
 			feed->class->partition(feed->self, i);
 
-		if (is->partition != decision->partition ||
+		if (is->missing || is->partition != decision->partition ||
 		    strcmp(is->topic, decision->topic) != 0)
 			continue;
 		if (is->low > lane->entry.first_offset)
@@ -104,7 +104,6 @@ static bool replay_decision(struct lane *lane) {
 /* 1: taken; 0: not there yet; -ENODATA: not there any more. */
 static int replay_record(struct lane *lane, const struct journal_run *run) {
 	struct intake *intake = lane->intakes[run->partition];
-	const struct feed *feed = &lane->options.feed;
 	const struct event *head = intake_head(intake);
 
 	if (!head) {
@@ -114,8 +113,7 @@ static int replay_record(struct lane *lane, const struct journal_run *run) {
 	if (!head) {
 		if (intake_is_pinned(intake))
 			return 0;
-		if (intake_at_end(intake) ||
-		    feed->class->partition(feed->self, intake->index)->gone)
+		if (intake_at_end(intake) || lane_is_gone(lane, intake))
 			return -ENODATA;
 		return 0;
 	}

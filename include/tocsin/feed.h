@@ -30,6 +30,7 @@ struct feed_partition {
 	int64_t high; /* behind the last one, as far as is known */
 	bool at_end;  /* read to its end after the last record handed out */
 	bool gone;    /* what start() asked for is not there (any more) */
+	bool missing; /* nobody has it now, as if its topic was deleted */
 };
 
 struct feed_class {

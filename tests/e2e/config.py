@@ -142,6 +142,7 @@ class Properties(Config):
     def test_what_the_daemon_rests_on_is_not_the_users(self):
         for name, value in (("enable.auto.commit", "true"),
                             ("auto.offset.reset", "latest"),
+                            ("queued.max.messages.kbytes", "1000"),
                             ("bootstrap.servers", "elsewhere:9092"),
                             ("metadata.broker.list", "elsewhere:9092")):
             self.config["kafka"]["properties"] = {name: value}

@@ -25,6 +25,8 @@ static int begin(void **state) {
 
 	(void)state;
 	rd_kafka_conf_set(conf, "log_level", "0", text, sizeof(text));
+	/* A broker hands out whole batches. */
+	rd_kafka_conf_set(conf, "batch.size", "65536", text, sizeof(text));
 	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	assert_non_null(producer);
 	cluster = rd_kafka_mock_cluster_new(producer, 1);
@@ -62,15 +64,20 @@ static void produce(const char *topic, int32_t partition, int n) {
 	assert_int_equal(rd_kafka_flush(producer, 10000), 0);
 }
 
+static size_t queue; /* bytes, in all; 0: the usual */
+
 static void open_feed(const char *const *topics, size_t n) {
 	const struct kafka_property properties[] = {
 		{ "fetch.wait.max.ms", "10" },
+		{ "fetch.message.max.bytes", "65536" },
 	};
 	struct kafka_options options = {
 		.brokers = rd_kafka_mock_cluster_bootstraps(cluster),
 		.lane = "0",
 		.properties = properties,
-		.n_properties = 1,
+		.n_properties = 2,
+		.queue_bytes = queue,
+		.look_ms = 100,
 		.topics = topics,
 		.n_topics = n,
 	};
@@ -114,6 +121,17 @@ static int64_t read_all(size_t i, int64_t from) {
 			break;
 		if (!n)
 			turn();
+	}
+	return from;
+}
+
+/* What lies ready now. */
+static int64_t read_all_there(size_t i, int64_t from) {
+	struct feed_record record;
+
+	while (feed.class->read(feed.self, i, &record, 1)) {
+		assert_int_equal(record.offset, from++);
+		feed.class->release(feed.self, &record, 1);
 	}
 	return from;
 }
@@ -205,6 +223,114 @@ static void says_where_a_log_begins_that_was_cut(void **state) {
 	assert_int_equal(read_all(0, is->low), 70);
 }
 
+static void turn_until_trouble(const char *what) {
+	for (int i = 0; i < 1000; i++) {
+		const char *is = feed.class->trouble(feed.self);
+
+		if (is == what || (is && what && strcmp(is, what) == 0))
+			return;
+		turn();
+	}
+	fail_msg("its trouble is %s", feed.class->trouble(feed.self));
+}
+
+static void says_when_a_topic_may_not_be_read(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	rd_kafka_mock_topic_set_error(
+		cluster, "pays", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	open_feed(topics, 1);
+	turn_until_trouble("kafka: the right to read a topic is missing");
+	/* A replay would take it for one that is gone. */
+	assert_false(feed.class->settled(feed.self));
+	rd_kafka_mock_topic_set_error(cluster, "pays",
+				      RD_KAFKA_RESP_ERR_NO_ERROR);
+	wait_partitions(2);
+	turn_until_trouble(NULL);
+}
+
+static void says_when_a_topic_was_deleted_and_when_it_is_back(void **state) {
+	static const char *const topics[] = { "pays" };
+	const struct feed_partition *is;
+	int64_t next;
+
+	(void)state;
+	produce("pays", 0, 10);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	is = feed.class->partition(feed.self, 0);
+	assert_int_equal(feed.class->start(feed.self, 0, 0), 0);
+	assert_int_equal(read_all(0, 0), 10);
+	assert_false(is->missing);
+	rd_kafka_mock_topic_set_error(cluster, "pays",
+				      RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	turn_until_trouble("kafka: a topic is missing");
+	for (int i = 0; i < 1000 && !is->missing; i++)
+		turn();
+	assert_true(is->missing);
+	assert_false(is->at_end);
+	assert_int_equal(read_all_there(0, 10), 10);
+	rd_kafka_mock_topic_set_error(cluster, "pays",
+				      RD_KAFKA_RESP_ERR_NO_ERROR);
+	turn_until_trouble(NULL);
+	for (int i = 0; i < 1000 && is->missing; i++)
+		turn();
+	assert_false(is->missing);
+	produce("pays", 0, 5);
+	next = 10;
+	for (int i = 0; i < 1000 && next < 15; i++) {
+		turn();
+		next = read_all_there(0, next);
+	}
+	assert_int_equal(next, 15);
+	assert_false(is->gone);
+}
+
+/* Nobody reads, so each partition's queue holds what it may. */
+static void keeps_a_bounded_number_of_bytes_of_all(void **state) {
+	enum { TOPIC_PARTITIONS = 8, MIB = 1 << 20 };
+	static const char *const topics[] = { "wide" };
+	static char large[16000];
+	size_t bytes = 0, before;
+
+	(void)state;
+	rd_kafka_mock_topic_create(cluster, "wide", TOPIC_PARTITIONS, 1);
+	for (int32_t p = 0; p < TOPIC_PARTITIONS; p++)
+		for (int i = 0; i < 3 * MIB / 16000; i++)
+			rd_kafka_producev(
+				producer, RD_KAFKA_V_TOPIC("wide"),
+				RD_KAFKA_V_PARTITION(p),
+				RD_KAFKA_V_VALUE(large, sizeof(large)),
+				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				RD_KAFKA_V_END);
+	assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+	queue = 8 * MIB;
+	open_feed(topics, 1);
+	queue = 0;
+	wait_partitions(TOPIC_PARTITIONS);
+	for (size_t i = 0; i < TOPIC_PARTITIONS; i++)
+		assert_int_equal(feed.class->start(feed.self, i, 0), 0);
+	/* The fetchers look again once a second. */
+	for (int i = 0; i < 250; i++)
+		turn();
+	rd_kafka_mock_broker_set_down(cluster, 1);
+	do {
+		before = bytes;
+		for (size_t i = 0; i < TOPIC_PARTITIONS; i++) {
+			struct feed_record records[64];
+			size_t n = feed.class->read(feed.self, i, records, 64);
+
+			for (size_t k = 0; k < n; k++)
+				bytes += records[k].len;
+			feed.class->release(feed.self, records, n);
+		}
+	} while (bytes > before);
+	assert_true(bytes > 7 * MIB);
+	/* A fetch may bring a batch more than there was room for. */
+	assert_true(bytes < 11 * MIB);
+}
+
 static void refuses_properties_that_are_not_the_users(void **state) {
 	struct buf why = { 0 };
 
@@ -239,6 +365,9 @@ int main(void) {
 		TEST(begins_again_where_it_is_told),
 		TEST(says_when_an_offset_is_gone),
 		TEST(says_where_a_log_begins_that_was_cut),
+		TEST(says_when_a_topic_may_not_be_read),
+		TEST(says_when_a_topic_was_deleted_and_when_it_is_back),
+		TEST(keeps_a_bounded_number_of_bytes_of_all),
 		cmocka_unit_test(refuses_properties_that_are_not_the_users),
 	};
 

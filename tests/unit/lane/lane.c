@@ -433,6 +433,72 @@ static void makes_a_seam_when_the_log_is_cut_under_it(void **state) {
 	assert_true(journal_says("\"seam\":\"log changed\""));
 }
 
+static void turns(int n) {
+	for (int i = 0; i < n; i++)
+		assert_true(lane_turn(world.lane));
+}
+
+static void makes_a_seam_when_a_topic_is_deleted_under_it(void **state) {
+	size_t n;
+
+	(void)state;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	n = world.sink.n_entries;
+	/* It may be gone for a moment only. */
+	world.log[1].is.missing = true;
+	world.later += 200 * USEC_PER_MSEC;
+	turns(2);
+	world.log[1].is.missing = false;
+	world.later += 200 * USEC_PER_MSEC;
+	turns(2);
+	world.log[1].is.missing = true;
+	world.later += 200 * USEC_PER_MSEC;
+	turns(2);
+	assert_int_equal(journals(), 1);
+	world.later += 200 * USEC_PER_MSEC;
+	while (journals() < 2)
+		turns(1);
+	/* What is left of the log is one partition. */
+	world.n_partitions = 1;
+	assert_true(lane_rest());
+	assert_true(world.sink.n_entries > n);
+	assert_all_from_seam(n);
+	/* And when the other one is there again, it is as good as new. */
+	world.n_partitions = 2;
+	world.log[1].is.missing = false;
+	world.later += 200 * USEC_PER_MSEC;
+	turns(2);
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"seam\":\"log changed\""));
+	assert_true(journal_says("\"partition\":1,\"offset\":0"));
+}
+
+static void does_not_hold_a_seam_for_a_topic_that_is_deleted(void **state) {
+	(void)state;
+	pay_for_a_day();
+	snprintf(world.state, sizeof(world.state), "%s/fresh", world.dir);
+	world.sink.fence = (struct sink_fence){ .exists = true, .mark = 5 };
+	world.log[1].hangs = true;
+	lane_start();
+	while (!journals())
+		turns(1);
+	world.later += 200 * USEC_PER_MSEC;
+	turns(5);
+	world.log[1].is.missing = true;
+	world.later += 200 * USEC_PER_MSEC;
+	turns(5);
+	world.later += 200 * USEC_PER_MSEC;
+	turns(5);
+	world.n_partitions = 1;
+	assert_true(lane_rest());
+	lane_stop();
+	assert_true(journal_says("\"decision\":\"seam\",\"reason\":\"log "
+				 "changed\""));
+}
+
 static void waits_for_a_partition_that_the_broker_forgot(void **state) {
 	(void)state;
 	pay_for_a_day();
@@ -638,6 +704,8 @@ int main(void) {
 		TEST(makes_a_seam_when_its_state_was_lost),
 		TEST(makes_a_seam_when_the_log_has_expired),
 		TEST(makes_a_seam_when_the_log_is_cut_under_it),
+		TEST(makes_a_seam_when_a_topic_is_deleted_under_it),
+		TEST(does_not_hold_a_seam_for_a_topic_that_is_deleted),
 		TEST(waits_for_a_partition_that_the_broker_forgot),
 		TEST(takes_in_a_partition_that_appears),
 		TEST(makes_a_seam_when_the_journal_ended_early),

@@ -108,7 +108,7 @@ static size_t log_read(void *self, size_t i, struct feed_record *records,
 	size_t taken = 0;
 
 	(void)self;
-	if (p->hangs || p->is.gone)
+	if (p->hangs || p->is.gone || p->is.missing)
 		return 0;
 	/* In small helpings, so that batches end anywhere. */
 	while (taken < n && taken < 37 && p->at < p->n) {

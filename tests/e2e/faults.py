@@ -1,13 +1,12 @@
 """What is killed, stopped or lost in the middle leaves no trace in Redis."""
 
-import json
 import os
 import random
 import signal
 import time
 import unittest
 
-from support import compare, run_of
+from support import run_of
 from support.process import wait_for
 from support.town import Town
 from support.world import World
@@ -163,38 +162,11 @@ class Seam(unittest.TestCase):
                 first = world.daemon()
                 run_of.take_all_and_stop(world, first)
                 ids = run_of.check(world, first)
-                with world.redis.connect() as redis:
-                    before = len(run_of.documents(redis))
                 more = change(world) or {}
                 second = world.daemon(**more).wait_ready()
                 town.produce(producer, world.prefix, most)
                 run_of.take_all_and_stop(world, second)
-            self._check(world, second, ids, before)
-
-    def _check(self, world, daemon, ids, before):
-        known = {ident: alert for alert, ident in ids.items()}
-        oracle, steps = run_of.oracle_of(world, daemon, known)
-        self.assertIsNotNone(steps.seam, "the journal has no seam")
-        with world.redis.connect() as redis:
-            run_of.check_entries(redis)
-            run_of.check_standing(redis)
-            found = run_of.documents(redis)[before:]
-        said = [json.loads(d) for d in found[:len(oracle.seam_out)]]
-        for record in said:
-            self.assertEqual(record["why"], "seam", record)
-        unknown = {record["id"] for record in said} - set(known)
-        self.assertEqual(
-            sorted(((r["change"], r["level"], r["rev"], known[r["id"]])
-                    for r in said if r["id"] in known), key=repr),
-            sorted(((change, level, rev, alert)
-                    for alert, change, level, rev in oracle.seam_out
-                    if alert in known.values()), key=repr))
-        self.assertEqual(
-            len(unknown),
-            sum(alert not in known.values()
-                for alert, *_ in oracle.seam_out))
-        compare.compare(oracle, found[len(oracle.seam_out):],
-                        before + len(oracle.seam_out) + 1)
+            run_of.check_seam(world, second, ids)
 
     def test_rules_edited_between_two_runs(self):
         def edit(world):

@@ -124,6 +124,10 @@ _delete_topic = _declare("rd_kafka_DeleteTopic_new", _p, c.c_char_p)
 _delete_topic_destroy = _declare("rd_kafka_DeleteTopic_destroy", None, _p)
 _delete_topics = _declare("rd_kafka_DeleteTopics", None, _p, c.POINTER(_p),
                           c.c_size_t, _p, _p)
+_delete_records_new = _declare("rd_kafka_DeleteRecords_new", _p, _p)
+_delete_records_destroy = _declare("rd_kafka_DeleteRecords_destroy", None, _p)
+_delete_records = _declare("rd_kafka_DeleteRecords", None, _p, c.POINTER(_p),
+                           c.c_size_t, _p, _p)
 _topic_error = _declare("rd_kafka_topic_result_error", c.c_int, _p)
 _topic_name = _declare("rd_kafka_topic_result_name", c.c_char_p, _p)
 _event_error = _declare("rd_kafka_event_error", c.c_int, _p)
@@ -310,6 +314,22 @@ def delete_topics(brokers, names):
 
     for _ in _admin(brokers, _delete_topics, make, _delete_topic_destroy,
                     list(names)):
+        pass
+
+
+def delete_records(brokers, offsets):
+    """As if all below had expired: {(topic, partition): offset}."""
+    def make(_):
+        partitions = _list_new(len(offsets))
+        for (topic, partition), offset in offsets.items():
+            _list_add(partitions, topic.encode(), partition)
+            _list_set(partitions, topic.encode(), partition, offset)
+        made = _delete_records_new(partitions)
+        _list_destroy(partitions)
+        return made
+
+    for _ in _admin(brokers, _delete_records, make, _delete_records_destroy,
+                    [None]):
         pass
 
 

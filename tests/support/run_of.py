@@ -104,6 +104,36 @@ def check(world, daemon):
     return ids
 
 
+def check_seam(world, daemon, ids):
+    """What the last seam says, and what comes after it, against the oracle.
+
+    @ids as check() returned them before. What came to be since then and until
+    the seam nobody can compute again; the oracle knows it by what the seam's
+    decision says was open.
+    """
+    known = {ident: alert for alert, ident in ids.items()}
+    oracle, steps = oracle_of(world, daemon, known)
+    if not steps.seam:
+        raise AssertionError("the journal has no seam")
+    before = steps.seam["seq"]
+    with world.redis.connect() as redis:
+        check_entries(redis)
+        check_standing(redis)
+        found = documents(redis)[before:]
+    said = [json.loads(d) for d in found[:len(oracle.seam_out)]]
+    got = sorted((r["why"], r["change"], r["level"], r["rev"],
+                  repr(known.get(r["id"]))) for r in said)
+    wanted = sorted(("seam", change, level, rev,
+                     repr(alert if alert in known.values() else None))
+                    for alert, change, level, rev in oracle.seam_out)
+    if got != wanted:
+        raise AssertionError(
+            f"the seam says {[x for x in got if x not in wanted][:9]}, not "
+            f"{[x for x in wanted if x not in got][:9]}")
+    compare.compare(oracle, found[len(oracle.seam_out):],
+                    before + len(oracle.seam_out) + 1)
+
+
 def check_entries(redis, prev="0" * 64):
     """The stream: numbered without a gap, chained, as the fence says."""
     entries = stream(redis)

@@ -129,7 +129,7 @@ static enum mask mask_of_bind(const struct rule *rule, const struct bind *bind,
 			plan = rule->coarse[bind->plan - 1].plan;
 		return mask_of_measure(plan, &plan->measures[bind->index]);
 	case BIND_BASELINE:
-		if (plan->baselines[bind->index].n_circles)
+		if (plan->baselines[bind->index].of_event)
 			return plan->baselines[bind->index].mask;
 		return mask_of_measure(
 			plan,

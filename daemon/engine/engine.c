@@ -141,6 +141,8 @@ static int engine_init(struct engine *engine) {
 	size_t i;
 	int r;
 
+	if (set->n_rules + set->n_plans > UINT16_MAX)
+		return -E2BIG; /* timers could not tell them apart */
 	engine->streams = arena_array(&engine->arena, struct stream_state,
 				      set->n_streams + 1);
 	engine->plans = arena_array(&engine->arena, struct plan_state,
@@ -319,7 +321,7 @@ static bool is_due_at_the_end(const struct engine *engine,
 			      const struct timer *timer) {
 	return timer->due == engine->greatest + 1 &&
 	       timer->kind == TIMER_PERIOD_END &&
-	       plan_has_stretches(engine->rules[timer->rule].plan);
+	       plan_has_stretches(timer_plan(engine, timer));
 }
 
 /* False: the outbox is full and something is still due. */

@@ -707,6 +707,15 @@ void peers_fold(struct engine *engine, const struct event *event,
 /* The event was judged: its value enters. */
 void peers_enter(struct engine *engine, const struct event *event,
 		 struct touch *touch);
+/* A window is over: what its measures came to enters. */
+void peers_timer(struct engine *engine, struct plan_state *ps,
+		 const struct timer *timer);
+/*
+ * As what its timers stand in the order: behind all rules, so that a window is
+ * judged before one that ends at the same time has entered.
+ */
+uint16_t peers_timer_rule(const struct engine *engine,
+			  const struct plan_state *ps);
 /* When the last value leaves; the clock if there is none. */
 usec_t peers_end(const struct engine *engine, const struct plan_state *ps,
 		 handle_t key);
@@ -746,6 +755,14 @@ void judge_timer(struct engine *engine, const struct timer *timer);
 void judge_evicted(struct engine *engine, struct plan_state *ps, handle_t key);
 /* The oldest review of the rule is not followed to its end; false: none. */
 bool judge_oldest_review(struct engine *engine, struct rule_state *rs);
+/* Of a rule; behind the rules stand the plans that give cohorts values. */
+static inline struct plan_state *timer_plan(const struct engine *engine,
+					    const struct timer *timer) {
+	size_t n = engine->set->n_rules;
+
+	return timer->rule < n ? engine->rules[timer->rule].plan
+			       : &engine->plans[timer->rule - n];
+}
 /* False: what it was set for is over, it would do nothing. */
 bool timer_is_wanted(const struct engine *engine, const struct timer *timer);
 

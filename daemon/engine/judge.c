@@ -946,13 +946,15 @@ static void judge_close(struct engine *engine, struct rule_state *rs,
 
 /*
  * All rules of a plan look at a window when it is over; the last one lets it
- * go. A timer of an end that has moved since is void, or sets itself anew.
+ * go, or who gives cohorts what it came to. A timer of an end that has moved
+ * since is void, or sets itself anew.
  */
 static void stretch_timer(struct engine *engine, const struct timer *timer) {
 	struct rule_state *rs = &engine->rules[timer->rule];
 	struct plan_state *ps = rs->plan;
 	handle_t key = timer->target;
-	bool is_last = rs == ps->rules[ps->n_rules - 1];
+	bool is_last =
+		rs == ps->rules[ps->n_rules - 1] && !ps->plan->n_handovers;
 	struct stretch first;
 	bool over;
 
@@ -1014,7 +1016,7 @@ static bool is_of_key(const struct timer *timer) {
 }
 
 bool timer_is_wanted(const struct engine *engine, const struct timer *timer) {
-	const struct plan_state *ps = engine->rules[timer->rule].plan;
+	const struct plan_state *ps = timer_plan(engine, timer);
 
 	if (is_of_key(timer) && !key_is(engine, timer->target, timer->created))
 		return false;
@@ -1030,6 +1032,10 @@ void judge_timer(struct engine *engine, const struct timer *timer) {
 
 	if (!is_of_key(timer) && !life)
 		return;
+	if (timer->rule >= engine->set->n_rules) {
+		peers_timer(engine, timer_plan(engine, timer), timer);
+		return;
+	}
 	switch ((enum timer_kind)timer->kind) {
 	case TIMER_WINDOW_EXIT:
 		exit_timer(engine, timer, life);

@@ -581,6 +581,10 @@ static void period_arm(struct engine *engine, struct plan_state *ps,
 		timer.rule = ps->plan->rules[i]->rank;
 		timers_add(&engine->timers, &timer);
 	}
+	if (ps->plan->n_handovers) {
+		timer.rule = peers_timer_rule(engine, ps);
+		timers_add(&engine->timers, &timer);
+	}
 }
 
 handle_t period_make(struct engine *engine, struct plan_state *ps, handle_t key,

@@ -428,7 +428,6 @@ static void enter(struct engine *engine, struct plan_state *ps, handle_t cohort,
 	advance(engine, ps, cohort, time);
 	if (time <= key_read(engine, cohort)->clock - ps->plan->window.width)
 		return;
-	entries_bound(engine, ps);
 	if (ps->plan->peers->n_same) {
 		group = group_make(engine, ps, cohort, bytes, len);
 		if (!group) {
@@ -455,6 +454,7 @@ void peers_enter(struct engine *engine, const struct event *event,
 		COUNT(engine, ps->plan, argument_missing, 1);
 		return;
 	}
+	entries_bound(engine, ps);
 	if (!touch->key)
 		touch->key = key_make(engine, ps, touch->hash, touch->bytes,
 				      touch->len, event->time);
@@ -462,6 +462,120 @@ void peers_enter(struct engine *engine, const struct event *event,
 		enter(engine, ps, touch->key, event->time, v, bytes, len);
 	else
 		COUNT(engine, ps->plan, no_room, 1);
+}
+
+/* --- a window that is over --- */
+
+uint16_t peers_timer_rule(const struct engine *engine,
+			  const struct plan_state *ps) {
+	return (uint16_t)(engine->set->n_rules + ps->plan->index);
+}
+
+static handle_t cohort_make(struct engine *engine, struct plan_state *ps,
+			    const struct value *values, usec_t time) {
+	uint8_t bytes[KEY_MAX];
+	uint32_t len, hash;
+	handle_t cohort;
+
+	if (!key_encode(values, ps->plan->by_types, ps->plan->n_by, bytes,
+			&len)) {
+		COUNT(engine, ps->plan, argument_missing, 1);
+		return 0;
+	}
+	entries_bound(engine, ps);
+	hash = key_hash(engine, bytes, len);
+	cohort = key_find(engine, ps, hash, bytes, len);
+	if (cohort && !key_expire(engine, ps, cohort, time))
+		return cohort;
+	cohort = key_make(engine, ps, hash, bytes, len, time);
+	COUNT(engine, ps->plan, no_room, !cohort);
+	return cohort;
+}
+
+/* What the window came to, into one cohort. */
+static void hand_over(struct engine *engine, const struct handover *handover,
+		      const struct value *kept, struct value v, usec_t time) {
+	struct plan_state *ps = &engine->plans[handover->plan->index];
+	const struct peers *peers = handover->plan->peers;
+	uint8_t bytes[KEY_MAX];
+	struct value *values =
+		arena_array(&engine->scratch, struct value,
+			    handover->plan->n_by + peers->n_same + 1);
+	handle_t cohort;
+	uint32_t len;
+	size_t i;
+
+	for (i = 0; i < peers->n_same; i++)
+		values[i] = kept[handover->same[i]];
+	if (value_is_missing(v) || (v.kind == KIND_DOUBLE && !isfinite(v.d)) ||
+	    !key_encode(values, peers->same_types, peers->n_same, bytes,
+			&len)) {
+		COUNT(engine, handover->plan, argument_missing, 1);
+		return;
+	}
+	for (i = 0; i < handover->plan->n_by; i++)
+		values[i] = kept[handover->by[i]];
+	cohort = cohort_make(engine, ps, values, time);
+	if (cohort)
+		enter(engine, ps, cohort, time, v, bytes, len);
+}
+
+static void hand_all_over(struct engine *engine, struct plan_state *ps,
+			  handle_t key, handle_t period,
+			  const struct stretch *stretch, handle_t last,
+			  usec_t time) {
+	const struct plan *plan = ps->plan;
+	struct value *kept =
+		arena_array(&engine->scratch, struct value, plan->n_kept + 1);
+	struct value v;
+	size_t i;
+
+	blob_read(engine, last, kept, plan->n_kept, &engine->scratch);
+	for (i = 0; i < plan->n_handovers; i++) {
+		v = measure_value(engine, ps, key, period, stretch,
+				  plan->handovers[i].measure);
+		hand_over(engine, &plan->handovers[i], kept, v, time);
+	}
+}
+
+/* It has been judged, and goes when its values have been given. */
+static void stretch_ends(struct engine *engine, struct plan_state *ps,
+			 const struct timer *timer) {
+	handle_t key = timer->target;
+	struct stretch first;
+
+	if (!stretch_is_armed(engine, ps, timer))
+		return;
+	if (stretch_first(engine, ps, key, &first) && first.end < timer->due) {
+		if (!first.is_stray)
+			hand_all_over(engine, ps, key, 0, &first, first.last,
+				      first.end);
+		stretch_drop(engine, ps, key, &first);
+	}
+	stretch_rearm(engine, ps, key);
+}
+
+void peers_timer(struct engine *engine, struct plan_state *ps,
+		 const struct timer *timer) {
+	const struct period *period;
+	const struct last *last;
+	handle_t key = timer->target, record;
+
+	if (!key_is(engine, key, timer->created))
+		return;
+	if (plan_has_stretches(ps)) {
+		stretch_ends(engine, ps, timer);
+		return;
+	}
+	record = period_find(engine, ps, key, timer->period);
+	if (!record)
+		return;
+	period = pages_read(&engine->pages, record);
+	last = (const void *)((const uint8_t *)pages_read(&engine->pages, key) +
+			      ps->at.last);
+	if (period->events)
+		hand_all_over(engine, ps, key, record, NULL, last->values,
+			      timer->due);
 }
 
 /* --- as a key --- */

@@ -280,6 +280,10 @@ void stretch_arm(struct engine *engine, struct plan_state *ps, handle_t key) {
 		timer.rule = ps->rules[i]->rank;
 		timers_add(&engine->timers, &timer);
 	}
+	if (ps->plan->n_handovers) {
+		timer.rule = peers_timer_rule(engine, ps);
+		timers_add(&engine->timers, &timer);
+	}
 }
 
 bool stretch_is_armed(const struct engine *engine, const struct plan_state *ps,

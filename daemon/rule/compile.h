@@ -189,6 +189,11 @@ int part_program(struct rule_build *b, struct key_part *part, size_t input,
 /* Complains about what cannot be told apart, such as a list. */
 int part_is_key(struct rule_build *b, const struct key_part *part,
 		const struct yaml_node *node);
+/* The measure of the rule's own key that @node names; NULL after a complaint.
+ */
+const struct measure_ref *baseline_of(struct rule_build *b,
+				      const struct yaml_node *map,
+				      const struct yaml_node *node);
 int baseline_stat(struct rule_build *b, const struct yaml_node *node,
 		  struct baseline *baseline);
 /* Its index among the plan's kept values. */

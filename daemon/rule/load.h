@@ -68,7 +68,8 @@ struct plan_build {
 	struct pointers kept;      /* struct kept */
 	struct pointers evidence;  /* struct evidence_field */
 	struct pointers rules, watchers, readers;
-	struct peers *peers; /* the plan's, while rules add to it */
+	struct pointers handovers; /* struct handover */
+	struct peers *peers;       /* the plan's, while rules add to it */
 };
 
 struct evidence_field {

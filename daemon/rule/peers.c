@@ -7,7 +7,8 @@
  *
  * Each list of names is a plan of its own, whose keys are the cohorts; the
  * baseline looks for the first cohort that has enough. So two rules that ask
- * for the same cohorts share them, whatever statistics they take.
+ * for the same cohorts share them, whatever statistics they take. What they
+ * gather comes with events, or from the rule's plan when a window is over.
  */
 #include <errno.h>
 #include <string.h>
@@ -88,22 +89,68 @@ static int read_parts(struct rule_build *b, const struct yaml_node *list,
 	return 0;
 }
 
+/* A value of each event. */
+static const struct key_part *of_event(struct rule_build *b,
+				       const struct yaml_node *name,
+				       struct baseline *baseline) {
+	const struct key_part *part;
+
+	b->event_part = "`of`";
+	part = part_of(b, name);
+	if (!part)
+		return NULL;
+	baseline->of_event = true;
+	baseline->of = part->name;
+	baseline->mask = part->mask;
+	return part;
+}
+
+static bool is_over_some_day(const struct window *window) {
+	return window->kind == WINDOW_TUMBLE ||
+	       window->kind == WINDOW_CALENDAR ||
+	       window->kind == WINDOW_SESSION || window->kind == WINDOW_UNTIL;
+}
+
+/* A value of each window that is over; other plans' are others. */
+static const struct key_part *of_measure(struct rule_build *b,
+					 const struct yaml_node *node,
+					 const struct yaml_node *name,
+					 struct baseline *baseline) {
+	const struct measure_ref *ref = baseline_of(b, node, name);
+	struct key_part *part = arena_new(b->l->arena, struct key_part);
+
+	if (!ref)
+		return NULL;
+	if (!is_over_some_day(&b->window)) {
+		diag_at(b->l->diag, name->place, "E305",
+			"peers of a measure are its values when a window is "
+			"over, so the window must be tumbling, of the "
+			"calendar, a session or until");
+		return NULL;
+	}
+	baseline->measure = ref->measure->index;
+	baseline->of = part->name = ref->measure->text;
+	part->type = ref->measure->type;
+	part->text = arena_printf(b->l->arena, "%s of {%s}", part->name,
+				  b->plan->plan->text);
+	return part;
+}
+
 static const struct key_part *read_of(struct rule_build *b,
-				      const struct yaml_node *node) {
+				      const struct yaml_node *node,
+				      struct baseline *baseline) {
 	const struct yaml_node *name = yaml_get(node, "of");
 	const struct key_part *part;
 
-	if (!name) {
-		diag_at(b->l->diag, node->place, "E112",
-			"a baseline lacks `of`");
-		return NULL;
-	}
-	b->event_part = "`of`";
-	part = part_of(b, name);
+	if (name && name->kind == YAML_SCALAR &&
+	    !map_get(&b->measures, name->text, name->len))
+		part = of_event(b, name, baseline);
+	else
+		part = of_measure(b, node, name, baseline);
 	if (part && !is_numeric(part->type)) {
 		diag_at(b->l->diag, name->place, "E206",
 			"a baseline is of numbers or money, `%s` is %s",
-			part->name, type_text(b, part->type));
+			name->text, type_text(b, part->type));
 		return NULL;
 	}
 	return part;
@@ -150,32 +197,61 @@ static bool has_source(const struct plan *plan) {
 	return false;
 }
 
+static const uint16_t *keep_parts(struct rule_build *b,
+				  const struct key_part *const *parts,
+				  size_t n) {
+	uint16_t *kept = arena_array(b->l->arena, uint16_t, n);
+
+	for (size_t i = 0; i < n; i++)
+		kept[i] = keep_part(b, parts[i]);
+	return kept;
+}
+
+static void add_reader(struct rule_build *b, struct plan_build *build) {
+	for (size_t i = 0; i < build->readers.n; i++)
+		if (build->readers.items[i] == b->rule)
+			return;
+	pointers_add(&build->readers, b->l->arena, b->rule);
+}
+
+/* The rule's plan gives the cohorts what its measure comes to. */
+static void add_handover(struct rule_build *b, const struct plan *cohorts,
+			 const struct baseline *baseline, const uint16_t *by) {
+	struct handover *handover;
+
+	for (size_t i = 0; i < b->plan->handovers.n; i++) {
+		handover = b->plan->handovers.items[i];
+		if (handover->plan == cohorts)
+			return;
+	}
+	handover = arena_new(b->l->arena, struct handover);
+	*handover = (struct handover){ cohorts, baseline->measure, by,
+				       baseline->same };
+	pointers_add(&b->plan->handovers, b->l->arena, handover);
+}
+
 static int add_circle(struct rule_build *b, const struct yaml_node *list,
 		      const char *what, struct plan_spec *spec,
-		      struct baseline_ref *ref, struct circle *circle) {
+		      const struct baseline *baseline, struct baseline_ref *ref,
+		      struct circle *circle) {
 	struct parts by = { 0 };
 	struct plan_build *build;
-	uint16_t *kept;
 
 	if (read_parts(b, list, what, &by) < 0)
 		return -EINVAL;
 	spec->by = by.items;
 	spec->n_by = by.n;
 	build = plan_for(b, spec);
-	if (!has_source(build->plan))
+	if (baseline->of_event && !has_source(build->plan))
 		return diag_at(b->l->diag, list->place, "E236",
 			       "no stream of `from` has `of` and all names of "
 			       "`%s` and `exclude_same`",
 			       what);
-	kept = arena_array(b->l->arena, uint16_t, by.n);
-	for (size_t i = 0; i < by.n; i++)
-		kept[i] = keep_part(b, by.items[i]);
-	*circle = (struct circle){ build->plan, kept };
+	*circle = (struct circle){ build->plan, keep_parts(b, by.items, by.n) };
+	if (!baseline->of_event)
+		add_handover(b, build->plan, baseline, circle->by);
 	pointers_add(&ref->cohorts, b->l->arena, build);
-	for (size_t i = 0; i < build->readers.n; i++)
-		if (build->readers.items[i] == b->rule)
-			return 0;
-	pointers_add(&build->readers, b->l->arena, b->rule);
+	add_reader(b, build);
 	return 0;
 }
 
@@ -194,11 +270,11 @@ static int read_circles(struct rule_build *b, const struct yaml_node *node,
 		return diag_at(b->l->diag, fallback->place, "E302",
 			       "`fallback` has at most %d lists",
 			       MAX_CIRCLES - 1);
-	r = add_circle(b, yaml_get(node, "peers"), "peers", spec, ref,
+	r = add_circle(b, yaml_get(node, "peers"), "peers", spec, baseline, ref,
 		       &circles[0]);
 	for (size_t i = 0; i < n; i++)
-		r |= add_circle(b, fallback->items[i], "fallback", spec, ref,
-				&circles[i + 1]);
+		r |= add_circle(b, fallback->items[i], "fallback", spec,
+				baseline, ref, &circles[i + 1]);
 	baseline->circles = circles;
 	baseline->n_circles = n + 1;
 	return r ? -EINVAL : 0;
@@ -217,32 +293,18 @@ static void ask_for(struct baseline_ref *ref, const struct baseline *baseline) {
 	}
 }
 
-static void keep_same(struct rule_build *b, const struct parts *same,
-		      struct baseline *baseline) {
-	uint16_t *kept = arena_array(b->l->arena, uint16_t, same->n);
-
-	for (size_t i = 0; i < same->n; i++)
-		kept[i] = keep_part(b, same->items[i]);
-	baseline->same = kept;
-}
-
 int read_peers(struct rule_build *b, const struct yaml_node *node,
 	       struct baseline *baseline, struct baseline_ref *ref) {
 	const struct yaml_node *exclude = yaml_get(node, "exclude_same");
 	struct window window = { .kind = WINDOW_PEERS };
 	struct parts same = { 0 };
-	struct peers_spec peers = { .of = read_of(b, node),
-				    .same = same.items };
+	struct peers_spec peers = { .same = same.items };
 	struct plan_spec spec = { .window = &window, .peers = &peers };
 	int64_t samples = 1;
 	int r = peers_only(b, node) | read_over(b, node, &window.width);
 
-	if (!peers.of)
-		return -EINVAL;
-	*baseline = (struct baseline){ .of = peers.of->name,
-				       .type = peers.of->type,
-				       .mask = peers.of->mask,
-				       .min_spread = 0.05 };
+	*baseline = (struct baseline){ .min_spread = 0.05 };
+	peers.of = read_of(b, node, baseline);
 	if (exclude)
 		r |= read_parts(b, exclude, "exclude_same", &same);
 	r |= shape_number(b->l->diag, yaml_get(node, "min_samples"),
@@ -250,14 +312,14 @@ int read_peers(struct rule_build *b, const struct yaml_node *node,
 	r |= shape_double(b->l->diag, yaml_get(node, "min_spread"),
 			  "min_spread", 0, 1000, &baseline->min_spread);
 	r |= baseline_stat(b, yaml_get(node, "stat"), baseline);
-	if (r)
+	if (r || !peers.of)
 		return -EINVAL;
 	peers.n_same = same.n;
+	ref->type = baseline->type = peers.of->type;
 	baseline->min_samples = (uint32_t)samples;
+	baseline->same = keep_parts(b, same.items, same.n);
 	if (read_circles(b, node, &spec, baseline, ref) < 0)
 		return -EINVAL;
-	keep_same(b, &same, baseline);
 	ask_for(ref, baseline);
-	ref->type = baseline->type;
 	return 0;
 }

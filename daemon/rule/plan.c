@@ -1668,9 +1668,9 @@ static uint64_t periods_of(const struct rule_build *b,
 	return over;
 }
 
-static const struct measure_ref *baseline_of(struct rule_build *b,
-					     const struct yaml_node *map,
-					     const struct yaml_node *node) {
+const struct measure_ref *baseline_of(struct rule_build *b,
+				      const struct yaml_node *map,
+				      const struct yaml_node *node) {
 	const struct measure_ref *ref;
 
 	if (!node) {
@@ -2098,4 +2098,6 @@ void plan_finish(struct loader *l, struct plan_build *build, uint16_t index) {
 	plan->n_watchers = build->watchers.n;
 	plan->readers = sorted_rules(l, &build->readers);
 	plan->n_readers = build->readers.n;
+	plan->handovers = FLATTEN(l, struct handover, &build->handovers);
+	plan->n_handovers = build->handovers.n;
 }

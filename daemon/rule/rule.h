@@ -117,6 +117,13 @@ struct peers {
 	bool summed; /* … or for a mean of whole units */
 };
 
+/* Cohorts that get the value of a measure when its window is over. */
+struct handover {
+	const struct plan *plan; /* of the cohorts */
+	uint16_t measure;
+	const uint16_t *by, *same; /* of this plan's kept */
+};
+
 /* One of the cohorts that a baseline looks for, the narrowest first. */
 struct circle {
 	const struct plan *plan;
@@ -132,7 +139,8 @@ struct baseline {
 	const struct circle *circles; /* over peers, else n_circles is 0 */
 	size_t n_circles;
 	const uint16_t *same; /* of plan->kept, per peers->same */
-	uint16_t measure;     /* of the plan; over peers: unused */
+	bool of_event;        /* over peers: of an event, not of a measure */
+	uint16_t measure;     /* of the plan */
 	uint32_t over;        /* periods, or with `only` the periods it picks */
 	enum baseline_only only;
 	bool workday; /* align: workday, else whole */
@@ -189,6 +197,8 @@ struct plan {
 	size_t n_watchers;
 	const struct rule *const *readers; /* that read its cohorts */
 	size_t n_readers;
+	const struct handover *handovers;
+	size_t n_handovers;
 };
 
 enum bind_from {

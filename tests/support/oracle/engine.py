@@ -16,7 +16,8 @@ from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
 from support.oracle.life import Life, moved_by, transition_values
 
 LEVELS = ["none", "green", "yellow", "orange", "red"]
-KINDS = {"exit": 0, "cooldown": 1, "every": 2, "period": 3, "review": 4}
+KINDS = {"exit": 0, "cooldown": 1, "every": 2, "period": 3, "review": 4,
+         "values": 5}
 NEVER = -2 ** 63
 ONE_DAY = timedelta(days=1)
 FIRST_DAY = datetime(1970, 1, 1).toordinal()
@@ -356,7 +357,8 @@ class PastBaseline(Baseline):
 
 
 class PeersBaseline(Baseline):
-    """The values of other events that have some fields in common.
+    """The values of other events that have some fields in common, or of
+    the periods of other keys.
 
     cohorts: (names, their values) -> [clock, [(time, value, group), ...]]
     """
@@ -366,9 +368,10 @@ class PeersBaseline(Baseline):
     def __init__(self, rule, name, spec):
         super().__init__(rule, name, spec,
                          {"peers", "fallback", "exclude_same"})
-        if spec["of"] in rule.measures:
-            raise Unsupported("peers of a measure")
         self.of = spec["of"]
+        self.measure = rule.measures.get(self.of)
+        if self.measure and rule.window != "calendar":
+            raise Unsupported("peers of a measure without calendar")
         self.over = span(spec["over"])
         self.circles = [tuple(names) for names in
                         [spec["peers"], *spec.get("fallback", [])]]
@@ -406,7 +409,17 @@ class PeersBaseline(Baseline):
 
     def enter(self, scope, time):
         """… and now it was judged."""
-        value, group = scope.lookup(self.of), self._tuple(scope, self.same)
+        if not self.measure:
+            self._put(scope, time, scope.lookup(self.of))
+
+    def close(self, key, period, end):
+        """A period of the key is over, and judged."""
+        entries = key.periods.get(period)
+        if self.measure and entries:
+            self._put(EventScope(key.last), end, self.measure.over(entries))
+
+    def _put(self, scope, time, value):
+        group = self._tuple(scope, self.same)
         if isinstance(value, Missing) or group is None:
             return
         for key in self._keys(scope):
@@ -567,6 +580,7 @@ class Key:
         self.closed = set()
         self.closes = []  # until: what closes windows; sorted
         self.over = None  # the end of the last window that is over
+        self.entered = set()  # closed, and their values given to peers
         self.latest = {}  # measure -> ((time, coordinates), value)
         self.memory = {}  # per: event: period -> (level, clock) of the last
         self.last = None  # the last event: greatest (time, coordinates)
@@ -1118,6 +1132,7 @@ class Oracle:
                 self._set_last(key, entry)
                 return
             self._set_timer(end, rule, key, "period", period)
+            self._set_timer(end, rule, key, "values", period)
         self._set_last(key, entry)
         self._set_latest(rule, key, entry)
         out_of_window = rule.slides and rule.has_left(entry.time, key.clock)
@@ -1450,8 +1465,10 @@ class Oracle:
 
     def _set_timer(self, due, rule, key, kind, period, what=None):
         token = next(self._ordinals)
+        # What ends enters among the peers when all rules have judged it.
+        order = (kind == "values", rule.full.encode())
         heapq.heappush(self._timers, (
-            due, rule.full.encode(), key.ordinal, KINDS[kind],
+            due, order, key.ordinal, KINDS[kind],
             str(period), token, rule, key, kind, period, what))
 
     def _holders(self, rule, key):
@@ -1605,6 +1622,13 @@ class Oracle:
             scope = JudgeScope(rule, key, period, due, key.last, True)
             self._publish(rule, key, period, life, "resolved", "period",
                           life.level, scope, due, None)
+
+    def _on_values(self, due, rule, key, period, _what):
+        if period in key.entered:
+            return
+        key.entered.add(period)
+        for baseline in rule.peers:
+            baseline.close(key, period, due)
 
     def _on_review(self, due, rule, key, _period, what):
         life, scope = what

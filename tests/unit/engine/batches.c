@@ -184,7 +184,22 @@
 		     "  baseline: {usual: {of: x, over: 4d, peers: [unit, "    \
 		     "payee], "                                                \
 		     "fallback: [[payee]], stat: mean_sd, min_samples: 9}}\n"  \
-		     "  alert_if: cnt > 3 && x > usual.mid\n")
+		     "  alert_if: cnt > 3 && x > usual.mid\n")                 \
+			RULE("spans", "  by: [unit, payee]\n"                  \
+				      "  window: {tumble: 2d}\n"               \
+				      "  measure: {total: sum(amount)}\n"      \
+				      "  baseline: {usual: {of: total, over: " \
+				      "60d, peers: [unit], "                   \
+				      "exclude_same: [payee], stat: iqr}}\n"   \
+				      "  alert_if: total > usual.hi(0.2)\n")   \
+				RULE("sessions",                               \
+				     "  by: [payee]\n"                         \
+				     "  window: {session: 6h}\n"               \
+				     "  measure: {total: sum(amount)}\n"       \
+				     "  baseline: {usual: {of: total, over: "  \
+				     "60d, peers: [unit], stat: "              \
+				     "mean_sd}}\n"                             \
+				     "  alert_if: total > usual.mid\n")
 
 #define MANY 6000
 
@@ -357,6 +372,8 @@ static void so_they_do_where_others_are_looked_at(void **state) {
 	hold(PEERS, (struct engine_options){ 0 }, &first);
 	assert_true(count(&first, "\"rule\":\"market\"") > 100);
 	assert_true(count(&first, "\"rule\":\"watch\"") > 100);
+	assert_true(count(&first, "\"rule\":\"spans\"") > 100);
+	assert_true(count(&first, "\"rule\":\"sessions\"") > 100);
 	assert_true(count(&first, "\"why\":\"late\"") > 5);
 	buf_free(&first);
 }

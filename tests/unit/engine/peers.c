@@ -517,6 +517,97 @@ static void stands_the_end_of_memory(void **state) {
 	world_close(&w);
 }
 
+/* S7.17, S9.2: values count as the entries of windows do. */
+static void values_are_capped_as_entries_are(void **state) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_entries_per_rule = 50 };
+	struct world w;
+	struct bid bid = { .at = BEGIN };
+	size_t i;
+
+	(void)state;
+	world_load(&w, ONE_RULE("mean_sd", "price < 0"));
+	world_start(&w, &options);
+	for (i = 0; i < 400; i++) {
+		bid.at += USEC_PER_SEC;
+		bid.item = (unsigned)(i / 20);
+		bid.supplier = (unsigned)i;
+		bid_take(&w, &bid);
+		assert_true(cohorts(&w)->counters.entries <= 50);
+	}
+	assert_int_equal(counters(&w)->evicted[LIMIT_ENTRIES], 18);
+	assert_int_equal(cohorts(&w)->counters.keys, 2);
+	assert_int_equal(cohorts(&w)->groups.n, 40);
+	assert_int_equal(cohorts(&w)->counters.entries, 40);
+	world_close(&w);
+}
+
+#define HOURS                                                                  \
+	STREAMS                                                                \
+	"rules:\n" RULE("hours", "  by: [supplier]\n"                          \
+				 "  window: {tumble: 1h}\n"                    \
+				 "  measure: {total: sum(price)}\n"            \
+				 "  baseline: {a: {of: total, over: 20h, "     \
+				 "peers: [item], exclude_same: [supplier], "   \
+				 "stat: mean_sd}}\n"                           \
+				 "  let: {n: a.n, mid: num(a.mid)}\n"          \
+				 "  alert_if: n >= 0\n")
+
+/* S7.18: nothing but its value is left of a key. */
+static void values_of_windows_outlive_their_keys(void **state) {
+	struct bid bid = { .at = BEGIN };
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_open(&w, HOURS);
+	for (i = 0; i < 5; i++) {
+		bid.supplier = (unsigned)i / 2;
+		bid.price = (int64_t)i * 100;
+		bid_take(&w, &bid);
+		assert_int_equal(value_named(&w, "n"), 0);
+	}
+	bid.at += 18 * 60 * MINUTE;
+	bid.supplier = 9;
+	bid_take(&w, &bid);
+	assert_int_equal(engine_plan_counters(w.engine, 0)->keys, 1);
+	assert_int_equal(value_named(&w, "n"), 3);
+	assert_true(value_named(&w, "mid") == 333.0);
+	/* A second before they are twenty hours old, and then. */
+	bid.at = BEGIN + 21 * 60 * MINUTE - USEC_PER_SEC;
+	bid.supplier = 1;
+	bid_take(&w, &bid);
+	assert_int_equal(value_named(&w, "n"), 2);
+	bid.at += USEC_PER_SEC;
+	bid_take(&w, &bid);
+	assert_int_equal(value_named(&w, "n"), 1);
+	assert_true(value_named(&w, "mid") == 400.0);
+	world_close(&w);
+}
+
+/* A cohort that must go while windows give their values away. */
+static void windows_that_end_find_room(void **state) {
+	struct bid bid = { .at = BEGIN };
+	struct world w;
+	size_t i;
+
+	(void)state;
+	open_limited(&w, HOURS, 20, 0);
+	for (i = 0; i < 500; i++) {
+		bid.item = (unsigned)i % 70;
+		bid.supplier = (unsigned)i % 19;
+		bid.price = (int64_t)i;
+		bid.at += i % 19 ? 0 : 61 * MINUTE;
+		bid_take(&w, &bid);
+		forget_alerts(&w);
+	}
+	assert_int_equal(cohorts(&w)->counters.keys, 20);
+	assert_true(counters(&w)->evicted[LIMIT_KEYS] > 50);
+	assert_int_equal(counters(&w)->no_room, 0);
+	world_close(&w);
+}
+
 /* Rules that ask for the same cohorts share them, whatever they are by. */
 static void rules_share_cohorts(void **state) {
 	struct world w;
@@ -595,6 +686,9 @@ int main(void) {
 		cmocka_unit_test(who_floods_cohorts_pays),
 		cmocka_unit_test(a_cohort_without_values_is_freed),
 		cmocka_unit_test(stands_the_end_of_memory),
+		cmocka_unit_test(values_are_capped_as_entries_are),
+		cmocka_unit_test(values_of_windows_outlive_their_keys),
+		cmocka_unit_test(windows_that_end_find_room),
 		cmocka_unit_test(rules_share_cohorts),
 		cmocka_unit_test(the_record_names_the_cohort),
 	};

@@ -414,6 +414,20 @@ CASES(says_what_peers_must_be, { PEERS(", peers: [unit]"), "" },
 	     "  alert_if: u.n > 1\n",
 	"b.yaml:6:22+5 E206 a baseline is of numbers or money, `payee` is "
 	"string\n" },
+      { RULE "  window: 1d\n  measure: {n: count()}\n"
+	     "  baseline: {u: {of: n, over: 1d, peers: [unit]}}\n"
+	     "  alert_if: u.n > 1\n",
+	"b.yaml:8:22+1 E305 peers of a measure are its values when a window is "
+	"over, so the window must be tumbling, of the calendar, a session or "
+	"until\n" },
+      { RULE "  by: [unit]\n  window: {calendar: day}\n"
+	     "  measure: {n: {agg: count(), by: []}, t: last(payee)}\n"
+	     "  baseline: {u: {of: n, over: 1d, peers: [unit]}, v: {of: t, "
+	     "over: 1d, peers: [unit]}}\n  alert_if: u.n > 1\n",
+	"b.yaml:9:22+1 E305 a baseline is of the rule's own key, and `n` is of "
+	"a coarser one\n"
+	"b.yaml:9:59+1 E206 a baseline is of numbers or money, `t` is "
+	"string\n" },
       { RULE "  baseline: {u: {of: amount, peers: [unit]}}\n"
 	     "  alert_if: u.n > 1\n",
 	"b.yaml:6:17+1 E112 a baseline lacks `over`: how long the value of a "

@@ -113,12 +113,27 @@ uint64_t *life_account(struct engine *engine, const struct life *life) {
 	return life->key ? &rs->plan->counters.bytes : &rs->review_bytes;
 }
 
+/* A key that opens windows faster than they end would gather any number. */
+static bool is_crowded(const struct engine *engine, const struct judging *j) {
+	uint32_t n = 0;
+	handle_t at;
+
+	for (at = key_read(engine, j->key)->lives;
+	     at && n < j->rs->rule->open_max; at = life_read(engine, at)->next)
+		n += life_read(engine, at)->rule == j->rs->rank;
+	return n >= j->rs->rule->open_max;
+}
+
 handle_t life_make(struct engine *engine, const struct judging *j) {
 	bool alone = j->rs->rule->per_event;
 	struct life *life;
 	struct key *key;
 	handle_t handle;
 
+	if (!alone && j->stretch && is_crowded(engine, j)) {
+		j->rs->counters.withheld_open_max++;
+		return 0;
+	}
 	charge(engine,
 	       alone ? &j->rs->review_bytes : &j->rs->plan->counters.bytes);
 	handle = pages_alloc_kind(&engine->pages, sizeof(*life), CELL_LIFE);

@@ -114,6 +114,89 @@ static void a_late_key_is_judged_at_no_clock_time_of_the_past(void **state) {
 	world_close(&world);
 }
 
+/* S3.20: each in a session of its own, all of them open: the watermark stands.
+ */
+static void sessions_that_do_not_end_are_bounded(void **state) {
+	usec_t at = instant("2026-03-01T00:00:00Z");
+	struct world world;
+	int i;
+
+	(void)state;
+	world_open(&world, RULE "  by: [unit]\n"
+				"  window: {session: 1s}\n"
+				"  max_entries: 64\n"
+				"  open_max: 16\n"
+				"  measure: {cnt: count()}\n"
+				"  alert_if: cnt >= 1\n");
+	world_decide(&world, DECISION_LIVE, NULL, 0);
+	world_decide(&world, DECISION_PARTITION, "pays", 1);
+	for (i = 0; i < 50000; i++)
+		pay_at(&world, "U", at + i * 2 * USEC_PER_SEC, "");
+	assert_int_equal(counters(&world)->fired, 16);
+	assert_int_equal(counters(&world)->open, 16);
+	assert_true(counters(&world)->withheld_open_max > 49000);
+	assert_true(counters(&world)->lost > 49000);
+	assert_true(engine_plan_counters(world.engine, 0)->entries <= 64);
+	alerts(&world);
+	/* Windows whose entries had to leave end with the next one. */
+	advance(&world, "2026-03-03T00:00:00Z");
+	assert_int_equal(counters(&world)->open, 0);
+	world_close(&world);
+}
+
+static void closes_that_find_nothing_are_bounded(void **state) {
+	usec_t at = instant("2026-03-01T00:00:00Z");
+	struct world world;
+	int i;
+
+	(void)state;
+	world_open(&world, RULE "  where: amount > 5\n"
+				"  by: [unit]\n"
+				"  window: {until: {as: end, from: pays}, max: "
+				"10000y, judge: each}\n"
+				"  max_entries: 64\n"
+				"  measure: {cnt: count()}\n"
+				"  alert_if: cnt >= 1\n");
+	for (i = 0; i < 50000; i++)
+		pay_at(&world, "U", at - i, "");
+	assert_true(engine_plan_counters(world.engine, 0)->entries <= 64);
+	assert_int_equal(counters(&world)->judged, 0);
+	world_close(&world);
+}
+
+/* All that a time may be, with the longest windows there are. */
+static void windows_as_long_as_time_do_not_overflow(void **state) {
+	static const char *const times[] = {
+		"0001-01-01T00:00:00Z",        "2026-03-01T00:00:00Z",
+		"9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:01Z",
+		"9999-12-31T23:59:59.999998Z", "2026-03-02T00:00:00Z"
+	};
+	static const char *const windows[] = {
+		"{session: 3660000d}", "{session: 3660000d, max: 10000y}",
+		"{until: {as: end, from: pays}, max: 10000y}",
+		"{until: {as: end, from: pays}, max: 10000y, judge: each}"
+	};
+	char yaml[1024];
+	struct world world;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(windows); i++) {
+		snprintf(yaml, sizeof(yaml),
+			 RULE "  by: [unit]\n"
+			      "  window: %s\n"
+			      "  measure: {total: sum(amount)}\n"
+			      "  alert_if: total > 0\n",
+			 windows[i]);
+		world_open(&world, yaml);
+		for (k = 0; k < ARRAY_SIZE(times); k++)
+			pay(&world, "U", "1.00", times[k]);
+		assert_int_equal(engine_plan_counters(world.engine, 0)->keys,
+				 1);
+		world_close(&world);
+	}
+}
+
 static void a_measure_by_the_whole_key_is_its_own(void **state) {
 	struct world world;
 
@@ -138,6 +221,9 @@ int main(void) {
 		cmocka_unit_test(an_ancient_event_does_not_hold_the_lane_up),
 		cmocka_unit_test(
 			a_late_key_is_judged_at_no_clock_time_of_the_past),
+		cmocka_unit_test(sessions_that_do_not_end_are_bounded),
+		cmocka_unit_test(closes_that_find_nothing_are_bounded),
+		cmocka_unit_test(windows_as_long_as_time_do_not_overflow),
 		cmocka_unit_test(a_measure_by_the_whole_key_is_its_own),
 	};
 

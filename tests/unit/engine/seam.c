@@ -100,6 +100,51 @@ static void the_difference_is_published_and_the_chain_goes_on(void **state) {
 	world_close(&theirs);
 }
 
+#define OPEN_ENDED                                                             \
+	WORLD_STREAMS                                                          \
+	"rules:\n"                                                             \
+	"- rule: followed\n"                                                   \
+	"  title: t\n"                                                         \
+	"  status: live\n"                                                     \
+	"  from: pays\n"                                                       \
+	"  by: [unit]\n"                                                       \
+	"  window: {until: {as: end, from: pays, where: amount > 500}, max: "  \
+	"30d, judge: each}\n"                                                  \
+	"  measure: {cnt: count()}\n"                                          \
+	"  alert_if: cnt >= 2\n"                                               \
+	"  review_within: 20d\n"
+
+/*
+ * S3.25: what stands for review since its window was closed is open, and what
+ * has been reviewed is not; both were only known in silence.
+ */
+static void what_stands_after_a_close_is_open_at_the_seam(void **state) {
+	struct engine_options silent = { .silent = true, .seed = 1 };
+	struct decision decision = { .kind = DECISION_SEAM,
+				     .reason = "other rules" };
+	struct world w;
+
+	(void)state;
+	world_load(&w, OPEN_ENDED);
+	world_start(&w, &silent);
+	pay(&w, "U", "1", "2026-03-01T00:00:00Z");
+	pay(&w, "U", "900", "2026-03-02T00:00:00Z");
+	pay(&w, "V", "1", "2026-03-01T00:00:00Z");
+	pay(&w, "V", "900", "2026-03-10T00:00:00Z");
+	pay(&w, "W", "1", "2026-03-24T00:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 0);
+	assert_true(engine_decide(w.engine, &decision));
+	assert_int_equal(engine_outbox(w.engine)->n, 1);
+	assert_item(&w, 0, CHANGE_FIRED, 1, 1, "V");
+	assert_int_equal(outbox_at(engine_outbox(w.engine), 0)->state,
+			 STATE_RESOLVED);
+	outbox_drop(engine_outbox(w.engine), 1);
+	advance(&w, "2026-03-30T00:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 1);
+	assert_item(&w, 0, CHANGE_UPDATED, 2, 2, "V");
+	world_close(&w);
+}
+
 /* Each record links to the one before, the first of them to theirs. */
 static void the_hash_of_the_first_builds_on_theirs(void **state) {
 	struct engine_options silent = { .silent = true, .seed = 1 };
@@ -198,6 +243,7 @@ int main(void) {
 			the_difference_is_published_and_the_chain_goes_on),
 		cmocka_unit_test(
 			what_went_stale_meanwhile_is_published_as_that),
+		cmocka_unit_test(what_stands_after_a_close_is_open_at_the_seam),
 		cmocka_unit_test(the_hash_of_the_first_builds_on_theirs),
 		cmocka_unit_test(a_record_that_is_none_is_left_alone),
 	};

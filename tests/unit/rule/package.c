@@ -178,6 +178,24 @@ static void says_which_holidays_are_not_known(void **state) {
 	asks(state, "fiscal_year(at) > 1", 2029, 6, "");
 }
 
+static void warns_of_an_exception_from_the_day_after_its_last(void **state) {
+	struct world *world = *state;
+	struct ruleset_options options = { 0 };
+
+	put_file(world, "a.yaml",
+		 PACKAGE
+		 "streams: {s: {time: at, " FIELDS "}}\n"
+		 "rules: [{rule: r, from: s, alert_if: n > 1 && has(n), "
+		 "exceptions: [{reason: x, match: {id: a}, until: "
+		 "2026-03-05}]}]\n");
+	options.today = days_from_civil(2026, 3, 5);
+	assert_int_equal(load_with(world, &options), 0);
+	expect(world, "");
+	options.today++;
+	assert_int_equal(load_with(world, &options), 0);
+	expect(world, "a.yaml:4:103+10 W623 this exception has expired\n");
+}
+
 CASES(says_what_a_table_and_a_list_must_be,
       { PACKAGE "tables: {t: {file: t.csv, key: [a]}}\n",
 	"a.yaml:3:10+1 E112 table `t` lacks `fields`\n" },
@@ -408,6 +426,7 @@ int main(void) {
 		TEST(says_what_a_field_must_be),
 		TEST(says_what_a_calendar_must_be),
 		TEST(says_which_holidays_are_not_known),
+		TEST(warns_of_an_exception_from_the_day_after_its_last),
 		TEST(says_what_a_table_and_a_list_must_be),
 		TEST(says_what_a_table_of_a_stream_must_be),
 		TEST(says_how_a_table_of_a_stream_is_asked),

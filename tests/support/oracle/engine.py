@@ -35,7 +35,7 @@ class Measure:
         if tree[0] != "call":
             raise Unsupported(f"measure {spec['agg']}")
         self.function, args = tree[1], tree[2]
-        self.x = self.condition = self.k = None
+        self.x = self.condition = self.k = self.weight = None
         self.alias = None
         if self.function in ("count_if", "share"):
             self.condition = args[0]
@@ -46,6 +46,8 @@ class Measure:
                 self.alias = args[0][1]
         elif self.function == "lowest":
             self.x, self.k = args[0], evaluate(args[1], None)
+        elif self.function in ("hhi", "top_share") and len(args) == 2:
+            self.x, self.weight = args
         elif len(args) == 1:
             self.x = args[0]
         else:
@@ -71,6 +73,11 @@ class Measure:
             x = evaluate(self.x, scope)
             if isinstance(x, Missing):
                 return None
+        if self.weight:
+            weight = evaluate(self.weight, scope)
+            if isinstance(weight, Missing):
+                return None
+            x = x, weight
         return x, truth
 
     def over(self, entries):
@@ -101,6 +108,11 @@ class Measure:
             return max((values.count(x) for x in set(values)), default=0)
         if not values:
             return Missing("empty")
+        if f in ("hhi", "top_share"):
+            return concentration(values if self.weight else
+                                 [(x, 1) for x in values], f == "hhi")
+        if f == "transitions":
+            return sum(a != b for a, b in zip(values, values[1:]))
         if f == "first":
             return values[0]
         if f in ("last", "latest"):
@@ -123,6 +135,19 @@ class Measure:
         if self.currency:
             return Money(sum(v.minor for v in values), self.currency)
         return sum(values)
+
+
+def concentration(pairs, squared):
+    """Of (value, weight): the sum of squared shares, or the greatest share."""
+    weights = {}
+    for value, weight in pairs:
+        weights[value] = weights.get(value, 0) + number(weight)
+    weights = [w for w in weights.values() if w > 0]
+    if not weights:
+        return Missing("zero")
+    if squared:
+        return float(sum(w * w for w in weights) / Fraction(sum(weights)) ** 2)
+    return float(max(weights) / Fraction(sum(weights)))
 
 
 def distance(a, b):

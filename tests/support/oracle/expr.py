@@ -351,6 +351,8 @@ FUNCTIONS = {
     "size": len,
     "prefix": lambda text, n: text[:n],
     "double": num,
+    "int": int,
+    "round": lambda x: math.copysign(math.floor(abs(x) + 0.5), x),
     "prefix": lambda text, n: text[:n],
 }
 

@@ -2,9 +2,11 @@
 
   summary.py CITY SOCKET METRICS   CITY holds labels.jsonl and counts.json
   summary.py --ready URL           exits 0 if the address answers 200
+  summary.py --streams URL         the streams that the daemon reads
 
-Ends with 0 if every planted case was found at its level and every near miss
-stayed silent. Python's own library only.
+Ends with 0 if every planted case was found at its level and every lookalike
+stayed silent. Labels of rules that are not loaded are passed over. Python's
+own library only.
 """
 
 import datetime
@@ -18,6 +20,7 @@ import urllib.error
 import urllib.request
 
 LEVELS = ["green", "yellow", "orange", "red"]
+LATER = datetime.timedelta(days=2)
 
 
 def get(url):
@@ -88,14 +91,14 @@ class Alert:
     def is_of(self, label):
         if self.rule != label["rule"]:
             return False
-        if label.get("period") and label["period"] != self.period:
+        if not all(same(self.key.get(name), value)
+                   for name, value in label["key"].items()):
             return False
-        # The event itself is the alert, or it is one of the key.
-        if self.rule in ("off-scope", "duplicate-payment") and \
-                self.at != instant(label["time"]):
-            return False
-        return all(same(self.key.get(name), value)
-                   for name, value in label["key"].items())
+        if label.get("period"):
+            return label["period"] == self.period
+        until = instant(label["until"]) if "until" in label \
+            else instant(label["time"]) + LATER
+        return instant(label["from"]) <= self.at <= until
 
 
 def same(shown, value):
@@ -121,10 +124,11 @@ def table(rows):
         print("  " + "   ".join(cells).rstrip())
 
 
-def compare(labels, alerts):
+def compare(labels, alerts, rules):
     """Prints the table; returns what is wrong, as lines."""
     wrong, explained = [], set()
-    rows = [("rule", "planted", "found", "near misses", "silent", "besides")]
+    labels = [label for label in labels if label["rule"] in rules]
+    rows = [("rule", "planted", "found", "lookalikes", "silent", "besides")]
     for rule in sorted({label["rule"] for label in labels}):
         planted = found = near = silent = 0
         for label in (x for x in labels if x["rule"] == rule):
@@ -134,7 +138,8 @@ def compare(labels, alerts):
                 near += 1
                 silent += not hits
                 if hits:
-                    wrong.append(f"rang at {label['key']}: {label['note']}")
+                    wrong.append(f"{rule} rang at {label['key']}: "
+                                 f"{label['note']}")
                 continue
             planted += 1
             levels = {max(a.levels, key=LEVELS.index) for a in hits}
@@ -157,10 +162,22 @@ def compare(labels, alerts):
     return wrong
 
 
-def metric(text, name):
-    """The sum of a counter over its labels."""
-    found = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\d+)", text, re.M)
+def metric(text, name, stream):
+    """A counter of a stream, summed over its other labels."""
+    found = re.findall(rf'^{name}\{{stream="{stream}"[^}}]*\}} (\d+)', text,
+                       re.M)
     return sum(map(int, found))
+
+
+def streams(text):
+    """What the daemon reads: its topics without their prefix."""
+    return sorted(set(re.findall(
+        r'^tocsin_partition_lag\{topic="fin\.(\w+)"', text, re.M)))
+
+
+def rules(text):
+    return set(re.findall(r'^tocsin_rule_fired_total\{rule="\w+/([\w-]+)"',
+                          text, re.M))
 
 
 def main(city, path, metrics):
@@ -173,16 +190,17 @@ def main(city, path, metrics):
         n += 1
         alert = alerts.setdefault(record["id"], Alert(record))
         alert.levels.add(record["level"])
-    wrong = compare(labels, alerts)
-
     text = get(metrics)
+    wrong = compare(labels, alerts, rules(text))
     read = {}
     for name in ("read", "kept", "refused", "duplicate"):
-        read[name] = metric(text, f"tocsin_events_{name}_total")
-        sent = sum(stream[name] for stream in counts.values())
-        if read[name] != sent:
-            wrong.append(f"{name}: {sent} events were sent, the daemon "
-                         f"counts {read[name]}")
+        got = {stream: metric(text, f"tocsin_events_{name}_total", stream)
+               for stream in streams(text)}
+        read[name] = sum(got.values())
+        for stream, value in got.items():
+            if value != counts[stream][name]:
+                wrong.append(f"{stream}, {name}: {counts[stream][name]} "
+                             f"were sent, the daemon counts {value}")
     print(f"\n  {read['read']:,} events read = {read['kept']:,} kept + "
           f"{read['refused']} refused + {read['duplicate']} duplicate; "
           f"{len(alerts)} alerts, {n} entries in Redis")
@@ -197,5 +215,8 @@ if __name__ == "__main__":
             get(sys.argv[2])
         except (OSError, urllib.error.URLError):
             sys.exit(1)
+        sys.exit(0)
+    if sys.argv[1] == "--streams":
+        print(",".join(streams(get(sys.argv[2]))))
         sys.exit(0)
     sys.exit(main(*sys.argv[1:]))

@@ -72,7 +72,9 @@ class SixRules(unittest.TestCase):
             run_of.create(world)
             done = subprocess.run(
                 [os.path.join(BUILD, "tocsin-city"), "--seed", "3",
-                 "--events", "5000", "--kafka", broker().address,
+                 "--events", "5000", "--months", "14",
+                 "--kafka", broker().address,
+                 "--streams", ",".join(run_of.streams_read(world)),
                  "--out", world.folder],
                 capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)

@@ -20,6 +20,11 @@ def topics(world):
     return sorted(set(world.find_in_rules(r"^ *topic: (\S+)$")))
 
 
+def streams_read(world):
+    """Those that its rules and their tables ask for."""
+    return Oracle(Package([world.rules])).streams_read()
+
+
 def create(world, names=None):
     """All of them, or those that are named ("payments")."""
     wanted = topics(world) if names is None else map(world.topic, names)

@@ -11,37 +11,40 @@
 #include <sys/stat.h>
 
 static const char help[] =
-	"usage: tocsin-city [--seed N] [--events N] [--out DIR] [--kafka "
-	"BROKERS]\n"
+	"usage: tocsin-city [--seed N] [--events N] [--months N] [--out DIR]\n"
+	"                   [--kafka BROKERS]\n"
 	"\n"
-	"Fourteen months of budgets, orders, awards and payments of a "
-	"fictional\n"
-	"city, with planted cases. The same seed gives the same bytes.\n"
+	"Two years of a fictional city's budgets, payments, cards, approvals,\n"
+	"orders, tenders, bids, awards, contracts and suppliers, with planted\n"
+	"cases in the second. The same seed gives the same bytes.\n"
 	"\n"
 	"  --seed N           another city (1)\n"
-	"  --events N         about so many payments (100000)\n"
-	"  --out DIR          write budgets.jsonl, orders.jsonl, "
-	"awards.jsonl,\n"
-	"                     payments.jsonl; labels.jsonl, one planted case "
-	"or\n"
-	"                     near miss a line; counts.json\n"
-	"  --kafka BROKERS    produce into fin.budgets, fin.orders, "
-	"fin.awards,\n"
-	"                     fin.payments instead; --out gets labels and "
-	"counts\n"
+	"  --events N         about so many payments, and all else in "
+	"proportion\n"
+	"                     (300000); planted cases come on top\n"
+	"  --months N         the last N of the 24 months, at least 14 (24)\n"
+	"  --out DIR          write STREAM.jsonl for each stream; "
+	"labels.jsonl, "
+	"one\n"
+	"                     planted case or lookalike a line; counts.json\n"
+	"  --kafka BROKERS    produce into fin.payments and so on instead; "
+	"--out\n"
+	"                     gets labels and counts\n"
 	"  --prefix NAME      of the topics (fin.)\n"
+	"  --streams A,B      produce these streams only\n"
 	"  --pace-group NAME  never more than 2 MB a partition ahead of what "
 	"this\n"
 	"                     consumer group has committed, and not done "
 	"before\n"
 	"                     it has committed everything\n"
-	"  --seconds N        spread the fourteen months over so long\n"
+	"  --seconds N        spread the months over so long\n"
 	"\n"
 	"example: tocsin-city --seed 7 --out /tmp/city\n";
 
 struct options {
 	uint64_t seed;
 	uint32_t events;
+	unsigned months;
 	const char *out;
 	struct produce_options produce;
 };
@@ -67,9 +70,11 @@ static int parse(struct options *options, int argc, char **argv) {
 	static const struct option names[] = {
 		{ "seed", required_argument, NULL, 's' },
 		{ "events", required_argument, NULL, 'n' },
+		{ "months", required_argument, NULL, 'm' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "kafka", required_argument, NULL, 'k' },
 		{ "prefix", required_argument, NULL, 'p' },
+		{ "streams", required_argument, NULL, 'S' },
 		{ "pace-group", required_argument, NULL, 'g' },
 		{ "seconds", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
@@ -90,6 +95,11 @@ static int parse(struct options *options, int argc, char **argv) {
 				return -EINVAL;
 			options->events = (uint32_t)(n < 1000 ? 1000 : n);
 			break;
+		case 'm':
+			if (number_option(&n, "months", optarg, 24) < 0)
+				return -EINVAL;
+			options->months = (unsigned)(n < 14 ? 14 : n);
+			break;
 		case 't':
 			if (number_option(&n, "seconds", optarg, 86400) < 0)
 				return -EINVAL;
@@ -100,6 +110,9 @@ static int parse(struct options *options, int argc, char **argv) {
 			break;
 		case 'k':
 			options->produce.brokers = optarg;
+			break;
+		case 'S':
+			options->produce.streams = optarg;
 			break;
 		case 'p':
 			options->produce.prefix = optarg;
@@ -150,7 +163,7 @@ static int write_labels(const struct city *city, const char *dir) {
 	if (!file)
 		return -EIO;
 	for (uint32_t i = 0; i < city->n_labels; i++)
-		label_json(&buf, city, &city->labels[i]);
+		label_json(&buf, city->labels[i]);
 	r = finish(file, &buf);
 	if (r < 0)
 		return r;
@@ -168,9 +181,9 @@ static int write_stream(const struct city *city, const char *dir, unsigned s) {
 	if (!file)
 		return -EIO;
 	for (uint32_t i = 0; i < city->n; i++) {
-		if (city->events[city->order[i]].stream != s)
+		if (city->order[i]->stream != s)
 			continue;
-		event_json(&buf, city, city->order[i]);
+		event_json(&buf, city->order[i]);
 		buf_putc(&buf, '\n');
 		if (buf.len < 1 << 20)
 			continue;
@@ -204,7 +217,8 @@ static int run(const struct city *city, const struct options *options) {
 
 int main(int argc, char **argv) {
 	struct options options = { .seed = 1,
-				   .events = 100000,
+				   .events = 300000,
+				   .months = 24,
 				   .produce.prefix = "fin." };
 	struct city city;
 	int r;
@@ -212,7 +226,7 @@ int main(int argc, char **argv) {
 	r = parse(&options, argc, argv);
 	if (r)
 		return r < 0 ? 2 : 0;
-	city_make(&city, options.seed, options.events);
+	city_make(&city, options.seed, options.events, options.months);
 	r = run(&city, &options);
 	city_free(&city);
 	return r < 0 ? 1 : 0;

@@ -17,6 +17,7 @@
 
 #define AHEAD_BYTES (2 << 20)
 #define STUCK_SECONDS 120
+#define MANY 30 /* budgets and suppliers a day */
 
 /* One partition: where it stood, and how many bytes up to each record. */
 struct part {
@@ -215,16 +216,15 @@ static uint32_t partition_of(const char *key, size_t len, int n) {
 	return hash % (uint32_t)n;
 }
 
-static int send_one(struct producer *p, const struct city *city, uint32_t i,
+static int send_one(struct producer *p, const struct event *event,
 		    struct buf *key, struct buf *json) {
-	const struct event *event = &city->events[i];
 	uint32_t partition;
 	struct part *part;
 
 	buf_reset(key);
 	buf_reset(json);
 	event_key(key, event);
-	event_json(json, city, i);
+	event_json(json, event);
 	partition =
 		partition_of(key->data, key->len, p->n_parts[event->stream]);
 	part = &p->parts[event->stream][partition];
@@ -258,14 +258,41 @@ static int send_one(struct producer *p, const struct city *city, uint32_t i,
 
 /*
  * Topics know nothing of each other. At a year in two seconds a payment would
- * overtake the budget that it spends, as it never does in life. So a year's
- * budgets are read before anything is paid, and a week is complete in every
- * topic before the next begins. Not a day: each flush waits for a delayed ACK.
+ * overtake the budget that it spends, as it never does in life. So when many
+ * budgets or suppliers become known, at the beginning and each January, they
+ * are read before anything else is sent; and a day is complete in every topic
+ * before the next begins.
  */
-static int begin_day(struct producer *p, int64_t day, bool approved) {
-	if (approved || day % 7 == 0)
-		rd_kafka_flush(p->kafka, 10000);
-	return approved ? wait_for_stream(p, BUDGETS) : 0;
+static int begin_day(struct producer *p, unsigned known) {
+	int r = 0;
+
+	rd_kafka_flush(p->kafka, 10000);
+	if (known >= MANY)
+		r = wait_for_stream(p, BUDGETS);
+	if (known >= MANY && r == 0)
+		r = wait_for_stream(p, PARTIES);
+	return r;
+}
+
+/* What is asked about on the same day. */
+static bool is_urgent(const struct event *event) {
+	return event->stream == APPROVALS &&
+	       day_of(event->approval.payment->at) == day_of(event->at);
+}
+
+static bool is_wanted(const struct produce_options *how, const char *stream) {
+	const char *at = how->streams;
+	size_t len = strlen(stream);
+
+	if (!at)
+		return true;
+	for (; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, stream, len) &&
+		    (at[len] == ',' || at[len] == '\0'))
+			return true;
+	}
+	return false;
 }
 
 static int send_all(struct producer *p, const struct city *city,
@@ -273,24 +300,28 @@ static int send_all(struct producer *p, const struct city *city,
 	struct buf key = { 0 }, json = { 0 };
 	int64_t start = now_msec();
 	int64_t today = 0;
-	bool approved = false;
+	unsigned known = 0;
 	int r = 0;
 
 	for (uint32_t n = 0; n < city->n && !r; n++) {
-		const struct event *event = &city->events[city->order[n]];
+		const struct event *event = city->order[n];
 		int64_t due = start + (int64_t)seconds * 1000 * n / city->n;
 
-		if (event->arrival / 86400 != today) {
-			today = event->arrival / 86400;
-			r = begin_day(p, today, approved);
-			approved = false;
+		if (event->arrival / DAY != today) {
+			today = event->arrival / DAY;
+			r = begin_day(p, known);
+			known = 0;
 			if (due > now_msec())
 				sleep_msec(due - now_msec());
 		}
-		approved |= event->stream == BUDGETS && !event->method;
 		if (r < 0)
 			break;
-		r = send_one(p, city, city->order[n], &key, &json);
+		if (!p->n_parts[event->stream])
+			continue;
+		known += event->stream == PARTIES || event->stream == BUDGETS;
+		r = send_one(p, event, &key, &json);
+		if (is_urgent(event))
+			rd_kafka_flush(p->kafka, 10000);
 		if (!(n & 1023))
 			rd_kafka_poll(p->kafka, 0);
 	}
@@ -324,7 +355,8 @@ int city_produce(const struct city *city, const struct produce_options *how) {
 		goto out;
 	r = 0;
 	for (unsigned s = 0; s < N_STREAMS && !r; s++)
-		r = look(&p, s);
+		if (is_wanted(how, stream_names[s]))
+			r = look(&p, s);
 	if (!r)
 		r = send_all(&p, city, how->seconds);
 	for (unsigned s = 0; s < N_STREAMS && !r; s++)

@@ -42,3 +42,42 @@ int64_t rng_between(struct rng *rng, int64_t low, int64_t high) {
 bool rng_chance(struct rng *rng, unsigned in_ten_thousand) {
 	return rng_below(rng, 10000) < in_ten_thousand;
 }
+
+/* 10^(2^-k) for k from 1 to 16, times 2^30. */
+static const uint32_t roots[16] = {
+	3395469783, 1909412977, 1431857735, 1239937715, 1153851370, 1113076131,
+	1093232087, 1083443130, 1078581570, 1076158976, 1074949721, 1074345603,
+	1074043671, 1073892737, 1073817278, 1073779550,
+};
+
+int64_t scale10(int64_t low, uint32_t fraction) {
+	uint64_t factor = UINT64_C(1) << 30;
+
+	for (unsigned k = 0; k < 16; k++)
+		if (fraction & UINT32_C(0x80000000) >> k)
+			factor = (factor * roots[k]) >> 30;
+	return (int64_t)((unsigned __int128)low * factor >> 30);
+}
+
+int64_t rng_scaled(struct rng *rng, int64_t low, int64_t high) {
+	unsigned decades = 0;
+	uint32_t part = 0;
+	int64_t top = low;
+	int64_t ret;
+
+	while (top <= high / 10) {
+		top *= 10;
+		decades++;
+	}
+	for (unsigned k = 0; k < 16; k++) {
+		uint32_t bit = UINT32_C(0x80000000) >> k;
+
+		if (scale10(top, part | bit) <= high)
+			part |= bit;
+	}
+	/* Somewhere in decades + part: whole ones first, then the rest. */
+	ret = (int64_t)(rng_next(rng) % (((uint64_t)decades << 32) + part + 1));
+	for (; ret >> 32; ret -= INT64_C(1) << 32)
+		low *= 10;
+	return scale10(low, (uint32_t)ret);
+}

@@ -897,6 +897,13 @@ class Oracle:
         for table in self.registries:
             table.stream.used = set(table.stream.fields)
 
+    def streams_read(self):
+        """The names of those that rules or their tables ask for."""
+        read = [stream for rule in self.rules
+                for stream in rule.aliases.values()]
+        read += [table.stream for table in self.registries]
+        return sorted({stream.name for stream in read})
+
     def _ids_for(self):
         """The longest window of a stream, at most 90 days; those where no
         width bounds it."""

@@ -9,11 +9,13 @@
 -- foreign type costs that one thing and is reported. The stream itself refuses
 -- a seq that it has: its ids are the seqs.
 --
--- KEYS  alerts, fence, open, dead, then one hash per alert
+-- KEYS  alerts, fence, open, dead, then one hash per alert, or with none of
+--       them the hash of an id in `open` that has none
 -- ARGV  epoch, published, keep, history, dead history, prefix,
 --       number of alerts, of dead letters, then per alert
 --       seq hash id rev state open level was rule key score json
---       and per dead letter ordinal topic partition offset reason field
+--       and per dead letter ordinal topic partition offset reason field,
+--       and that id
 local alerts, fence, open, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, published, keep = ARGV[1], ARGV[2], ARGV[3]
 local history, dead_history, prefix = ARGV[4], ARGV[5], ARGV[6]
@@ -103,6 +105,9 @@ for i = 1, m do
 		redis.call('HSET', fence, 'dead', ordinal)
 		last = tonumber(ordinal)
 	end
+end
+if n == 0 and KEYS[5] and not redis.call('HGET', KEYS[5], 'json') then
+	redis.call('ZREM', open, ARGV[at])
 end
 return { string.format('%.0f', mark), string.format('%.0f', last), failures,
 	first }

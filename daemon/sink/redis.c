@@ -291,6 +291,95 @@ static void greet(struct redis *redis) {
 			"dead"));
 }
 
+static void arg_published(struct redis *redis) {
+	size_t from = redis->text.len;
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	buf_printf(&redis->text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
+		   tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		   tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+	arg_text(redis, from);
+}
+
+/* Dashboards sort by it: level first, then when it fired. */
+static void arg_score(struct redis *redis, const struct outbox_item *item) {
+	arg_int(redis, (int64_t)item->level * INT64_C(10000000000000) +
+			       item->fired / USEC_PER_MSEC);
+}
+
+static void arg_alert(struct redis *redis, const struct outbox_item *item) {
+	arg_int(redis, (int64_t)item->seq);
+	arg_hex(redis, item->hash, 32);
+	arg_hex(redis, item->id, 16);
+	arg_int(redis, (int64_t)item->rev);
+	args(redis, alert_state_name(item->state));
+	args(redis, item->open ? "1" : "0");
+	args(redis, level_name(item->level));
+	args(redis, item->was == LEVEL_NONE ? "" : level_name(item->was));
+	args(redis, item->rule);
+	args(redis, item->key);
+	arg_score(redis, item);
+	arg(redis, item->json, item->json_len);
+}
+
+static void arg_dead(struct redis *redis, const struct dead_letter *dead) {
+	arg_int(redis, (int64_t)dead->ordinal);
+	args(redis, dead->at.topic);
+	arg_int(redis, dead->at.partition);
+	arg_int(redis, dead->at.offset);
+	args(redis, refusal_name(dead->refusal));
+	args(redis, dead->detail ? dead->detail : "");
+}
+
+/* Alerts and dead letters, or neither and an id that is to leave `open`. */
+static void arg_batch(struct redis *redis, const struct outbox *outbox,
+		      size_t items, size_t dead, const char *stray) {
+	args(redis, "EVALSHA");
+	args(redis, redis->fence_sha);
+	arg_int(redis, (int64_t)(4 + items + (stray != NULL)));
+	args(redis, redis->alerts);
+	args(redis, redis->fence_key);
+	args(redis, redis->open_key);
+	args(redis, redis->dead_key);
+	for (size_t i = 0; i < items; i++) {
+		size_t from = redis->text.len;
+
+		buf_puts(&redis->text, redis->alert_prefix);
+		buf_hex(&redis->text,
+			outbox_at(outbox, redis->sent_items + i)->id, 16);
+		arg_text(redis, from);
+	}
+	if (stray) {
+		size_t from = redis->text.len;
+
+		buf_printf(&redis->text, "%s%s", redis->alert_prefix, stray);
+		arg_text(redis, from);
+	}
+	arg_int(redis, (int64_t)redis->epoch);
+	arg_published(redis);
+	arg_int(redis, redis->options.keep_s);
+	arg_int(redis, (int64_t)redis->options.history);
+	arg_int(redis, (int64_t)redis->options.dead_history);
+	args(redis, redis->options.prefix);
+	arg_int(redis, (int64_t)items);
+	arg_int(redis, (int64_t)dead);
+	for (size_t i = 0; i < items; i++)
+		arg_alert(redis, outbox_at(outbox, redis->sent_items + i));
+	for (size_t i = 0; i < dead; i++)
+		arg_dead(redis, outbox_dead_at(outbox, redis->sent_dead + i));
+	if (stray)
+		args(redis, stray);
+}
+
+/* Its hash was evicted or deleted, so nobody can ever say that it resolved. */
+static void ask_to_take_out(struct redis *redis, const char *id) {
+	arg_batch(redis, NULL, 0, 0, id);
+	ask(redis, ASKED_CHECK, 0, 0);
+}
+
 /* Answers. */
 
 static uint64_t number_of(const redisReply *reply) {
@@ -463,7 +552,6 @@ static void on_open(struct redis *redis, const redisReply *reply) {
 static void on_record(struct redis *redis, const redisReply *reply) {
 	size_t i = redis->n_records;
 
-	/* An id without its hash is an index gone astray: left out. */
 	if (reply->type == REDIS_REPLY_STRING) {
 		redis->records[i] = malloc(reply->len + 1);
 		if (!redis->records[i])
@@ -472,9 +560,10 @@ static void on_record(struct redis *redis, const redisReply *reply) {
 		redis->lens[i] = reply->len;
 		redis->n_records++;
 	} else {
+		ask_to_take_out(redis, redis->ids[i]);
 		redis->n_ids--;
 		redis->next_id--;
-		free(redis->ids[redis->n_records]);
+		free(redis->ids[i]);
 		memmove(&redis->ids[i], &redis->ids[i + 1],
 			(redis->n_ids - i) * sizeof(char *));
 	}
@@ -763,83 +852,9 @@ static void forget_records(void *self) {
 	redis->records_asked = redis->records_there = false;
 }
 
-static void arg_published(struct redis *redis) {
-	size_t from = redis->text.len;
-	struct timespec now;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	buf_printf(&redis->text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
-		   tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		   tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
-	arg_text(redis, from);
-}
-
-/* Dashboards sort by it: level first, then when it fired. */
-static void arg_score(struct redis *redis, const struct outbox_item *item) {
-	arg_int(redis, (int64_t)item->level * INT64_C(10000000000000) +
-			       item->fired / USEC_PER_MSEC);
-}
-
-static void arg_alert(struct redis *redis, const struct outbox_item *item) {
-	arg_int(redis, (int64_t)item->seq);
-	arg_hex(redis, item->hash, 32);
-	arg_hex(redis, item->id, 16);
-	arg_int(redis, (int64_t)item->rev);
-	args(redis, alert_state_name(item->state));
-	args(redis, item->open ? "1" : "0");
-	args(redis, level_name(item->level));
-	args(redis, item->was == LEVEL_NONE ? "" : level_name(item->was));
-	args(redis, item->rule);
-	args(redis, item->key);
-	arg_score(redis, item);
-	arg(redis, item->json, item->json_len);
-}
-
-static void arg_dead(struct redis *redis, const struct dead_letter *dead) {
-	arg_int(redis, (int64_t)dead->ordinal);
-	args(redis, dead->at.topic);
-	arg_int(redis, dead->at.partition);
-	arg_int(redis, dead->at.offset);
-	args(redis, refusal_name(dead->refusal));
-	args(redis, dead->detail ? dead->detail : "");
-}
-
-static void arg_batch(struct redis *redis, const struct outbox *outbox,
-		      size_t items, size_t dead) {
-	args(redis, "EVALSHA");
-	args(redis, redis->fence_sha);
-	arg_int(redis, (int64_t)(4 + items));
-	args(redis, redis->alerts);
-	args(redis, redis->fence_key);
-	args(redis, redis->open_key);
-	args(redis, redis->dead_key);
-	for (size_t i = 0; i < items; i++) {
-		size_t from = redis->text.len;
-
-		buf_puts(&redis->text, redis->alert_prefix);
-		buf_hex(&redis->text,
-			outbox_at(outbox, redis->sent_items + i)->id, 16);
-		arg_text(redis, from);
-	}
-	arg_int(redis, (int64_t)redis->epoch);
-	arg_published(redis);
-	arg_int(redis, redis->options.keep_s);
-	arg_int(redis, (int64_t)redis->options.history);
-	arg_int(redis, (int64_t)redis->options.dead_history);
-	args(redis, redis->options.prefix);
-	arg_int(redis, (int64_t)items);
-	arg_int(redis, (int64_t)dead);
-	for (size_t i = 0; i < items; i++)
-		arg_alert(redis, outbox_at(outbox, redis->sent_items + i));
-	for (size_t i = 0; i < dead; i++)
-		arg_dead(redis, outbox_dead_at(outbox, redis->sent_dead + i));
-}
-
 static void send_batch(struct redis *redis, const struct outbox *outbox,
 		       size_t items, size_t dead) {
-	arg_batch(redis, outbox, items, dead);
+	arg_batch(redis, outbox, items, dead, NULL);
 	ask(redis, ASKED_BATCH, items, dead);
 	redis->sent_items += items;
 	redis->sent_dead += dead;
@@ -898,7 +913,7 @@ static void status(void *self, const char *const *pairs, size_t n) {
 	if (redis->state != SINK_OPEN || redis->pending_n + 3 > PENDING)
 		return;
 	/* Nobody else would notice that it was emptied under a silent lane. */
-	arg_batch(redis, NULL, 0, 0);
+	arg_batch(redis, NULL, 0, 0, NULL);
 	ask(redis, ASKED_CHECK, 0, 0);
 	from = redis->text.len;
 	args(redis, "HSET");

@@ -493,6 +493,54 @@ static void reads_the_records_of_open_alerts_by_id(void **state) {
 	sink.class->forget_records(sink.self);
 }
 
+static void wait_answer(const char *command, const char *wanted) {
+	for (int i = 0; i < 1000 && strcmp(redis(command), wanted); i++)
+		serve_once(&sink);
+	assert_string_equal(answer, wanted);
+}
+
+static void takes_an_id_out_that_has_no_record(void **state) {
+	const char *const *records;
+	const size_t *lens;
+	size_t n;
+
+	(void)state;
+	open_lane(&sink, 1);
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		add(seq, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
+	redis("HDEL tocsin:{0}:alert:02000000000000000000000000000000 json");
+	sink.class->ask_records(sink.self);
+	while (!sink.class->records(sink.self, &records, &lens, &n))
+		serve_once(&sink);
+	assert_int_equal(n, 1);
+	wait_answer("ZRANGE tocsin:{0}:open 0 -1",
+		    "03000000000000000000000000000000");
+}
+
+/* One that was suspended meanwhile, and whose successor has it anew. */
+static void takes_no_id_out_of_a_lane_that_was_taken(void **state) {
+	struct sink other = new_sink(NULL);
+	const char *const *records;
+	const size_t *lens;
+	size_t n;
+
+	(void)state;
+	open_lane(&sink, 1);
+	add(1, LEVEL_RED, LEVEL_NONE, true);
+	assert_true(send_out());
+	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
+	open_lane(&other, 2);
+	sink.class->ask_records(sink.self);
+	while (!sink.class->records(sink.self, &records, &lens, &n) &&
+	       sink.class->state(sink.self) == SINK_OPEN)
+		serve_once(&sink);
+	wait_state(&sink, SINK_FENCED);
+	assert_string_equal(redis("ZCARD tocsin:{0}:open"), "1");
+	other.class->free(other.self);
+}
+
 static void waits_while_redis_is_away(void **state) {
 	(void)state;
 	open_lane(&sink, 1);
@@ -531,6 +579,8 @@ int main(void) {
 		TEST(stops_at_a_key_of_another_type),
 		TEST(takes_a_dead_letter_once),
 		TEST(reads_the_records_of_open_alerts_by_id),
+		TEST(takes_an_id_out_that_has_no_record),
+		TEST(takes_no_id_out_of_a_lane_that_was_taken),
 		TEST(waits_while_redis_is_away),
 	};
 

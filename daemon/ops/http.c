@@ -10,15 +10,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TIMEOUT_SECONDS 10
 #define CONNECTIONS 32
+
+/* Whoever publishes once a second has stopped doing so. */
+#define STILL_SECONDS 10
 
 struct http {
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t lock;
 	struct http_page page;
+	time_t published; /* monotonic */
 };
+
+static time_t now(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 static enum MHD_Result answer(struct MHD_Connection *connection,
 			      unsigned status, const char *type,
@@ -57,18 +69,20 @@ static enum MHD_Result metrics(struct http *http,
 
 static enum MHD_Result ready(struct http *http,
 			     struct MHD_Connection *connection) {
+	const char *trouble = NULL;
 	char text[256];
-	bool yes;
 
 	pthread_mutex_lock(&http->lock);
-	yes = http->page.metrics && !http->page.not_ready;
-	snprintf(text, sizeof(text), "%s\n",
-		 yes                    ? "ready"
-		 : http->page.not_ready ? http->page.not_ready
-					: "starting");
+	if (!http->page.metrics)
+		trouble = "starting";
+	else if (now() - http->published > STILL_SECONDS)
+		trouble = "lane: it stands still";
+	else
+		trouble = http->page.not_ready;
+	snprintf(text, sizeof(text), "%s\n", trouble ? trouble : "ready");
 	pthread_mutex_unlock(&http->lock);
-	return say(connection, yes ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
-		   text);
+	return say(connection,
+		   trouble ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, text);
 }
 
 static enum MHD_Result on_request(void *context,
@@ -148,6 +162,7 @@ void http_publish(struct http *http, const struct http_page *page) {
 	pthread_mutex_lock(&http->lock);
 	before = http->page;
 	http->page = *page;
+	http->published = now();
 	pthread_mutex_unlock(&http->lock);
 	free_page(&before);
 }

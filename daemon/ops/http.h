@@ -2,7 +2,8 @@
  * HTTP: /metrics, /health, /ready.
  *
  * A thread of its own that reads nothing but the page that was published last,
- * and steers nothing. A page is replaced whole.
+ * and steers nothing. A page is replaced whole. One that has not been replaced
+ * for ten seconds is no longer ready, whatever it says.
  */
 #pragma once
 

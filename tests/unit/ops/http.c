@@ -10,11 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static char answer[4096];
+static time_t later; /* seconds by which the clock is ahead */
+
+/* The clock, instead of the library's. */
+int clock_gettime(clockid_t clock, struct timespec *t) {
+	int r = (int)syscall(SYS_clock_gettime, clock, t);
+
+	t->tv_sec += later;
+	return r;
+}
 
 static const char *get(const struct http *http, const char *path) {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -54,6 +65,25 @@ static void shows_the_page_that_was_published_last(void **state) {
 	http_free(http);
 }
 
+/* Whoever publishes no longer does: what he said last counts no longer. */
+static void is_not_ready_when_nothing_is_published(void **state) {
+	struct http *http;
+
+	(void)state;
+	assert_int_equal(http_new(&http, "127.0.0.1", 0), 0);
+	http_publish(http, &(struct http_page){ strdup("a 1\n"), 4, NULL });
+	later = 9;
+	assert_non_null(strstr(get(http, "/ready"), "200 OK"));
+	later = 11;
+	assert_non_null(strstr(get(http, "/ready"), "503 "));
+	assert_non_null(strstr(answer, "lane: it stands still"));
+	assert_non_null(strstr(get(http, "/metrics"), "\r\n\r\na 1\n"));
+	http_publish(http, &(struct http_page){ strdup("a 2\n"), 4, NULL });
+	assert_non_null(strstr(get(http, "/ready"), "200 OK"));
+	later = 0;
+	http_free(http);
+}
+
 static void does_not_take_a_port_in_use(void **state) {
 	struct http *http, *other;
 
@@ -84,6 +114,7 @@ static void writes_metrics_as_prometheus_reads_them(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_the_page_that_was_published_last),
+		cmocka_unit_test(is_not_ready_when_nothing_is_published),
 		cmocka_unit_test(does_not_take_a_port_in_use),
 		cmocka_unit_test(writes_metrics_as_prometheus_reads_them),
 	};

@@ -16,6 +16,7 @@
 #include "ops/signals.h"
 #include "report.h"
 #include "sink/redis.h"
+#include "tool/show.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -48,7 +49,7 @@ struct daemon {
 	struct sink sink;
 	struct lane *lane;
 	int stop_fd;
-	bool was_ready, disk_full;
+	bool was_ready, disk_full, verbose;
 };
 
 static void print_help(void) {
@@ -60,7 +61,8 @@ static void print_help(void) {
 	       "into Redis.\n\n"
 	       "  -c FILE    the configuration\n"
 	       "  -n         check configuration and rules, and exit\n"
-	       "  -v         say more\n"
+	       "  -v         say more: each alert with its message, in "
+	       "`language`\n"
 	       "  --help, --version\n\n"
 	       "Runs in the foreground, logs to standard error; SIGTERM or "
 	       "SIGINT ends it.\n\n"
@@ -304,6 +306,22 @@ static void publish(void *context, const struct lane *lane) {
 						  : NULL });
 }
 
+/* What -v says of a transition: who reads it reads no JSON. */
+static void tell(void *context, const struct outbox_item *item) {
+	const struct daemon *daemon = context;
+	const struct json *record;
+	struct arena arena = { 0 };
+
+	if (json_parse(&record, &arena, item->json, item->json_len) == 0)
+		log_debug("alert %llu: %s %s: %s, %s: %s",
+			  (unsigned long long)item->seq,
+			  alert_change_name(item->change),
+			  level_name(item->level), item->rule, item->key,
+			  show_message(record,
+				       (enum language)daemon->config.language));
+	arena_free(&arena);
+}
+
 static bool stops_within_a_second(const struct daemon *daemon) {
 	struct pollfd fd = { .fd = daemon->stop_fd, .events = POLLIN };
 
@@ -341,7 +359,8 @@ static int open_lane(struct daemon *daemon) {
 		.loss_halts = config->loss == LOSS_HALT,
 		.stop_fd = daemon->stop_fd,
 		.report = publish,
-		.report_context = daemon,
+		.delivered = daemon->verbose ? tell : NULL,
+		.context = daemon,
 	};
 	struct buf why = { 0 };
 	int r;
@@ -420,6 +439,7 @@ int main(int argc, char **argv) {
 		log_setup(arguments.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 			  daemon.config.log == CONFIG_LOG_JSON ? LOG_JSON
 							       : LOG_TEXT);
+		daemon.verbose = arguments.verbose;
 		if (!arguments.check)
 			code = run(&daemon);
 		else if (open_feed(&daemon, true) == 0)

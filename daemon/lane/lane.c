@@ -3,6 +3,7 @@
 #include "tocsin/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,6 +307,25 @@ static void check_stop(struct lane *lane) {
 			 "start delivers what is left");
 }
 
+static const char *not_ready(const struct lane *lane) {
+	const struct feed *feed = &lane->options.feed;
+	const char *trouble = feed->class->trouble(feed->self);
+
+	if (lane->full)
+		return "lane: the disk is full";
+	if (!lane->connected)
+		return "redis: not connected";
+	if (trouble)
+		return trouble;
+	if (lane->phase == PHASE_REPLAY)
+		return "lane: replaying its journal";
+	if (lane->phase != PHASE_LIVE)
+		return "lane: starting";
+	if (lane->catching_up)
+		return "lane: catching up";
+	return NULL;
+}
+
 static void say_status(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 	char lag_text[24], mark_text[24], watermark_text[24], rules[65];
@@ -343,13 +363,16 @@ static void say_status(struct lane *lane) {
 }
 
 static void report(struct lane *lane) {
-	if (lane->now < lane->next_report)
+	const char *trouble = not_ready(lane);
+
+	if (lane->now < lane->next_report && trouble == lane->reported)
 		return;
+	lane->reported = trouble;
 	lane->next_report = lane->now + REPORT_EVERY;
 	if (lane->journal)
 		journal_flush(lane->journal);
 	if (lane->options.report)
-		lane->options.report(lane->options.report_context, lane);
+		lane->options.report(lane->options.context, lane);
 }
 
 /* True: there is more to do at once. */
@@ -417,24 +440,15 @@ static void sleep_until_something(struct lane *lane, int epoll, int fds[4]) {
 }
 
 static void look_for_stop(struct lane *lane) {
-	struct epoll_event event = { .events = EPOLLIN };
-	int epoll;
+	struct pollfd fd = { .fd = lane->options.stop_fd, .events = POLLIN };
 
-	if (lane->stopping || lane->options.stop_fd < 0)
+	if (lane->stopping || fd.fd < 0 || poll(&fd, 1, 0) != 1)
 		return;
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0)
-		return;
-	epoll_ctl(epoll, EPOLL_CTL_ADD, lane->options.stop_fd, &event);
-	if (epoll_wait(epoll, &event, 1, 0) == 1) {
-		log_info("lane: stopping");
-		lane->stopping = true;
-		lane->stop_by =
-			lane->options.monotonic() + lane->options.stop_timeout;
-		if (lane->journal)
-			journal_sync(lane->journal);
-	}
-	close(epoll);
+	log_info("lane: stopping");
+	lane->stopping = true;
+	lane->stop_by = lane->options.monotonic() + lane->options.stop_timeout;
+	if (lane->journal)
+		journal_sync(lane->journal);
 }
 
 enum lane_end lane_run(struct lane *lane) {
@@ -494,25 +508,6 @@ static const char *const phase_names[] = {
 
 const char *lane_phase_name(enum lane_phase phase) {
 	return phase_names[phase];
-}
-
-static const char *not_ready(const struct lane *lane) {
-	const struct feed *feed = &lane->options.feed;
-	const char *trouble = feed->class->trouble(feed->self);
-
-	if (lane->full)
-		return "lane: the disk is full";
-	if (!lane->connected)
-		return "redis: not connected";
-	if (trouble)
-		return trouble;
-	if (lane->phase == PHASE_REPLAY)
-		return "lane: replaying its journal";
-	if (lane->phase != PHASE_LIVE)
-		return "lane: starting";
-	if (lane->catching_up)
-		return "lane: catching up";
-	return NULL;
 }
 
 void lane_view(const struct lane *lane, struct lane_view *view) {

@@ -33,9 +33,14 @@ struct lane_options {
 	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
 	int64_t (*wall)(void);
 	int64_t (*monotonic)(void);
-	/* Called about once a second, from the lane's thread. */
+	/*
+	 * From the lane's thread: once a second, and as soon as it has become
+	 * ready or no longer is; and for each transition that the sink has
+	 * acknowledged. NULL: nobody.
+	 */
 	void (*report)(void *context, const struct lane *lane);
-	void *report_context;
+	void (*delivered)(void *context, const struct outbox_item *item);
+	void *context; /* of both */
 };
 
 enum lane_end {

@@ -94,6 +94,7 @@ struct lane {
 	bool snapshot;
 
 	int64_t next_report, next_status;
+	const char *reported; /* why it was not ready then */
 	uint64_t seams, restarts, alerts, dead_letters;
 };
 

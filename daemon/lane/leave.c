@@ -142,6 +142,14 @@ static void acknowledge_offsets(struct lane *lane) {
 	lane->snapshot = true;
 }
 
+static void tell(const struct lane *lane, size_t items) {
+	const struct lane_options *options = &lane->options;
+
+	for (size_t i = 0; i < items && options->delivered; i++)
+		options->delivered(options->context,
+				   outbox_at(engine_outbox(lane->engine), i));
+}
+
 void leave_acknowledged(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 	size_t items, dead;
@@ -156,6 +164,7 @@ void leave_acknowledged(struct lane *lane) {
 		lane->fence.mark = last->seq;
 		memcpy(lane->fence.hash, last->hash, 32);
 		lane->fence.has_hash = true;
+		tell(lane, items);
 		drop_items(lane, items);
 	}
 	if (dead) {

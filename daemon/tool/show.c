@@ -79,9 +79,7 @@ static void show_key(struct buf *out, const struct json *record,
 	buf_free(&key);
 }
 
-/* The text in the language that is asked for, else in any. */
-static const char *message_of(const struct json *record,
-			      enum language language) {
+const char *show_message(const struct json *record, enum language language) {
 	static const char *const names[LANGUAGE_MAX] = { "zh", "en" };
 	const struct json *texts = json_get(record, "text");
 	const struct json *text = json_get(texts, names[language]);
@@ -110,7 +108,7 @@ void show_record(struct buf *out, const struct json *record,
 		   !strcmp(text_or(seq, ""), "0") ? " (test)" : "");
 	show_cell(out, buf_cstr(&name), columns->rule);
 	show_key(out, record, columns->key);
-	for (const char *s = message_of(record, columns->language); *s; s++)
+	for (const char *s = show_message(record, columns->language); *s; s++)
 		buf_putc(out, (unsigned char)*s < ' ' ? ' ' : *s);
 	buf_putc(out, '\n');
 	buf_free(&name);

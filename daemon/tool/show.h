@@ -18,6 +18,8 @@ void show_head(struct buf *out, const struct columns *columns);
 /* @record is a document of alerts; what it lacks is shown as "-". */
 void show_record(struct buf *out, const struct json *record,
 		 const struct columns *columns);
+/* Its message, or its title: in that language, else in any; "" for none. */
+const char *show_message(const struct json *record, enum language language);
 /* "zh" or "en"; false: another. */
 bool language_find(enum language *ret, const char *name);
 /* A cell of exactly @columns, with two blanks behind it. */

@@ -310,6 +310,8 @@ static bool take_config(struct tail *tail) {
 		return false;
 	}
 	tail->database = config->redis_database;
+	if (!tail->language)
+		tail->columns.language = (enum language)config->language;
 	tail->password = config->redis_password;
 	if (!tail->user)
 		tail->user = config->redis_user;
@@ -349,8 +351,9 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 		  &tail->user, NULL },
 		{ 'p', "prefix", "TEXT", "of the keys (default tocsin)", NULL,
 		  &tail->prefix, NULL },
-		{ 'l', "language", "zh|en", "of the messages (default zh)",
-		  NULL, &tail->language, NULL },
+		{ 'l', "language", "zh|en",
+		  "of the messages (default: what -c says, else zh)", NULL,
+		  &tail->language, NULL },
 	};
 	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);
 	char *end = NULL;
@@ -359,7 +362,8 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 		return -1 - n;
 	if (n > 0)
 		return usage_error(verb, "what is `%s` for?", argv[0]);
-	if (!language_find(&tail->columns.language, tail->language))
+	if (tail->language &&
+	    !language_find(&tail->columns.language, tail->language))
 		return usage_error(verb, "--language is zh or en");
 	if (tail->count)
 		tail->left = strtol(tail->count, &end, 10);
@@ -374,7 +378,6 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 static int tail(const struct verb *verb, int argc, char **argv) {
 	struct sigaction action = { .sa_handler = on_signal };
 	struct tail tail = {
-		.language = "zh",
 		.left = -1,
 		.columns = { .rule = 28,
 			     .key = 32,

@@ -1,5 +1,6 @@
 """How the daemon begins and ends, and what it says meanwhile."""
 
+import json
 import os
 import signal
 import subprocess
@@ -80,6 +81,43 @@ class Start(unittest.TestCase):
             daemon = world.daemon().wait_ready()
             daemon.child.signal(signal.SIGINT)
             self.assertEqual(daemon.child.wait(15), 0)
+
+
+class Language(unittest.TestCase):
+    def test_v_and_tail_speak_that_of_the_configuration(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            with run_of.producer() as producer:
+                Town(23, months=3).produce(producer, world.prefix)
+            for language, state in ("zh", "one"), ("en", "two"):
+                daemon = world.daemon(arguments=["-v"], language=language,
+                                      state=state,
+                                      redis={"prefix": language})
+                run_of.take_all_and_stop(world, daemon)
+                with world.redis.connect() as redis:
+                    records = [json.loads(fields[b"json"]) for _, fields in
+                               run_of.stream(redis, prefix=language)]
+                said = [line.split("alert ", 1)[1] for line in
+                        daemon.child.output().splitlines()
+                        if " debug: alert " in line]
+                self.assertTrue(records)
+                self.assertEqual(len(said), len(records))
+                for line, record in zip(said, records):
+                    begin = "{seq}: {change} {level}: ".format(**record)
+                    self.assertEqual(line[:len(begin)], begin)
+                    self.assertIn(record["rule"], line)
+                    self.assertTrue(line.endswith(
+                        record["text"][language]["message"]), line)
+                done = subprocess.run(
+                    [worlds.TOCSIN, "tail", "-c", daemon.path, "-s", "-n",
+                     str(len(records))], capture_output=True, text=True,
+                    timeout=30)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                for line, record in zip(done.stdout.splitlines()[-len(
+                        records):], records):
+                    self.assertTrue(line.endswith(
+                        record["text"][language]["message"]), line)
 
 
 class Refused(unittest.TestCase):

@@ -136,21 +136,24 @@ class World:
             json.dump(config, file, indent=1)
         return path
 
-    def daemon(self, wait=True, **more):
+    def daemon(self, wait=True, arguments=(), **more):
         """Starts tocsind; with @wait returns when it has said where it
-        listens."""
+        listens. @more is for tocsin.yaml."""
         number = next(self._names)
         config = self.config(**more)
         path = self.write_config(config, f"tocsin-{number}.yaml")
-        return Daemon(self, path, config, f"tocsind-{number}", wait)
+        return Daemon(self, path, config, f"tocsind-{number}", wait,
+                      arguments)
 
 
 class Daemon:
-    def __init__(self, world, path, config, name, wait):
+    def __init__(self, world, path, config, name, wait, arguments=()):
         self.world = world
         self.config = config
         self.state = config["state"]
-        self.child = world.children.start(name, [TOCSIND, "-c", path])
+        self.path = path
+        self.child = world.children.start(
+            name, [TOCSIND, "-c", path, *arguments])
         self._address = None
         if wait:
             wait_for(self.address, 30, lambda: "the daemon listens\n"

@@ -609,6 +609,43 @@ static void keeps_still_when_the_data_are_old(void **state) {
 	assert_false(journal_says("\"advance\""));
 }
 
+static void says_at_once_whether_it_is_ready(void **state) {
+	(void)state;
+	pay(0, "U-1", 1);
+	lane_start();
+	assert_true(lane_rest());
+	turns(1);
+	assert_null(world.reported);
+	for (int i = 0; i < 3; i++) {
+		world.sink.away = true;
+		turns(1);
+		assert_string_equal(world.reported, "redis: not connected");
+		world.sink.away = false;
+		turns(2);
+		assert_null(world.reported);
+	}
+}
+
+static void tells_of_each_transition_once_it_is_delivered(void **state) {
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		pay(0, "U-1", i);
+	lane_start();
+	assert_true(lane_rest());
+	turns(1);
+	assert_string_equal(buf_cstr(&world.delivered), "1 fired yellow;");
+	/* What a replay makes again was told of before. */
+	lane_stop();
+	lane_start();
+	assert_true(lane_rest());
+	for (int i = 0; i < 5; i++)
+		pay(0, "U-2", i);
+	assert_true(lane_rest());
+	turns(1);
+	assert_string_equal(buf_cstr(&world.delivered),
+			    "1 fired yellow;2 fired yellow;");
+}
+
 static int stop_pipe[2];
 
 /* What stop() writes into, read by the lanes that are started next. */
@@ -712,6 +749,8 @@ int main(void) {
 		TEST(halts_at_a_loss_if_told_so),
 		TEST(lets_time_go_on_when_nothing_comes),
 		TEST(keeps_still_when_the_data_are_old),
+		TEST(says_at_once_whether_it_is_ready),
+		TEST(tells_of_each_transition_once_it_is_delivered),
 		TEST(says_so_when_it_ends_with_alerts_left),
 		TEST(has_nothing_to_deliver_before_its_first_life),
 		TEST(says_so_when_it_ends_between_two_lives),

@@ -61,6 +61,8 @@ struct world {
 	int64_t later; /* microseconds by which the clocks are ahead */
 	int stop_fd;
 	struct lane *lane;
+	const char *reported; /* why it is not ready, as it said last */
+	struct buf delivered; /* "seq change level;" of each */
 };
 
 static struct world world;
@@ -399,6 +401,7 @@ static int world_end(void **state) {
 	for (size_t i = 0; i < world.sink.n_entries; i++)
 		free(world.sink.entries[i]);
 	ruleset_free(world.rules);
+	buf_free(&world.delivered);
 	snprintf(command, sizeof(command), "rm -rf %s", world.dir);
 	return system(command);
 }
@@ -431,6 +434,21 @@ static int64_t monotonic(void) {
 	       world.later;
 }
 
+static void on_report(void *context, const struct lane *lane) {
+	struct lane_view view;
+
+	(void)context;
+	lane_view(lane, &view);
+	world.reported = view.not_ready;
+}
+
+static void on_delivered(void *context, const struct outbox_item *item) {
+	(void)context;
+	buf_printf(&world.delivered, "%llu %s %s;",
+		   (unsigned long long)item->seq,
+		   alert_change_name(item->change), level_name(item->level));
+}
+
 static void lane_start(void) {
 	struct lane_options options = {
 		.rules = world.rules,
@@ -447,6 +465,8 @@ static void lane_start(void) {
 		.loss_halts = world.loss_halts,
 		.wall = wall,
 		.monotonic = monotonic,
+		.report = on_report,
+		.delivered = on_delivered,
 	};
 	struct buf why = { 0 };
 

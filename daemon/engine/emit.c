@@ -36,6 +36,16 @@ static void name_json(struct buf *out, const struct engine *engine,
 	buf_putc(out, ']');
 }
 
+static void newest_json(struct engine *engine, const struct judging *j,
+			struct buf *out) {
+	const struct newest *newest = newest_of(engine, j->rs->plan, j->key);
+	struct coordinates at;
+
+	coordinates_unpack(engine, newest->coordinates, &at);
+	name_json(out, engine, coordinates_stream(engine, newest->coordinates),
+		  life_name(engine, j->key), &at);
+}
+
 static void last_name_json(struct engine *engine, const struct judging *j,
 			   struct buf *out) {
 	const struct plan_state *ps = j->rs->plan;
@@ -55,6 +65,8 @@ static void last_name_json(struct engine *engine, const struct judging *j,
 		       (const uint8_t *)pages_read(&engine->pages, j->key) +
 			       ps->at.last,
 		       sizeof(last));
+	else if (j->key && ps->at.newest != NOWHERE)
+		newest_json(engine, j, out);
 	if (!last.is_set)
 		return;
 	values = arena_array(&engine->scratch, struct value, n);

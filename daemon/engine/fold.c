@@ -888,6 +888,17 @@ static void last_fold(struct folding *f, handle_t key) {
 	last->is_set = 1;
 }
 
+static void newest_fold(struct folding *f, handle_t key) {
+	struct newest *newest = newest_write(f->engine, f->ps, key);
+
+	if (!is_newer(f, newest->time, newest->coordinates))
+		return;
+	newest->time = f->event->time;
+	newest->coordinates = f->coordinates;
+	if (key_read(f->engine, key)->lives)
+		lives_name(f->engine, key, event_name(f->event));
+}
+
 /* --- the event --- */
 
 static bool is_before_oldest(const struct folding *f, handle_t key) {
@@ -1124,6 +1135,8 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 	latest_fold(&f, touch->key);
 	if (touch->plan->at.last != NOWHERE)
 		last_fold(&f, touch->key);
+	if (touch->plan->at.newest != NOWHERE)
+		newest_fold(&f, touch->key);
 	if (is_out_of_window(&f, touch->key)) {
 		COUNT(engine, plan, out_of_window, 1);
 		touch->judges = false;

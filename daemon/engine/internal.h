@@ -94,6 +94,16 @@ struct last {
 };
 
 /*
+ * The same where judging reads no field of it: most rules only want to name it
+ * when an alert fires at the end of its cooldown. What it is called lies with
+ * the lives of the key, which few keys have (life_name).
+ */
+struct newest {
+	usec_t time; /* INT64_MIN: none yet */
+	uint64_t coordinates;
+};
+
+/*
  * Beside the entries of a key whose windows its events open and close; see
  * stretch.c. The head is what was left of the oldest window's entries when
  * they were too many.
@@ -168,6 +178,7 @@ struct layout {
 	uint16_t filled;      /* a bit per pane: sums may cancel out */
 	uint16_t periods;     /* handle_t of the newest */
 	uint16_t last;        /* struct last */
+	uint16_t newest;      /* struct newest */
 	uint16_t latest;      /* struct latest per latest measure */
 	uint16_t beneath;     /* handle_t: open alerts beneath a coarser key */
 	uint16_t timeline;    /* session, until: struct timeline */
@@ -272,6 +283,7 @@ struct life {
 	handle_t at_fire; /* values at firing, as JSON; per: event: the frame */
 	uint32_t at_fire_len;
 	handle_t key_bytes; /* per: event: its own copy */
+	handle_t name; /* the declared id of the key's last event, if known */
 	uint16_t key_len;
 	/* per coarser key: the next open alert beneath it, and the key. */
 	handle_t beneath_next[COARSE_MAX];
@@ -480,6 +492,8 @@ void registries_dump(const struct engine *engine, struct buf *out);
 /* key.c */
 uint64_t coordinates_pack(const struct engine *engine,
 			  const struct event *event);
+const struct stream *coordinates_stream(const struct engine *engine,
+					uint64_t packed);
 void coordinates_unpack(const struct engine *engine, uint64_t packed,
 			struct coordinates *ret);
 /* Appends the key's bytes to @out; false: a value is missing or it is long. */
@@ -513,6 +527,19 @@ static inline const struct key *key_read(const struct engine *engine,
 }
 static inline struct key *key_write(struct engine *engine, handle_t key) {
 	return pages_write(&engine->pages, key);
+}
+static inline const struct newest *newest_of(const struct engine *engine,
+					     const struct plan_state *ps,
+					     handle_t key) {
+	const uint8_t *bytes = pages_read(&engine->pages, key);
+
+	return (const struct newest *)(const void *)(bytes + ps->at.newest);
+}
+static inline struct newest *
+newest_write(struct engine *engine, const struct plan_state *ps, handle_t key) {
+	uint8_t *bytes = pages_write(&engine->pages, key);
+
+	return (struct newest *)(void *)(bytes + ps->at.newest);
 }
 usec_t every_next(const struct rule *rule, usec_t after);
 int64_t plan_period(const struct plan_state *ps, usec_t at);
@@ -786,6 +813,10 @@ void life_unlink_beneath(struct engine *engine, struct plan_state *coarse,
 void life_detach(struct engine *engine, handle_t life, const struct judging *j);
 /* If the life stands for the period, or the window, that @j judges. */
 bool life_is_of(const struct life *life, const struct judging *j);
+/* What the key's last event is called, which is @name from here on. */
+void lives_name(struct engine *engine, handle_t key, struct value name);
+/* Missing: nobody knows, or its stream declares no id. */
+struct value life_name(struct engine *engine, handle_t key);
 /* The link to the next open alert beneath the coarser key in @coarse. */
 handle_t *life_beneath(struct engine *engine, handle_t life,
 		       const struct plan_state *coarse);

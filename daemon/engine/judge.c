@@ -356,9 +356,9 @@ static void judge_quiet(struct engine *engine, struct judging *j,
 		withhold(engine, j, handle);
 		return;
 	}
+	fire(engine, j, verdict.level);
 	if (handle)
 		life_end(engine, handle);
-	fire(engine, j, verdict.level);
 }
 
 /* per: event. A cooldown, if there is one, is remembered with the key. */
@@ -402,7 +402,7 @@ static void judge_single(struct engine *engine, struct judging *j,
 	*life = *life_read(engine, handle);
 	life->at_fire = life->key_bytes = 0;
 	life->review = 0;
-	life->prev = 0;
+	life->prev = life->name = 0;
 	life->open = false;
 	life->key = j->key;
 	life->next = key_read(engine, j->key)->lives;
@@ -534,6 +534,8 @@ static void prepare(struct engine *engine, struct judging *j) {
 	find_coarse(engine, j);
 	if (!j->event && j->stretch)
 		j->event_time = j->stretch->last_time;
+	if (!j->event && j->key && ps->at.newest != NOWHERE)
+		j->event_time = newest_of(engine, ps, j->key)->time;
 	if (j->event || j->stretch || !j->key || ps->at.last == NOWHERE)
 		return;
 	last = (const void *)((const uint8_t *)pages_read(&engine->pages,

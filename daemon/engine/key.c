@@ -20,14 +20,21 @@ uint64_t coordinates_pack(const struct engine *engine,
 	       ((uint64_t)event->at.offset & 0xfffffffffff);
 }
 
-void coordinates_unpack(const struct engine *engine, uint64_t packed,
-			struct coordinates *ret) {
+const struct stream *coordinates_stream(const struct engine *engine,
+					uint64_t packed) {
 	size_t i;
 
-	ret->topic = "";
 	for (i = 0; i < engine->set->n_streams; i++)
 		if (engine->streams[i].topic_rank == packed >> 58)
-			ret->topic = engine->streams[i].stream->topic;
+			return engine->streams[i].stream;
+	return NULL;
+}
+
+void coordinates_unpack(const struct engine *engine, uint64_t packed,
+			struct coordinates *ret) {
+	const struct stream *stream = coordinates_stream(engine, packed);
+
+	ret->topic = stream ? stream->topic : "";
 	ret->partition = (int32_t)(packed >> 44 & 0x3fff);
 	ret->offset = (int64_t)(packed & 0xfffffffffff);
 }
@@ -257,6 +264,8 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	key->created = ++engine->created & 0xffffffffffff;
 	key->len = len & 0xffff;
 	memcpy((uint8_t *)key + ps->at.key, bytes, len);
+	if (ps->at.newest != NOWHERE)
+		newest_write(engine, ps, handle)->time = INT64_MIN;
 	index_add(&ps->index, hash, handle);
 	ps->counters.keys++;
 	key_arm_every(engine, ps, handle);

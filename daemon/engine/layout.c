@@ -130,13 +130,23 @@ static void period_init(struct layout *at, const struct plan *plan,
 
 /*
  * Rows that were looked up for an event keep that event's time, and what fires
- * at a timer has the key's last event in its id.
+ * at a cooldown's end has the key's last event in its id.
  */
-static bool rule_needs_last(const struct rule *rule) {
-	return !rule->per_event &&
-	       (rule->every.n || rule->cooldown.n || rule->n_tables);
+static bool plan_needs_newest(const struct plan *plan) {
+	const struct rule *rule;
+	size_t i;
+
+	if (window_is_stretch(&plan->window))
+		return false;
+	for (i = 0; i < plan->n_rules; i++) {
+		rule = plan->rules[i];
+		if (!rule->per_event && (rule->cooldown.n || rule->n_tables))
+			return true;
+	}
+	return false;
 }
 
+/* `every` and a period's end name it where no alert stood before. */
 static bool plan_needs_last(const struct plan *plan) {
 	size_t i;
 
@@ -146,7 +156,7 @@ static bool plan_needs_last(const struct plan *plan) {
 	    plan->window.kind == WINDOW_TUMBLE)
 		return plan->n_rules > 0;
 	for (i = 0; i < plan->n_rules; i++)
-		if (rule_needs_last(plan->rules[i]))
+		if (!plan->rules[i]->per_event && plan->rules[i]->every.n)
 			return true;
 	return false;
 }
@@ -184,7 +194,7 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	usec_t granule = USEC_PER_DAY;
 
 	ps->keyed = plan_is_keyed(plan);
-	at->bag = at->panes = at->periods = at->last = at->latest =
+	at->bag = at->panes = at->periods = at->last = at->newest = at->latest =
 		at->beneath = at->timeline = at->cohort = at->sums = NOWHERE;
 	columns_init(at, plan, arena);
 	entry_init(at, plan);
@@ -223,6 +233,8 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	}
 	if (plan_needs_last(plan))
 		at->last = place(&size, sizeof(struct last), 8);
+	else if (plan_needs_newest(plan))
+		at->newest = place(&size, sizeof(struct newest), 8);
 	if (n_latest)
 		at->latest = place(&size, n_latest * sizeof(struct latest), 8);
 	if (plan->n_watchers)

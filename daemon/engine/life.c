@@ -113,15 +113,67 @@ uint64_t *life_account(struct engine *engine, const struct life *life) {
 	return life->key ? &rs->plan->counters.bytes : &rs->review_bytes;
 }
 
-/* A key that opens windows faster than they end would gather any number. */
+/*
+ * A key that opens windows faster than they end would gather any number. One
+ * of the same window is about to go.
+ */
 static bool is_crowded(const struct engine *engine, const struct judging *j) {
+	const struct life *life;
 	uint32_t n = 0;
 	handle_t at;
 
 	for (at = key_read(engine, j->key)->lives;
-	     at && n < j->rs->rule->open_max; at = life_read(engine, at)->next)
-		n += life_read(engine, at)->rule == j->rs->rank;
+	     at && n < j->rs->rule->open_max; at = life->next) {
+		life = life_read(engine, at);
+		n += life->rule == j->rs->rank && !life_is_of(life, j);
+	}
 	return n >= j->rs->rule->open_max;
+}
+
+/* --- what the key's last event is called --- */
+
+static handle_t name_make(struct engine *engine, struct value name) {
+	return value_is_missing(name) ? 0 : blob_make(engine, &name, 1, 4096);
+}
+
+struct value life_name(struct engine *engine, handle_t key) {
+	handle_t at = key_read(engine, key)->lives;
+	struct value name = value_missing(MISSING_FIELD);
+
+	while (at && !life_read(engine, at)->name)
+		at = life_read(engine, at)->next;
+	if (at)
+		blob_read(engine, life_read(engine, at)->name, &name, 1,
+			  &engine->scratch);
+	return name;
+}
+
+void lives_name(struct engine *engine, handle_t key, struct value name) {
+	handle_t at;
+
+	for (at = key_read(engine, key)->lives; at;
+	     at = life_read(engine, at)->next) {
+		pages_release(&engine->pages, life_read(engine, at)->name);
+		life_write(engine, at)->name = name_make(engine, name);
+	}
+}
+
+/*
+ * It is the event at hand, or one that another life was told of. An event that
+ * came out of order may fire while a later one, of which the coordinates are
+ * all that is left, remains the last.
+ */
+static handle_t name_for(struct engine *engine, const struct judging *j) {
+	const struct plan_state *ps = j->rs->plan;
+	const struct newest *newest;
+
+	if (ps->at.newest == NOWHERE)
+		return 0;
+	newest = newest_of(engine, ps, j->key);
+	if (j->event && newest->time == j->event->time &&
+	    newest->coordinates == coordinates_pack(engine, j->event))
+		return name_make(engine, event_name(j->event));
+	return name_make(engine, life_name(engine, j->key));
 }
 
 handle_t life_make(struct engine *engine, const struct judging *j) {
@@ -155,7 +207,9 @@ handle_t life_make(struct engine *engine, const struct judging *j) {
 		review_link(engine, j->rs, handle);
 		return handle;
 	}
+	life->name = name_for(engine, j);
 	key = key_write(engine, j->key);
+	life = life_write(engine, handle);
 	life->key = j->key;
 	life->next = key->lives;
 	key->lives = handle;
@@ -293,6 +347,7 @@ void life_end(struct engine *engine, handle_t handle) {
 		pages_release(&engine->pages, life->at_fire);
 	if (life->key_bytes)
 		pages_release(&engine->pages, life->key_bytes);
+	pages_release(&engine->pages, life->name);
 	life->review = 0;
 	pages_release(&engine->pages, handle);
 }

@@ -202,6 +202,47 @@ static void an_alert_s_id_is_made_of_the_event_s(void **state) {
 	world_close(&two);
 }
 
+/* Fires, resolves, and fires again at the cooldown's end; that one's id. */
+static void id_at_the_end(const char *yaml, const char *late, uint8_t id[16]) {
+	const struct outbox_item *last;
+	struct world w;
+
+	world_open(&w, yaml);
+	if (late)
+		voucher(&w, late, "0", "2026-03-01T05:00:00Z");
+	voucher(&w, "a", "20", "2026-03-01T00:00:00Z");
+	voucher(&w, "b", "-15", "2026-03-01T00:30:00Z");
+	voucher(&w, "c", "10", "2026-03-01T00:45:00Z");
+	alerts(&w);
+	advance(&w, "2026-03-02T12:00:00Z");
+	assert_int_equal(engine_outbox(w.engine)->n, 1);
+	last = outbox_at(engine_outbox(w.engine), 0);
+	assert_int_equal(last->change, CHANGE_FIRED);
+	memcpy(id, last->id, 16);
+	world_close(&w);
+}
+
+/*
+ * S4.13: the last event's name is kept with the alert, or with the key if the
+ * rule looks at keys without one. It makes no difference, but that of an event
+ * which came before an older one fired only the place is known.
+ */
+static void the_last_event_names_what_a_timer_fires(void **state) {
+	uint8_t with_key[16], with_alert[16];
+
+	(void)state;
+	id_at_the_end(RULES "  cooldown: 1d\n  every: 900d at 07:00\n", NULL,
+		      with_key);
+	id_at_the_end(RULES "  cooldown: 1d\n", NULL, with_alert);
+	assert_memory_equal(with_key, with_alert, 16);
+	id_at_the_end(RULES "  cooldown: 1d\n  every: 900d at 07:00\n", "z",
+		      with_key);
+	id_at_the_end(RULES "  cooldown: 1d\n", "z", with_alert);
+	assert_memory_not_equal(with_key, with_alert, 16);
+	id_at_the_end(RULES "  cooldown: 1d\n", "y", with_key);
+	assert_memory_equal(with_key, with_alert, 16);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_duplicate_is_counted_and_nothing_else),
@@ -211,6 +252,7 @@ int main(void) {
 		cmocka_unit_test(a_flood_of_ids_pays_with_ids),
 		cmocka_unit_test(what_cannot_be_read_is_refused_and_counted),
 		cmocka_unit_test(an_alert_s_id_is_made_of_the_event_s),
+		cmocka_unit_test(the_last_event_names_what_a_timer_fires),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

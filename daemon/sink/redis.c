@@ -123,7 +123,15 @@ static const struct remedy remedies[] = {
 	{ "ERR", SLOW, "alerts wait" },
 };
 
+/* Of a command in a script this is all that Redis 7.0, and later ones, say. */
+static bool is_right_missing_in_script(const char *error) {
+	return strstr(error, "The user executing the script can't run") ||
+	       strstr(error, "ACL failure in script");
+}
+
 static const struct remedy *remedy_for(const char *error) {
+	if (is_right_missing_in_script(error))
+		error = "NOPERM";
 	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
 		size_t len = strlen(remedies[i].error);
 

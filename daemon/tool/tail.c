@@ -30,6 +30,7 @@ struct tail {
 	struct config config;
 	struct diag diag;
 	bool from_start, json;
+	bool refused; /* the user lacks a right: trying again is in vain */
 	redisContext *redis;
 	struct lane lanes[MAX_LANES];
 	size_t n;
@@ -253,6 +254,7 @@ static bool read_on(struct tail *tail) {
 		return false;
 	if (reply->type == REDIS_REPLY_ERROR) {
 		fprintf(stderr, "tocsin tail: %s\n", reply->str);
+		tail->refused = !strncmp(reply->str, "NOPERM", 6);
 		return false;
 	}
 	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY &&
@@ -265,13 +267,13 @@ static bool read_on(struct tail *tail) {
 static bool reconnect(struct tail *tail) {
 	fprintf(stderr, "tocsin tail: the connection is lost, trying again\n");
 	while (!stop) {
+		sleep(1);
 		if (tail->redis)
 			redisFree(tail->redis);
 		tail->redis = connect_url(tail);
 		if (tail->redis && !tail->redis->err && authenticate(tail) &&
 		    select_database(tail))
 			return true;
-		sleep(1);
 	}
 	return false;
 }
@@ -292,10 +294,11 @@ static int follow(struct tail *tail) {
 	}
 	buf_free(&head);
 	while (!stop && tail->left) {
-		if (!read_on(tail) && !stop && !reconnect(tail))
+		if (!read_on(tail) && !stop &&
+		    (tail->refused || !reconnect(tail)))
 			break;
 	}
-	return CLEAN;
+	return tail->refused ? FINDINGS : CLEAN;
 }
 
 /* What the daemon's configuration says, unless an option says otherwise. */

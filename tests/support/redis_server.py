@@ -1,4 +1,4 @@
-"""A private redis-server: its own folder, a Unix socket, no TCP port."""
+"""A private redis-server: its own folder, a Unix socket, on demand a TCP port."""
 
 import os
 
@@ -7,7 +7,10 @@ from support.resp import Redis, RedisError
 
 
 class RedisServer:
-    """@options are more arguments of redis-server, e.g. --appendonly yes."""
+    """@options are more arguments of redis-server, e.g. --appendonly yes.
+
+    @auth, if set, are the words of the AUTH that connect() begins with.
+    """
 
     def __init__(self, children, folder, options=(), name="redis"):
         self._children = children
@@ -18,6 +21,7 @@ class RedisServer:
         # A socket's path is limited to 107 bytes, a temporary folder's not:
         # the name is kept short.
         self.socket = os.path.join(folder, "s")
+        self.auth = None
         self.child = None
 
     def start(self):
@@ -39,7 +43,10 @@ class RedisServer:
             return False
 
     def connect(self, timeout=10):
-        return Redis(path=self.socket, timeout=timeout)
+        redis = Redis(path=self.socket, timeout=timeout)
+        if self.auth:
+            redis("AUTH", *self.auth)
+        return redis
 
     def stop(self):
         self.child.stop()

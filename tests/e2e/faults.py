@@ -39,6 +39,47 @@ class Faults(unittest.TestCase):
             run_of.take_all_and_stop(world, daemon)
             run_of.check(world, daemon)
 
+    def _stop_at_any_moment(self, world, rnd):
+        """Starts and stops some daemons; how each of them ended."""
+        codes = []
+        for _ in range(10):
+            daemon = world.daemon()
+            time.sleep(rnd.random() * 0.4)
+            codes.append(daemon.stop())
+            self.assertIn(codes[-1], (0, 75), daemon.child.tail())
+        print(f"# ended with {codes}")
+
+    def test_stopped_at_any_moment_of_a_catch_up(self):
+        rnd = random.Random(seed())
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            with run_of.producer() as producer:
+                Town(rnd.randrange(10 ** 6)).produce(producer, world.prefix)
+            self._stop_at_any_moment(world, rnd)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            run_of.check(world, daemon)
+
+    def test_stopped_at_any_moment_of_a_seam(self):
+        rnd = random.Random(seed())
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            town = Town(rnd.randrange(10 ** 6))
+            most = len(town.items) * 9 // 10
+            with run_of.producer() as producer:
+                town.produce(producer, world.prefix, 0, most)
+                daemon = world.daemon()
+                run_of.take_all_and_stop(world, daemon)
+                ids = run_of.check(world, daemon)
+                world.edit_rules("slack: 1000", "slack: 30000000")
+                town.produce(producer, world.prefix, most)
+            self._stop_at_any_moment(world, rnd)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            run_of.check_seam(world, daemon, ids)
+
     def test_redis_away_for_a_while(self):
         with World(["--appendonly", "yes", "--appendfsync",
                     "always"]) as world:

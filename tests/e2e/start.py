@@ -57,6 +57,27 @@ class Start(unittest.TestCase):
             finally:
                 worlds._shared["broker"] = shared
 
+    def test_a_broker_that_appears_later(self):
+        with World() as world:
+            world.redis.start()
+            broker = Broker(world.children,
+                            os.path.join(world.folder, "kafka"))
+            daemon = world.daemon(brokers=broker.address)
+            wait_for(lambda: daemon.get("/ready")
+                     == (503, "kafka: no broker answers\n"), 20,
+                     lambda: f"{daemon.get('/ready')}")
+            broker.start()
+            shared, worlds._shared["broker"] = worlds.broker(), broker
+            try:
+                run_of.create(world)
+                daemon.wait_ready()
+                with run_of.producer() as producer:
+                    Town(24, months=3).produce(producer, world.prefix)
+                run_of.take_all_and_stop(world, daemon)
+                run_of.check(world, daemon)
+            finally:
+                worlds._shared["broker"] = shared
+
     def test_a_topic_that_appears_later(self):
         with World() as world:
             world.redis.start()

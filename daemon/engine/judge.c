@@ -704,7 +704,12 @@ static void leave_stale(struct engine *engine, handle_t handle) {
 	struct stretch stretch;
 
 	j.now = j.clock = j.at;
-	look_at(engine, &j, life->period, &stretch);
+	if (!look_at(engine, &j, life->period, &stretch)) {
+		/* All that was in its window had to leave before. */
+		stretch = (struct stretch){ .start = life->period,
+					    .end = life->period };
+		j.stretch = &stretch;
+	}
 	if (plan_has_periods(j.rs->plan))
 		j.period_record =
 			period_find(engine, j.rs->plan, j.key, j.period);

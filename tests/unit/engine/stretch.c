@@ -370,6 +370,34 @@ static void rules_of_one_plan_see_the_same_end(void **state) {
 	world_close(&w);
 }
 
+/* S9.2: its window's entries had been too many, and left before it did. */
+static void an_evicted_key_names_a_window_that_is_lost(void **state) {
+	struct engine_options options = { .shadow = true,
+					  .seed = 1,
+					  .max_keys_per_rule = 1 };
+	struct world w;
+
+	(void)state;
+	world_load(&w, SESSION("") "  max_entries: 4\n");
+	world_start(&w, &options);
+	bid(&w, "T", "A", "1", "2026-03-01");
+	bid(&w, "T", "A", "1", "2026-03-02");
+	bid(&w, "T", "A", "1", "2026-03-08");
+	bid(&w, "T", "A", "1", "2026-03-09");
+	bid(&w, "T", "A", "1", "2026-03-15");
+	alerts(&w);
+	bid(&w, "S", "A", "1", "2026-03-09");
+	assert_last_has(&w, "\"period\":\"2026-03-08T08:00:00+08:00\","
+			    "\"window_start\":\"2026-03-08T08:00:00+08:00\"");
+	assert_alerts(&w, "stale evicted yellow stale T "
+			  "@2026-03-15T00:00:00Z "
+			  "{\"cnt\":2,\"total\":\"2.00\"}\n"
+			  "stale evicted yellow stale T "
+			  "@2026-03-15T00:00:00Z "
+			  "{\"cnt\":0,\"total\":\"0.00\"}\n");
+	world_close(&w);
+}
+
 /* S9.3: a key that is over goes when no event could still be of it. */
 static void a_key_goes_when_its_last_session_is_long_over(void **state) {
 	struct world w;
@@ -840,6 +868,7 @@ int main(void) {
 		cmocka_unit_test(a_long_session_keeps_what_folds),
 		cmocka_unit_test(a_long_session_loses_what_cannot_fold),
 		cmocka_unit_test(rules_of_one_plan_see_the_same_end),
+		cmocka_unit_test(an_evicted_key_names_a_window_that_is_lost),
 		cmocka_unit_test(a_key_goes_when_its_last_session_is_long_over),
 		cmocka_unit_test(every_looks_at_the_session_of_its_time),
 		cmocka_unit_test(sessions_end_alike_in_any_order),

@@ -15,6 +15,7 @@ struct reading {
 	struct config *config;
 	struct diag *diag;
 	const char *folder; /* of the file; relative paths start there */
+	bool broken;        /* what is missing may stand where YAML ends */
 };
 
 struct option {
@@ -26,8 +27,8 @@ struct option {
 	bool needed;
 	int (*read)(struct reading *reading, const struct option *option,
 		    const struct yaml_node *node);
-	size_t at; /* of the first member that it fills */
-	int64_t least, most;
+	size_t at;                /* of the first member that it fills */
+	int64_t least, most;      /* of a duration: seconds */
 	const char *const *words; /* of a choice */
 	size_t n_words;
 };
@@ -58,6 +59,24 @@ static int read_text(struct reading *reading, const struct option *option,
 	return r;
 }
 
+/* A part of keys in Redis, where braces and some others mean something. */
+static int read_name(struct reading *reading, const struct option *option,
+		     const struct yaml_node *node) {
+	const char **at = MEMBER(reading, option, const char *);
+	int r = read_text(reading, option, node);
+
+	if (r < 0)
+		return r;
+	for (const char *s = *at; *s; s++)
+		if ((unsigned char)*s <= ' ' || strchr("{}*?[]\\\x7f", *s))
+			return diag_at(reading->diag, node->place, "E301",
+				       "`%s` is a part of keys in Redis: no "
+				       "blanks, no braces and none of * ? [ ] "
+				       "\\",
+				       name_of(reading, option));
+	return 0;
+}
+
 static const char *path_from(struct reading *reading, const char *path) {
 	if (*path == '/' || !*reading->folder)
 		return arena_strdup(&reading->config->arena, path);
@@ -84,8 +103,15 @@ static int read_number(struct reading *reading, const struct option *option,
 
 static int read_span(struct reading *reading, const struct option *option,
 		     const struct yaml_node *node) {
-	return shape_fixed(reading->diag, node, name_of(reading, option),
-			   MEMBER(reading, option, usec_t));
+	usec_t *at = MEMBER(reading, option, usec_t);
+	int r = shape_fixed(reading->diag, node, name_of(reading, option), at);
+
+	if (r == 0 && *at < option->least * USEC_PER_SEC)
+		return diag_at(reading->diag, node->place, "E303",
+			       "`%s` is at least %llds",
+			       name_of(reading, option),
+			       (long long)option->least);
+	return r;
 }
 
 static int read_choice(struct reading *reading, const struct option *option,
@@ -141,6 +167,9 @@ static int read_paths(struct reading *reading, const struct option *option,
 
 	if (r < 0)
 		return r;
+	if (!node->n)
+		return diag_at(reading->diag, node->place, "E301",
+			       "`%s` is empty", option->name);
 	paths = arena_array(&config->arena, const char *, node->n + 1);
 	for (size_t i = 0; i < node->n; i++) {
 		const char *text = "";
@@ -249,6 +278,46 @@ static bool split_address(struct reading *reading, const char *text,
 	return !*end && *port <= 65535;
 }
 
+/* HOST, or what split_address() takes, with blanks around. */
+static bool is_broker(struct reading *reading, const char *text, size_t len) {
+	const char *one, *host;
+	int64_t port;
+
+	while (len && *text == ' ') {
+		text++;
+		len--;
+	}
+	while (len && text[len - 1] == ' ')
+		len--;
+	one = arena_strndup(&reading->config->arena, text, len);
+	return len && !strchr(one, ' ') &&
+	       (!strchr(one, ':') || split_address(reading, one, &host, &port));
+}
+
+static int read_brokers(struct reading *reading, const struct option *option,
+			const struct yaml_node *node) {
+	const char *at;
+	int r = read_text(reading, option, node);
+
+	if (r < 0)
+		return r;
+	at = reading->config->brokers;
+	for (size_t len; at; at = at[len] ? at + len + 1 : NULL) {
+		const char *scheme = strstr(at, "://");
+
+		len = strcspn(at, ",");
+		if (scheme && scheme < at + len) {
+			len -= (size_t)(scheme + 3 - at);
+			at = scheme + 3;
+		}
+		if (!is_broker(reading, at, len))
+			return diag_at(reading->diag, node->place, "E301",
+				       "`%s` is HOST:PORT,…: `%.*s` is none",
+				       name_of(reading, option), (int)len, at);
+	}
+	return 0;
+}
+
 static int read_http(struct reading *reading, const struct option *option,
 		     const struct yaml_node *node) {
 	struct config *config = reading->config;
@@ -311,12 +380,12 @@ static const char *const logs[] = { "text", "json" };
 
 static const struct option options[] = {
 	{ NULL, "lane", "NAME", "whose alerts these are; one daemon per lane",
-	  "0", .read = read_text, AT(lane) },
+	  "0", .read = read_name, AT(lane) },
 	{ NULL, "instance", "NAME",
 	  "who this process is, for dashboards; else the host's name", NULL,
-	  .read = read_text, AT(instance) },
+	  .read = read_name, AT(instance) },
 	{ "kafka", "brokers", "HOST:PORT,…", "where to begin asking", NULL,
-	  .needed = true, .read = read_text, AT(brokers) },
+	  .needed = true, .read = read_brokers, AT(brokers) },
 	{ "kafka", "properties", "{NAME: VALUE, …}",
 	  "properties of librdkafka; secrets as {file: …} or {env: …}", NULL,
 	  .read = read_properties },
@@ -329,10 +398,10 @@ static const struct option options[] = {
 	{ "redis", "database", "NUMBER", "0 to 1000000", "0",
 	  .read = read_number, AT(redis_database), .most = 1000000 },
 	{ "redis", "prefix", "NAME", "what all keys begin with", "tocsin",
-	  .read = read_text, AT(redis_prefix) },
+	  .read = read_name, AT(redis_prefix) },
 	{ "redis", "keep", "DURATION",
 	  "how long an alert's hash outlives the alert", "400d",
-	  .read = read_span, AT(redis_keep) },
+	  .read = read_span, AT(redis_keep), .least = 60 },
 	{ "redis", "history", "NUMBER",
 	  "transitions that the stream keeps, about", "1000000",
 	  .read = read_number, AT(redis_history), .least = 1000,
@@ -342,7 +411,7 @@ static const struct option options[] = {
 	  .read = read_number, AT(redis_dead), .least = 1000,
 	  .most = INT64_C(1) << 40 },
 	{ "redis", "timeout", "DURATION", "how long an answer is waited for",
-	  "5s", .read = read_span, AT(redis_timeout) },
+	  "5s", .read = read_span, AT(redis_timeout), .least = 1 },
 	{ NULL, "redis_loss", "rebuild|halt",
 	  "when Redis has lost what it had acknowledged", "rebuild",
 	  .read = read_choice, AT(loss), CHOICE(losses) },
@@ -434,22 +503,23 @@ static int read_option(struct reading *reading, const struct yaml_node *root,
 
 	if (option->section)
 		map = yaml_get(root, option->section);
+	if (map && map->kind != YAML_MAP)
+		return -EINVAL; /* see check_sections() */
 	node = yaml_get(map, option->name);
 	if (node)
 		return option->read(reading, option, node);
 	if (option->initial)
 		return read_initial(reading, option);
-	if (option->needed)
+	if (option->needed && !reading->broken)
 		return diag_at(reading->diag, (map ? map : root)->place, "E104",
 			       "`%s` is missing: %s", name_of(reading, option),
 			       option->help);
 	return 0;
 }
 
-static int read_sections(struct reading *reading,
-			 const struct yaml_node *root) {
+static void check_sections(struct reading *reading,
+			   const struct yaml_node *root) {
 	struct diag *diag = reading->diag;
-	int r = 0;
 
 	check_keys(diag, root, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
@@ -457,12 +527,9 @@ static int read_sections(struct reading *reading,
 
 		if (!map)
 			continue;
-		if (shape_is(diag, map, YAML_MAP, sections[i]) < 0)
-			r = -EINVAL;
-		else
+		if (shape_is(diag, map, YAML_MAP, sections[i]) == 0)
 			check_keys(diag, map, sections[i]);
 	}
-	return r;
 }
 
 static void name_instance(struct config *config) {
@@ -498,14 +565,17 @@ int config_load(struct config *ret, const char *path, struct diag *diag) {
 		return diag_at(diag, (struct place){ 0 }, "E103", "%s: %s",
 			       path, strerror(-r));
 	secret_hide(diag, source);
-	yaml_parse(&root, &config.arena, source, diag);
+	reading.broken = yaml_parse(&root, &config.arena, source, diag) < 0;
+	if (!root && !reading.broken)
+		return diag_at(diag, (struct place){ source, 0, 0, 0 }, "E104",
+			       "the file is empty");
 	if (!root)
 		return -EINVAL;
 	if (shape_is(diag, root, YAML_MAP, "tocsin.yaml") < 0)
 		return -EINVAL;
-	if (read_sections(&reading, root) == 0)
-		for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-			read_option(&reading, root, &options[i]);
+	check_sections(&reading, root);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		read_option(&reading, root, &options[i]);
 	if (diag->n_errors > before)
 		return -EINVAL;
 	name_instance(&config);

@@ -54,13 +54,17 @@ static int read_whole(struct buf *ret, const char *path) {
 int diag_source(struct diag *diag, const char *path,
 		const struct source **ret) {
 	CLEANUP(buf_free) struct buf text = { 0 };
+	size_t mark = 0;
 	int r;
 
 	r = read_whole(&text, path);
 	if (r < 0)
 		return r;
 
-	*ret = diag_source_text(diag, path, text.data, text.len);
+	/* A mark of byte order, as editors on Windows leave it. */
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		mark = 3;
+	*ret = diag_source_text(diag, path, text.data + mark, text.len - mark);
 	return 0;
 }
 

@@ -24,12 +24,15 @@ static char *path_of(const char *dir, const char *name) {
 }
 
 static int make_folder(const char *path, struct buf *why) {
+	struct stat st;
 	int r = 0;
 
 	if (mkdir(path, 0700) == 0)
 		r = sync_parent(path);
 	else if (errno != EEXIST)
 		r = -errno;
+	else if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
 	if (r < 0)
 		buf_printf(why, "%s: %s", path, strerror(-r));
 	return r;

@@ -129,6 +129,75 @@ class Secrets(Config):
         self.assertIn("limits: {keys_per_rule: very many}", said)
 
 
+class Wrong(Config):
+    """Each complaint names its line, and there is no other."""
+
+    def complains(self, *wanted, text=None):
+        """@wanted: (line, text) of each complaint, in order."""
+        said = self.refused(text=text)
+        found = [line for line in said.splitlines() if " error E" in line]
+        self.assertEqual(len(found), len(wanted), said)
+        for line, (number, part) in zip(found, wanted):
+            self.assertIn(f"tocsin.yaml:{number}:", line)
+            self.assertIn(part, line)
+
+    def test_an_empty_file(self):
+        self.refused("tocsin.yaml", "is empty", text="")
+        self.refused("tocsin.yaml", "is empty", text="# nothing\n---\n")
+
+    def test_broken_yaml_is_the_only_complaint(self):
+        self.complains((2, "not YAML"), text="kafka:\n\tbrokers: x\n")
+
+    def test_sections_that_are_none(self):
+        self.complains((1, "`kafka` must be a map"),
+                       (2, "`redis` must be a map"),
+                       (4, "`rules` must be a list"),
+                       text=self.yaml(kafka="", redis="[1]", rules=""))
+
+    def test_no_rules(self):
+        self.complains((4, "`rules` is empty"), text=self.yaml(rules="[]"))
+
+    def test_names_that_would_break_keys_of_redis(self):
+        for lane in "a b", "a{b", "a}", "a*", "a?", "[a]", "a\\tb", "a\\\\":
+            self.complains((5, "`lane`"), text=self.yaml(lane=f'"{lane}"'))
+            self.complains((2, "`redis.prefix`"), text=self.yaml(
+                redis=f'{{url: "redis://h", prefix: "{lane}"}}'))
+        for lane in "city-1", "财政局", "a.b_c":
+            code, said = self.check(self.yaml(lane=lane))
+            self.assertEqual(code, 0, said)
+
+    def test_durations_that_make_no_sense(self):
+        self.complains((2, "`redis.timeout` is at least 1s"),
+                       (2, "`redis.keep` is at least 60s"),
+                       (5, "`stop_timeout` needs a fixed length"),
+                       text=self.yaml(
+                           redis="{url: 'redis://h', timeout: 0s, keep: 59s}",
+                           stop_timeout="5bd"))
+
+    def test_brokers_that_are_none(self):
+        for brokers in "h:port", "a:1,,b:1", "h:", ":9092", "h:70000", "a b":
+            self.complains((1, "`kafka.brokers`"), text=self.yaml(
+                kafka=f"{{brokers: '{brokers}'}}"))
+        for brokers in "h", "a:1,b:2", "a:1, b", "[::1]:9092", "SSL://h:1":
+            code, said = self.check(self.yaml(
+                kafka=f"{{brokers: '{brokers}'}}"))
+            self.assertEqual(code, 0, said)
+
+    def test_a_mark_of_byte_order_is_no_key(self):
+        code, said = self.check("\ufeff" + self.yaml())
+        self.assertEqual(code, 0, said)
+        self.complains((1, "`kafka.brokers`"), text="\ufeff" + self.yaml(
+            kafka="{brokers: 'h:port'}"))
+
+    def test_a_state_that_is_a_file(self):
+        done = subprocess.run(
+            [worlds.TOCSIND, "-c", self.world.write_config(
+                {**self.config, "state": self.file(b"")})],
+            capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("secret: Not a directory", done.stderr)
+
+
 class Properties(Config):
     def test_an_unknown_property_gets_a_suggestion(self):
         self.config["kafka"]["properties"] = {"fetch.wait.max.mss": "10"}

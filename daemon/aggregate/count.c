@@ -53,6 +53,7 @@ const struct aggregate count_aggregate = {
 	.folds = UINT32_MAX,
 	.retracts = UINT32_MAX,
 	.state_size = sizeof(uint64_t),
+	.adds = UINT32_MAX,
 	.add = add,
 	.retract = retract,
 	.merge = merge,

@@ -46,6 +46,7 @@ const struct aggregate sum_aggregate = {
 	.folds = NUMBER_KINDS,
 	.retracts = EXACT_KINDS,
 	.state_size = sizeof(union sum),
+	.adds = EXACT_KINDS,
 	.add = add,
 	.retract = retract,
 	.merge = merge,

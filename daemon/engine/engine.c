@@ -750,7 +750,7 @@ static void dump_plan(const struct engine *engine, const struct plan_state *ps,
 		buf_hex(out, bytes + ps->at.key, key->len);
 		buf_putc(out, ' ');
 		/* What lies between: accumulators, panes, handles. */
-		buf_hex(out, bytes + sizeof(*key), ps->at.key - sizeof(*key));
+		buf_hex(out, bytes + KEY_HEAD, ps->at.key - KEY_HEAD);
 		if (ps->at.cohort != NOWHERE)
 			peers_dump(engine, ps, all[i].handle, out);
 		buf_putc(out, '\n');

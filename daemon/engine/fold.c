@@ -553,49 +553,6 @@ static void bag_fold(struct folding *f, handle_t cell, uint16_t bag) {
 
 /* --- windows --- */
 
-static int64_t pane_newest(const struct engine *engine,
-			   const struct plan_state *ps, handle_t key) {
-	return plan_period(ps, key_read(engine, key)->clock);
-}
-
-static uint32_t pane_place(const struct plan_state *ps, int64_t pane) {
-	int64_t k = (int64_t)ps->plan->window.panes;
-
-	return (uint32_t)((pane % k + k) % k);
-}
-
-static uint16_t pane_bag(const struct plan_state *ps, int64_t pane) {
-	return (uint16_t)(ps->at.panes + pane_place(ps, pane) * ps->at.in.size);
-}
-
-static void pane_fill(struct folding *f, handle_t key, int64_t pane) {
-	uint8_t *filled = bytes_at(f->engine, key, f->ps->at.filled);
-	uint32_t i = pane_place(f->ps, pane);
-
-	filled[i / 8] = (uint8_t)(filled[i / 8] | 1u << i % 8);
-}
-
-static void pane_empty(struct engine *engine, const struct plan_state *ps,
-		       handle_t key, int64_t pane) {
-	uint8_t *filled = bytes_at(engine, key, ps->at.filled);
-	uint32_t i = pane_place(ps, pane);
-
-	filled[i / 8] = (uint8_t)(filled[i / 8] & ~(1u << i % 8));
-	memset(bytes_at(engine, key, pane_bag(ps, pane)), 0, ps->at.in.size);
-}
-
-/* Empties the panes between the old clock's and the new one's. */
-static void panes_advance(struct engine *engine, struct plan_state *ps,
-			  handle_t key, usec_t now) {
-	int64_t pane = plan_period(ps, now);
-	int64_t from = pane_newest(engine, ps, key) + 1;
-
-	if (pane - from >= (int64_t)ps->plan->window.panes)
-		from = pane - (int64_t)ps->plan->window.panes + 1;
-	for (; from <= pane; from++)
-		pane_empty(engine, ps, key, from);
-}
-
 void window_advance(struct engine *engine, struct plan_state *ps, handle_t key,
 		    usec_t now) {
 	const struct window *window = &ps->plan->window;
@@ -622,41 +579,6 @@ static uint32_t chain_n(const struct engine *engine,
 		bytes_of(engine, key, (uint16_t)(ps->at.bag + ps->at.in.chain));
 
 	return chain->n;
-}
-
-static bool pane_has(const struct engine *engine, const struct plan_state *ps,
-		     handle_t key, int64_t pane) {
-	const uint8_t *filled = bytes_of(engine, key, ps->at.filled);
-	uint32_t i = pane_place(ps, pane);
-
-	return filled[i / 8] >> i % 8 & 1;
-}
-
-/* The oldest pane of the window in which something lies; false: none. */
-static bool oldest_pane(const struct engine *engine,
-			const struct plan_state *ps, handle_t key,
-			int64_t *ret) {
-	int64_t newest, pane;
-
-	newest = pane_newest(engine, ps, key);
-	pane = newest - (int64_t)ps->plan->window.panes + 1;
-	for (; pane <= newest; pane++)
-		if (pane_has(engine, ps, key, pane)) {
-			*ret = pane;
-			return true;
-		}
-	return false;
-}
-
-static usec_t panes_end(const struct engine *engine,
-			const struct plan_state *ps, handle_t key) {
-	int64_t k = (int64_t)ps->plan->window.panes, pane;
-	int64_t newest = pane_newest(engine, ps, key);
-
-	for (pane = newest; pane > newest - k; pane--)
-		if (pane_has(engine, ps, key, pane))
-			return plan_period_start(ps, pane + k);
-	return key_read(engine, key)->clock;
 }
 
 usec_t window_end(const struct engine *engine, const struct plan_state *ps,
@@ -687,7 +609,7 @@ usec_t window_exit(const struct engine *engine, const struct plan_state *ps,
 	if (!key)
 		return NEVER;
 	if (window->kind == WINDOW_PANES)
-		return oldest_pane(engine, ps, key, &pane)
+		return panes_oldest(engine, ps, key, &pane)
 			       ? plan_period_start(
 					 ps, pane + (int64_t)window->panes)
 			       : NEVER;
@@ -710,7 +632,7 @@ bool window_is_empty(const struct engine *engine, const struct plan_state *ps,
 	if (!key)
 		return false;
 	if (ps->plan->window.kind == WINDOW_PANES)
-		return !oldest_pane(engine, ps, key, &pane);
+		return !panes_oldest(engine, ps, key, &pane);
 	if (ps->at.bag == NOWHERE || ps->at.in.chain == NOWHERE ||
 	    plan_has_stretches(ps))
 		return false;
@@ -1025,6 +947,21 @@ static void fold_closing(struct folding *f, handle_t key) {
 	stretch_arm(f->engine, ps, key);
 }
 
+/* Such a bag holds accumulators and nothing else. */
+static void narrow_fold(struct folding *f, handle_t key, int64_t pane) {
+	struct plan_state *ps = f->ps;
+	size_t i;
+
+	for (i = 0; i < ps->plan->n_measures; i++) {
+		if (!ps->entered[i] || !keeps(ps, i) ||
+		    pane_add(f->engine, ps, key, pane, i,
+			     &ps->contributions[i]))
+			continue;
+		ps->entered[i] = false;
+		COUNT(f->engine, ps->plan, overflow, 1);
+	}
+}
+
 static void fold_window(struct folding *f, handle_t key) {
 	struct plan_state *ps = f->ps;
 	int64_t pane;
@@ -1044,8 +981,11 @@ static void fold_window(struct folding *f, handle_t key) {
 		break;
 	case WINDOW_PANES:
 		pane = plan_period(ps, f->event->time);
-		pane_fill(f, key, pane);
-		bag_fold(f, key, pane_bag(ps, pane));
+		pane_fill(f->engine, ps, key, pane);
+		if (panes_are_narrow(ps))
+			narrow_fold(f, key, pane);
+		else
+			bag_fold(f, key, pane_bag(ps, pane));
 		break;
 	case WINDOW_TUMBLE:
 	case WINDOW_CALENDAR:
@@ -1253,7 +1193,7 @@ void bag_evidence(struct engine *engine, const struct judging *j,
 	if (ps->at.panes != NOWHERE) {
 		newest = pane_newest(engine, ps, key);
 		pane = newest - (int64_t)ps->plan->window.panes + 1;
-		for (; pane <= newest; pane++)
+		for (; in->digest != NOWHERE && pane <= newest; pane++)
 			evidence_digest(
 				ps, bytes_of(engine, key, pane_bag(ps, pane)),
 				draft);

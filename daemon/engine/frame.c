@@ -84,31 +84,6 @@ static struct value scan_value(struct engine *engine,
 				  &engine->scratch);
 }
 
-/* Panes are joined from the oldest to the newest. */
-static struct value panes_value(struct engine *engine,
-				const struct plan_state *ps, handle_t key,
-				uint16_t measure) {
-	const struct measure *m = &ps->plan->measures[measure];
-	const uint8_t *panes =
-		(const uint8_t *)pages_read(&engine->pages, key) + ps->at.panes;
-	uint32_t k = ps->plan->window.panes, i;
-	int64_t newest;
-	uint64_t at;
-	uint64_t state[64] = { 0 };
-
-	newest = plan_period(ps, key_read(engine, key)->clock);
-	at = (uint64_t)(((newest + 1) % k + k) % k);
-	if (m->aggregate->state_size > sizeof(state))
-		return value_missing(MISSING_ERROR);
-	for (i = 0; i < k; i++, at = at + 1 == k ? 0 : at + 1)
-		if (!m->aggregate->merge(state,
-					 panes + at * ps->at.in.size +
-						 ps->at.in.acc[measure],
-					 like_of(m)))
-			return value_missing(MISSING_OVERFLOW);
-	return m->aggregate->result(state, m->constant, like_of(m));
-}
-
 static struct value joined_value(struct engine *engine,
 				 const struct plan_state *ps, handle_t key,
 				 uint16_t measure) {
@@ -157,7 +132,7 @@ struct value measure_value(struct engine *engine, struct plan_state *ps,
 	if (m->latest)
 		return latest_value(engine, ps, key, measure);
 	if (ps->at.panes != NOWHERE)
-		return panes_value(engine, ps, key, measure);
+		return panes_value(engine, ps, key, measure, like_of(m));
 	if (plan_has_periods(ps)) {
 		if (!period_record)
 			return empty_value(engine, m);

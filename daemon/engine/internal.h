@@ -36,7 +36,9 @@ struct key {
 	uint64_t len : 16;     /* of the key's bytes */
 	handle_t lives;        /* alerts of the plan's own rules */
 	handle_t next, prev;   /* in the wheel */
+	uint8_t rest[];        /* from here on, what the layout says */
 };
+#define KEY_HEAD offsetof(struct key, rest)
 
 /*
  * Kinds of cells. Timers and evictors keep handles of keys, and nobody tells
@@ -174,8 +176,9 @@ struct column {
 
 struct layout {
 	uint16_t bag;         /* forever, sliding, last: struct bag */
-	uint16_t panes;       /* k bags; the newest is that of the clock */
+	uint16_t panes;       /* k bags, narrow ones maybe: see pane.c */
 	uint16_t filled;      /* a bit per pane: sums may cancel out */
+	uint16_t wide;        /* a byte: not narrow after all; NOWHERE: never */
 	uint16_t periods;     /* handle_t of the newest */
 	uint16_t last;        /* struct last */
 	uint16_t newest;      /* struct newest */
@@ -654,6 +657,32 @@ void evict_note_quiet(const struct engine *engine, struct plan_state *ps,
 void evict_forget(const struct engine *engine, struct plan_state *ps,
 		  handle_t key);
 void evictor_free(struct evictor *evictor);
+
+/* pane.c */
+int64_t pane_newest(const struct engine *engine, const struct plan_state *ps,
+		    handle_t key);
+/* The plan's panes are kept in half the room as long as they fit. */
+bool panes_are_narrow(const struct plan_state *ps);
+/* Where the pane's bag is, unless it is narrow. */
+uint16_t pane_bag(const struct plan_state *ps, int64_t pane);
+/* Into a narrow pane; false: the sum overflows, it is as before. */
+bool pane_add(struct engine *engine, const struct plan_state *ps, handle_t key,
+	      int64_t pane, size_t measure, const struct contribution *c);
+void pane_fill(struct engine *engine, const struct plan_state *ps, handle_t key,
+	       int64_t pane);
+void panes_advance(struct engine *engine, struct plan_state *ps, handle_t key,
+		   usec_t now);
+/* The oldest pane of the window in which something lies; false: none. */
+bool panes_oldest(const struct engine *engine, const struct plan_state *ps,
+		  handle_t key, int64_t *ret);
+/* When all has left; the key's clock if nothing is there. */
+usec_t panes_end(const struct engine *engine, const struct plan_state *ps,
+		 handle_t key);
+struct value panes_value(const struct engine *engine,
+			 const struct plan_state *ps, handle_t key,
+			 uint16_t measure, struct value like);
+void panes_release(struct engine *engine, const struct plan_state *ps,
+		   handle_t key);
 
 /* merged.c */
 bool merged_fits(const struct plan *plan, size_t bag_size);

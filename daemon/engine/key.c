@@ -330,6 +330,8 @@ static void key_release(struct engine *engine, struct plan_state *ps,
 
 	if (ps->at.bag != NOWHERE)
 		bag_release(engine, ps, handle, ps->at.bag);
+	if (ps->at.panes != NOWHERE)
+		panes_release(engine, ps, handle);
 	if (ps->at.periods != NOWHERE) {
 		memcpy(&at, key + ps->at.periods, sizeof(at));
 		for (; at; at = next) {

@@ -187,15 +187,76 @@ static void time_init(struct layout *at, const struct plan *plan) {
 		at->pane = 1;
 }
 
+/* Bytes and handles first: the head is no multiple of eight. */
+static void place_small(struct layout *at, const struct plan *plan,
+			size_t *size) {
+	if (plan->window.kind == WINDOW_PANES)
+		at->filled = place(size, (plan->window.panes + 7) / 8, 1);
+	if (plan_is_narrow(plan))
+		at->wide = place(size, 1, 1);
+	if (plan->window.kind == WINDOW_TUMBLE ||
+	    plan->window.kind == WINDOW_CALENDAR)
+		at->periods = place(size, sizeof(handle_t), 4);
+	if (plan->n_watchers)
+		at->beneath = place(size, sizeof(handle_t), 4);
+}
+
+static void place_window(struct layout *at, const struct plan *plan,
+			 size_t *size) {
+	size_t panes = plan->window.panes * at->in.size;
+
+	switch (plan->window.kind) {
+	case WINDOW_EVENT:
+	case WINDOW_TUMBLE:
+	case WINDOW_CALENDAR:
+		break;
+	case WINDOW_PANES:
+		at->panes = plan_is_narrow(plan) ? place(size, panes / 2, 4)
+						 : place(size, panes, 8);
+		break;
+	case WINDOW_FOREVER:
+	case WINDOW_SLIDING:
+	case WINDOW_LAST:
+		at->bag = place(size, at->in.size, 8);
+		break;
+	case WINDOW_SESSION:
+	case WINDOW_UNTIL:
+		at->timeline = place(size, sizeof(struct timeline), 8);
+		at->bag = place(size, at->in.size, 8);
+		break;
+	case WINDOW_PEERS:
+		at->cohort = place(size, sizeof(struct cohort), 8);
+		if (plan->peers->summed)
+			at->sums = place(size, sizeof(struct moments), 8);
+		break;
+	}
+}
+
+static void place_key(struct layout *at, const struct plan *plan,
+		      size_t n_latest) {
+	size_t size = KEY_HEAD;
+
+	at->bag = at->panes = at->periods = at->last = at->newest = at->latest =
+		at->beneath = at->timeline = at->cohort = at->sums = at->wide =
+			NOWHERE;
+	place_small(at, plan, &size);
+	if (plan_needs_last(plan))
+		at->last = place(&size, sizeof(struct last), 8);
+	else if (plan_needs_newest(plan))
+		at->newest = place(&size, sizeof(struct newest), 8);
+	if (n_latest)
+		at->latest = place(&size, n_latest * sizeof(struct latest), 8);
+	place_window(at, plan, &size);
+	at->key = place(&size, 0, 1);
+}
+
 void layout_init(struct plan_state *ps, struct arena *arena) {
 	const struct plan *plan = ps->plan;
 	struct layout *at = &ps->at;
-	size_t size = sizeof(struct key), i, n_latest = 0;
 	usec_t granule = USEC_PER_DAY;
+	size_t i, n_latest = 0;
 
 	ps->keyed = plan_is_keyed(plan);
-	at->bag = at->panes = at->periods = at->last = at->newest = at->latest =
-		at->beneath = at->timeline = at->cohort = at->sums = NOWHERE;
 	columns_init(at, plan, arena);
 	entry_init(at, plan);
 	bag_init(at, plan, arena);
@@ -205,43 +266,7 @@ void layout_init(struct plan_state *ps, struct arena *arena) {
 	for (i = 0; i < plan->n_measures; i++)
 		if (plan->measures[i].latest)
 			at->latest_of[i] = (uint16_t)n_latest++;
-	switch (plan->window.kind) {
-	case WINDOW_EVENT:
-		break;
-	case WINDOW_PANES:
-		at->panes = place(&size, plan->window.panes * at->in.size, 8);
-		break;
-	case WINDOW_TUMBLE:
-	case WINDOW_CALENDAR:
-		at->periods = place(&size, sizeof(handle_t), 4);
-		break;
-	case WINDOW_FOREVER:
-	case WINDOW_SLIDING:
-	case WINDOW_LAST:
-		at->bag = place(&size, at->in.size, 8);
-		break;
-	case WINDOW_SESSION:
-	case WINDOW_UNTIL:
-		at->timeline = place(&size, sizeof(struct timeline), 8);
-		at->bag = place(&size, at->in.size, 8);
-		break;
-	case WINDOW_PEERS:
-		at->cohort = place(&size, sizeof(struct cohort), 8);
-		if (plan->peers->summed)
-			at->sums = place(&size, sizeof(struct moments), 8);
-		break;
-	}
-	if (plan_needs_last(plan))
-		at->last = place(&size, sizeof(struct last), 8);
-	else if (plan_needs_newest(plan))
-		at->newest = place(&size, sizeof(struct newest), 8);
-	if (n_latest)
-		at->latest = place(&size, n_latest * sizeof(struct latest), 8);
-	if (plan->n_watchers)
-		at->beneath = place(&size, sizeof(handle_t), 4);
-	if (at->panes != NOWHERE)
-		at->filled = place(&size, (plan->window.panes + 7) / 8, 1);
-	at->key = place(&size, 0, 1);
+	place_key(at, plan, n_latest);
 	if (plan->window.width)
 		granule = plan->window.width / 64;
 	else if (plan->window.gap)

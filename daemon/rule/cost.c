@@ -6,6 +6,7 @@
 #define KEY_BYTES 40      /* clock, links, hash */
 #define PART_BYTES 12     /* of the key's text, each */
 #define LAST_BYTES 32     /* the key's last event, without its fields */
+#define NEWEST_BYTES 16   /* … if no field is kept and no name */
 #define FIELD_BYTES 16    /* each of those */
 #define LATEST_BYTES 32   /* value, time, coordinates */
 #define ENTRY_BYTES 24    /* time, coordinates, payload hash */
@@ -17,6 +18,28 @@
 #define VALUE_BYTES 24 /* time, value, group */
 #define RANK_BYTES 16  /* its place, in a block that is rarely full */
 #define GROUP_BYTES 64 /* at worst each value has its own */
+
+static bool keeps_state(const struct measure *measure) {
+	return !measure->scans && !measure->latest &&
+	       measure->keeper == measure->index;
+}
+
+bool plan_is_narrow(const struct plan *plan) {
+	const struct measure *m;
+	size_t n = 0;
+
+	if (plan->window.kind != WINDOW_PANES || plan->evidence)
+		return false;
+	for (size_t i = 0; i < plan->n_measures; i++) {
+		m = &plan->measures[i];
+		if (!keeps_state(m))
+			continue;
+		if (!(m->aggregate->adds >> m->x_type.kind & 1))
+			return false;
+		n++;
+	}
+	return n > 0;
+}
 
 /* What a window or a period sums up. */
 static size_t state_bytes(const struct plan *plan) {
@@ -31,11 +54,10 @@ static size_t state_bytes(const struct plan *plan) {
 	for (size_t i = 0; i < plan->n_measures; i++) {
 		const struct measure *measure = &plan->measures[i];
 
-		if (!measure->scans && !measure->latest &&
-		    measure->keeper == measure->index)
+		if (keeps_state(measure))
 			bytes += measure->aggregate->state_size;
 	}
-	return bytes;
+	return plan_is_narrow(plan) ? bytes / 2 : bytes;
 }
 
 static size_t latest_bytes(const struct plan *plan) {
@@ -132,6 +154,10 @@ struct rule_cost rule_cost(const struct rule *rule) {
 		cost.key_bytes += TIMELINE_BYTES;
 	else if (plan->n_kept)
 		cost.key_bytes += LAST_BYTES + plan->n_kept * FIELD_BYTES;
+	else if (!rule->per_event && (rule->every.n || has_periods(plan)))
+		cost.key_bytes += LAST_BYTES;
+	else if (!rule->per_event && (rule->cooldown.n || rule->n_tables))
+		cost.key_bytes += NEWEST_BYTES;
 	if (plan->keeps_entries) {
 		cost.entry_bytes = entry_bytes(plan);
 		cost.entries = plan->max_entries;

@@ -446,6 +446,8 @@ struct rule_cost {
 	uint32_t values;     /* of a cohort, at most */
 };
 struct rule_cost rule_cost(const struct rule *rule);
+/* Panes of whole numbers only, which are kept in half the room if small. */
+bool plan_is_narrow(const struct plan *plan);
 /* Of a row that is kept, without its texts. */
 size_t registry_row_bytes(const struct registry *registry);
 /* YAML of all rules with macros, params and overrides applied. */

@@ -62,6 +62,11 @@ struct aggregate {
 	/* Kinds of x that retract exactly. */
 	uint32_t retracts;
 	size_t state_size; /* multiple of 8; 0 if nothing folds */
+	/*
+	 * Kinds of x of which the state is one whole number of 64 bits, and
+	 * merge() adds it up: then it may be kept in less.
+	 */
+	uint32_t adds;
 
 	/* Folds @c in; false: overflow, the state is as before. */
 	bool (*add)(void *state, const struct contribution *c);

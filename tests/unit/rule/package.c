@@ -414,7 +414,7 @@ static void a_key_says_what_it_costs(void **state) {
 	panes = rule_cost(rule(world, "a"));
 	event = rule_cost(rule(world, "b"));
 	sliding = rule_cost(rule(world, "c"));
-	assert_int_equal(panes.most_bytes, 40 + 12 + 8 * 8);
+	assert_int_equal(panes.most_bytes, 40 + 12 + 16 + 8 * 4);
 	assert_int_equal(event.most_bytes, 0);
 	assert_int_equal(sliding.entries, 100000);
 }

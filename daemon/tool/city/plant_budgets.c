@@ -369,7 +369,7 @@ static void plant_adjusted(struct city *city) {
 		struct unit *unit = plant_unit(city, i);
 		struct line *line = line_of(city, unit, class_of("30299"));
 		int64_t original =
-			rng_between(&city->rng, 8, 40) * 10000 * YUAN;
+			rng_between(&city->rng, 30, 120) * 10000 * YUAN;
 		const struct event *first, *last;
 		struct label *label;
 

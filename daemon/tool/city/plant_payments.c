@@ -636,6 +636,17 @@ static void plant_unapproved(struct city *city) {
 	}
 }
 
+/* In ordinary life a terminal is out of order at times; not here. */
+static void pay_by_card(struct city *city, struct line *line) {
+	for (uint32_t i = 0; i < city->n; i++) {
+		struct event *event = city->events[i];
+
+		if (event->stream == PAYMENTS && event->payment.line == line &&
+		    !event->payment.taken)
+			event->payment.method = PAY_CARD;
+	}
+}
+
 /*
  * What is to be paid by card is paid otherwise, again and again. Hidden: partly
  * by cheque, partly in cash. What is not: large sums, two in a month.
@@ -679,6 +690,7 @@ static void plant_bypassed(struct city *city) {
 		for (unsigned k = 1; cases[i].n == 1 && unit->lines[class]; k++)
 			unit = plant_unit(city, i + k);
 		line = line_of(city, unit, class);
+		pay_by_card(city, line);
 		for (unsigned n = 0; n < cases[i].n; n++) {
 			int64_t day = workday_after(
 				city, day_in(month, 3) + cases[i].apart * n, 0);

@@ -149,7 +149,7 @@ static void draw_gaps(struct city *city, uint32_t *gaps, unsigned n) {
 		uint64_t sum = 0, squares = 0;
 
 		for (unsigned i = 0; i < n; i++) {
-			gaps[i] = 40 + rng_below(&city->rng, 160) +
+			gaps[i] = 50 + rng_below(&city->rng, 220) +
 				  (rng_chance(&city->rng, 4000)
 					   ? rng_below(&city->rng, 400)
 					   : 0);
@@ -237,7 +237,7 @@ static int64_t ordinary_price(struct city *city, unsigned category,
 	int64_t price;
 
 	if (method == METHOD_OPEN)
-		return rng_scaled(&city->rng, limit * 21 / 20, limit * 4);
+		return rng_scaled(&city->rng, limit * 21 / 20, limit * 2);
 	if (method == METHOD_SINGLE_SOURCE)
 		price = rng_scaled(&city->rng, limit / 40, limit / 8);
 	else if (method == METHOD_INQUIRY)

@@ -242,6 +242,23 @@ static void pay_on_fixed_days(struct city *city, struct line *line,
 	}
 }
 
+/* Taxes, cars, licences: once in a while, and not by every unit. */
+static void pay_rarely(struct city *city) {
+	static const char *const codes[] = { "30240", "31011", "31013",
+					     "31022" };
+
+	for (unsigned i = 0; i < N_UNITS * ARRAY_SIZE(codes) * 2; i++) {
+		struct unit *unit = &city->units[i % N_UNITS];
+		unsigned class = class_of(codes[i % ARRAY_SIZE(codes)]);
+		int64_t day = random_workday(city);
+
+		if (is_over(unit, day) || day == city->workdays[0] ||
+		    day == workday_in(city, 202501, 1))
+			continue;
+		pay(city, line_of(city, unit, class), day);
+	}
+}
+
 static void pay_ordinary(struct city *city, struct line *line) {
 	static const uint8_t rents[] = { 2, 3, 4, 5, 6, 7, 8, 9 };
 	uint8_t instalments[3];
@@ -288,5 +305,6 @@ static void give_funds(struct city *city) {
 void payments_make(struct city *city) {
 	for (uint32_t i = 0; i < city->n_lines; i++)
 		pay_ordinary(city, city->lines[i]);
+	pay_rarely(city);
 	give_funds(city);
 }

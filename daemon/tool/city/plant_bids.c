@@ -323,7 +323,7 @@ static void plant_tails(struct city *city) {
 
 			if (k + cases[i].tails >= n) {
 				price = first / 100000 *
-					(113000 + 230 * (int64_t)tail +
+					(113000 + 130 * (int64_t)tail +
 					 tail % 2 * 90);
 				price = price / 100000 * 100000 +
 					tails[(tail + i) % ARRAY_SIZE(tails)];

@@ -48,13 +48,13 @@ static void plant_persons(struct city *city) {
 		struct label *label;
 
 		for (unsigned n = 0; n < cases[i].n; n++) {
-			last = plant_pay(city, unit,
-					 workday_after(city,
-						       day + n * cases[i].apart,
-						       0),
-					 cases[i].yuan * rng_between(&city->rng,
-								     97, 103) +
-						 41);
+			last = plant_pay(
+				city, unit,
+				workday_after(city, day + n * cases[i].apart,
+					      0),
+				cases[i].yuan * rng_between(&city->rng, 97,
+							    103) +
+					rng_between(&city->rng, 1, 99));
 			last->payment.payee = person;
 			last->payment.invoice = 0;
 			first = first ? first : last;

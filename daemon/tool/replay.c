@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "feed/file.h"
 #include "tool/drive.h"
+#include "tool/html.h"
 #include "tool/inputs.h"
 #include "tool/report.h"
 #include "tool/rules.h"
@@ -27,13 +28,15 @@ enum output { OUT_TABLE, OUT_JSONL, OUT_SUMMARY, OUT_REPORT, OUT_REPORT_JSON };
 
 struct replay {
 	struct texts_given paths;
-	const char *format, *as_of_text, *language, *labels_path, *floors;
+	const char *format, *as_of_text, *language, *labels_path, *floors,
+		*html_path;
 	bool summary, verbose, sort;
 	enum output output;
 	struct ruleset *set;
 	struct diag diag;
 	struct inputs inputs;
 	struct labels *labels;
+	struct html *html;
 	struct file_feed *feed;
 	struct driver driver;
 	struct columns columns;
@@ -107,6 +110,8 @@ static void take_item(void *ctx, const struct outbox_item *item) {
 	struct replay *replay = ctx;
 
 	arena_reset(&replay->arena);
+	if (replay->html)
+		html_take(replay->html, item);
 	if (replay->labels)
 		label_item(replay, item);
 	else if (replay->output != OUT_SUMMARY)
@@ -133,6 +138,8 @@ static int run_rows(struct replay *replay) {
 	drive_decision(&replay->driver,
 		       &(struct decision){ .kind = DECISION_CATCH_UP });
 	while ((n = file_feed_next(replay->feed, events, BATCH)) > 0) {
+		if (replay->html)
+			html_events(replay->html, events, (size_t)n);
 		drive_events(&replay->driver, events, (size_t)n);
 		draw_bar(replay);
 	}
@@ -175,17 +182,6 @@ static void put_rows(struct buf *out, const char *name,
 	end_line(out);
 }
 
-static void add_rows(struct stream_counters *all,
-		     const struct stream_counters *one) {
-	all->read += one->read;
-	all->kept += one->kept;
-	all->refused += one->refused;
-	all->duplicate += one->duplicate;
-	all->late += one->late;
-	for (int i = 0; i < REFUSED_MAX; i++)
-		all->refused_by[i] += one->refused_by[i];
-}
-
 /* Where each row went: read = kept + refused + duplicate. */
 static void print_rows(const struct replay *replay, FILE *to) {
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -201,26 +197,10 @@ static void print_rows(const struct replay *replay, FILE *to) {
 		if (!count->read)
 			continue;
 		put_rows(&out, replay->set->streams[i]->name, count);
-		add_rows(&all, count);
+		counts_add_rows(&all, count);
 	}
 	put_rows(&out, "all", &all);
 	fputs(buf_cstr(&out), to);
-}
-
-static uint64_t all_missing(const struct rule_counters *count) {
-	uint64_t n = 0;
-
-	for (int i = 0; i < MISSING_MAX; i++)
-		n += count->missing[i];
-	return n;
-}
-
-static uint64_t all_evicted(const struct rule_counters *count) {
-	uint64_t n = 0;
-
-	for (int i = 0; i < LIMIT_MAX; i++)
-		n += count->evicted[i];
-	return n;
 }
 
 static void print_summary(const struct replay *replay) {
@@ -245,19 +225,15 @@ static void print_summary(const struct replay *replay) {
 		put_number_cell(&out, count->fired, 9);
 		put_number_cell(&out, count->published, 9);
 		put_number_cell(&out, count->open, 9);
-		put_number_cell(&out,
-				count->withheld_cooldown +
-					count->withheld_exception +
-					count->withheld_open_max,
-				9);
-		put_number_cell(&out, all_missing(count), 9);
+		put_number_cell(&out, counts_withheld(count), 9);
+		put_number_cell(&out, counts_missing(count), 9);
 		put_number_cell(&out, count->late, 9);
 		put_number_cell(&out,
 				engine_plan_counters(replay->driver.engine,
 						     rule->plan->index)
 					->keys,
 				9);
-		put_number_cell(&out, all_evicted(count), 9);
+		put_number_cell(&out, counts_evicted(count), 9);
 		end_line(&out);
 	}
 	fputs(buf_cstr(&out), stdout);
@@ -304,6 +280,25 @@ static void print_head(const struct replay *replay) {
 	fputs(buf_cstr(&head), stdout);
 }
 
+static const struct zone *first_zone(const struct replay *replay) {
+	return replay->set->n_calendars ? &replay->set->calendars[0]->zone
+					: NULL;
+}
+
+static int write_html(struct replay *replay) {
+	const struct html_facts facts = {
+		.engine = replay->driver.engine,
+		.inputs = &replay->inputs,
+		.rules = replay->paths.items,
+		.n_rules = replay->paths.n,
+		.as_of = replay->driver.poll_time * USEC_PER_SEC,
+		.zone = first_zone(replay),
+	};
+	int r = html_end(replay->html, &facts);
+
+	return r < 0 ? fail_file(replay->html_path, r) : CLEAN;
+}
+
 static int replay_rows(struct replay *replay) {
 	bool json = replay->output == OUT_JSONL ||
 		    replay->output == OUT_REPORT_JSON;
@@ -315,6 +310,8 @@ static int replay_rows(struct replay *replay) {
 	r = run_rows(replay);
 	if (r == CLEAN && replay->output == OUT_SUMMARY)
 		print_summary(replay);
+	if (r == CLEAN && replay->html)
+		r = write_html(replay);
 	if (r == CLEAN && replay->labels)
 		r = report(replay);
 	print_rows(replay, json ? stderr : stdout);
@@ -393,11 +390,6 @@ static int open_inputs(struct replay *replay) {
 	return ret;
 }
 
-static const struct zone *first_zone(const struct replay *replay) {
-	return replay->set->n_calendars ? &replay->set->calendars[0]->zone
-					: NULL;
-}
-
 static int parse_as_of(const struct replay *replay, int64_t *ret) {
 	usec_t at;
 
@@ -418,6 +410,15 @@ static void say_as_of(const struct replay *replay) {
 	time_format_rfc3339(&out, replay->driver.poll_time * USEC_PER_SEC,
 			    first_zone(replay));
 	fprintf(stderr, "as of %s\n", buf_cstr(&out));
+}
+
+static int open_html(struct replay *replay) {
+	int r = 0;
+
+	if (replay->html_path)
+		r = html_new(&replay->html, replay->html_path, replay->set,
+			     replay->columns.language);
+	return r < 0 ? fail_file(replay->html_path, r) : CLEAN;
 }
 
 static int start(const struct verb *verb, struct replay *replay) {
@@ -443,12 +444,18 @@ static int start(const struct verb *verb, struct replay *replay) {
 		fprintf(stderr, "tocsin replay: %s\n", strerror(-r));
 		return FINDINGS;
 	}
-	return replay_rows(replay);
+	r = open_html(replay);
+	return r ? r : replay_rows(replay);
 }
 
 static bool find_output(struct replay *replay) {
 	bool labels = replay->labels_path;
 
+	if (!replay->format) {
+		replay->format = "table";
+		replay->summary =
+			replay->summary || (replay->html_path && !labels);
+	}
 	if (!strcmp(replay->format, "table"))
 		replay->output = labels ? OUT_REPORT : OUT_TABLE;
 	else if (!strcmp(replay->format, labels ? "json" : "jsonl"))
@@ -491,6 +498,9 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 		  &replay->format, NULL },
 		{ 's', "summary", NULL, "counts per rule instead",
 		  &replay->summary, NULL, NULL },
+		{ 0, "html", "FILE",
+		  "a report to read in a browser, offline, and to print", NULL,
+		  &replay->html_path, NULL },
 		{ 'L', "labels", "FILE",
 		  "per rule: what was planted, what was found", NULL,
 		  &replay->labels_path, NULL },
@@ -529,7 +539,6 @@ static int run(const struct verb *verb, struct replay *replay, int argc,
 
 static int replay_main(const struct verb *verb, int argc, char **argv) {
 	struct replay replay = {
-		.format = "table",
 		.language = "zh",
 		.columns = { .key = 28, .colour = isatty(STDOUT_FILENO) == 1 },
 		.bar = isatty(STDERR_FILENO) == 1,
@@ -557,6 +566,7 @@ const struct verb replay_verb = {
 	.arguments = "-r RULES FOLDER|STREAM=FILE...",
 	.example = "tocsin replay -r rules/ payments=payments.csv.gz "
 		   "orders=orders.jsonl\n"
+		   "  tocsin replay -r rules/ --html report.html city/\n"
 		   "  tocsin replay -r rules/ --labels city/labels.jsonl city/",
 	.run = replay_main,
 };

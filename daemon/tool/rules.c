@@ -45,6 +45,38 @@ void put_grouped(struct buf *out, uint64_t n) {
 	number_format(out, (int64_t)n, 0, true);
 }
 
+void counts_add_rows(struct stream_counters *all,
+		     const struct stream_counters *one) {
+	all->read += one->read;
+	all->kept += one->kept;
+	all->refused += one->refused;
+	all->duplicate += one->duplicate;
+	all->late += one->late;
+	for (int i = 0; i < REFUSED_MAX; i++)
+		all->refused_by[i] += one->refused_by[i];
+}
+
+uint64_t counts_withheld(const struct rule_counters *count) {
+	return count->withheld_cooldown + count->withheld_exception +
+	       count->withheld_open_max;
+}
+
+uint64_t counts_missing(const struct rule_counters *count) {
+	uint64_t n = 0;
+
+	for (int i = 0; i < MISSING_MAX; i++)
+		n += count->missing[i];
+	return n;
+}
+
+uint64_t counts_evicted(const struct rule_counters *count) {
+	uint64_t n = 0;
+
+	for (int i = 0; i < LIMIT_MAX; i++)
+		n += count->evicted[i];
+	return n;
+}
+
 void put_number_cell(struct buf *out, uint64_t n, size_t columns) {
 	CLEANUP(buf_free) struct buf text = { 0 };
 

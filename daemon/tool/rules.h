@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "rule/rule.h"
+#include "engine/engine.h"
 
 /* Drops warnings: what could be better in the rules is for check to say. */
 void rules_keep_errors(struct diag *diag);
@@ -22,5 +22,11 @@ int instant_parse(usec_t *ret, const char *s, const struct zone *zone,
 		  bool end);
 /* 1234567 as "1,234,567". */
 void put_grouped(struct buf *out, uint64_t n);
+/* Sums over counters. */
+void counts_add_rows(struct stream_counters *all,
+		     const struct stream_counters *one);
+uint64_t counts_withheld(const struct rule_counters *count);
+uint64_t counts_missing(const struct rule_counters *count);
+uint64_t counts_evicted(const struct rule_counters *count);
 /* A number at the right of a cell, two blanks behind it. */
 void put_number_cell(struct buf *out, uint64_t n, size_t columns);

@@ -59,35 +59,40 @@ static void show_time(struct buf *out, const struct json *record) {
 	show_cell(out, text, TIME_COLUMNS);
 }
 
-static void show_key(struct buf *out, const struct json *record,
-		     size_t columns) {
-	struct buf key = { 0 };
+void show_key(struct buf *out, const struct json *record) {
 	const struct json *fields = json_get(record, "key");
+	const char *period = json_text(json_get(record, "period"));
+	size_t begin = out->len;
 
 	for (const struct json *it = fields ? fields->first : NULL; it;
 	     it = it->next) {
-		if (key.len)
-			buf_puts(&key, " / ");
-		buf_puts(&key, text_or(it, "-"));
+		if (out->len > begin)
+			buf_puts(out, " / ");
+		if (json_text(it))
+			buf_add(out, it->text, it->len);
+		else
+			buf_putc(out, '-');
 	}
-	if (json_text(json_get(record, "period")))
-		buf_printf(&key, "%s%s", key.len ? " " : "",
-			   json_text(json_get(record, "period")));
-	if (!key.len)
-		buf_puts(&key, "-");
-	show_cell(out, buf_cstr(&key), columns);
-	buf_free(&key);
+	if (period)
+		buf_printf(out, "%s%s", out->len > begin ? " " : "", period);
+	if (out->len == begin)
+		buf_putc(out, '-');
 }
 
-const char *show_message(const struct json *record, enum language language) {
+const struct json *show_text(const struct json *record, enum language language,
+			     const char *part) {
 	static const char *const names[LANGUAGE_MAX] = { "zh", "en" };
 	const struct json *texts = json_get(record, "text");
 	const struct json *text = json_get(texts, names[language]);
 
 	for (int i = 0; i < LANGUAGE_MAX && !text; i++)
 		text = json_get(texts, names[i]);
-	return text_or(json_get(text, "message"),
-		       text_or(json_get(text, "title"), ""));
+	return json_text(json_get(text, part)) ? json_get(text, part)
+					       : json_get(text, "title");
+}
+
+const char *show_message(const struct json *record, enum language language) {
+	return text_or(show_text(record, language, "message"), "");
 }
 
 void show_record(struct buf *out, const struct json *record,
@@ -96,7 +101,7 @@ void show_record(struct buf *out, const struct json *record,
 	const char *rule = text_or(json_get(record, "rule"), "-");
 	const struct json *seq = json_get(record, "seq");
 	const char *colour = columns->colour ? colour_of(level) : "";
-	struct buf name = { 0 };
+	struct buf name = { 0 }, key = { 0 };
 
 	show_time(out, record);
 	buf_puts(out, colour);
@@ -107,11 +112,13 @@ void show_record(struct buf *out, const struct json *record,
 	buf_printf(&name, "%s%s", rule,
 		   !strcmp(text_or(seq, ""), "0") ? " (test)" : "");
 	show_cell(out, buf_cstr(&name), columns->rule);
-	show_key(out, record, columns->key);
+	show_key(&key, record);
+	show_cell(out, buf_cstr(&key), columns->key);
 	for (const char *s = show_message(record, columns->language); *s; s++)
 		buf_putc(out, (unsigned char)*s < ' ' ? ' ' : *s);
 	buf_putc(out, '\n');
 	buf_free(&name);
+	buf_free(&key);
 }
 
 bool language_find(enum language *ret, const char *name) {

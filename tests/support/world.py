@@ -15,6 +15,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
+from support.browser import Browser
 from support.kafka import Broker
 from support.process import Children, wait_for
 from support.redis_server import RedisServer
@@ -43,7 +44,16 @@ def broker():
     return _shared["broker"]
 
 
+def browser():
+    """The browser of this run; started when it is first asked for."""
+    if "browser" not in _shared:
+        _shared["browser"] = Browser()
+    return _shared["browser"]
+
+
 def close():
+    if "browser" in _shared:
+        _shared["browser"].close()
     if "children" in _shared:
         _shared["children"].__exit__()
         shutil.rmtree(_shared["folder"])

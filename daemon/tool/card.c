@@ -59,7 +59,11 @@ static void put_summary(const struct card *card) {
 	page_text(page, key.data, key.len);
 	page_printf(page, "</b><span class=\"state %s\">",
 		    card->alert->open ? "open" : "shut");
-	page_word(page, alert_state_name(card->alert->state));
+	/* One of an event has ended when it begins; people may still look. */
+	if (card->alert->open && card->alert->state == STATE_RESOLVED)
+		page_say(page, "待核", "open");
+	else
+		page_word(page, alert_state_name(card->alert->state));
 	page_puts(page, "</span><span class=\"message\">");
 	page_value(page, show_text(card->record, page->language, "message"),
 		   MONEY_NOT);

@@ -1,7 +1,6 @@
 #include "tool/html.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,26 +292,27 @@ static void put_rows(struct html *html) {
 
 /* All rules, one a line */
 
-/* A title is a template; what it would insert is not known here. */
-static void put_title(struct page *page, const struct rule *rule) {
+/* A template; what it would insert is not known here. */
+static void put_template(struct page *page, const struct texts *texts,
+			 const char *otherwise) {
 	enum language language = page->language;
-	const struct text *title;
+	const struct text *text;
 
-	if (!rule->title.given[language])
+	if (!texts->given[language])
 		language = (enum language)(1 - language);
-	if (!rule->title.given[language]) {
-		page_string(page, rule->name);
+	if (!texts->given[language]) {
+		page_string(page, otherwise);
 		return;
 	}
-	title = &rule->title.in[language];
-	for (size_t i = 0; i < title->n; i++)
-		page_string(page, title->parts[i].literal
-					  ? title->parts[i].literal
+	text = &texts->in[language];
+	for (size_t i = 0; i < text->n; i++)
+		page_string(page, text->parts[i].literal
+					  ? text->parts[i].literal
 					  : "…");
 }
 
 static void put_rule_name(struct page *page, const struct rule *rule) {
-	put_title(page, rule);
+	put_template(page, &rule->title, rule->name);
 	page_puts(page, " <small><code>");
 	page_string(page, rule->full);
 	page_puts(page, "</code>");
@@ -434,7 +434,7 @@ static void put_filter(struct html *html) {
 		page_puts(page, "<option value=\"");
 		page_string(page, rule->rule->full);
 		page_puts(page, "\">");
-		put_title(page, rule->rule);
+		put_template(page, &rule->rule->title, rule->rule->name);
 		page_puts(page, "</option>");
 	}
 	page_puts(page, "</select> <input type=\"search\" name=\"text\" "
@@ -538,7 +538,9 @@ static void put_rule(struct html *html, const struct gathered_rule *gathered) {
 	page_string(page, rule->full);
 	page_puts(page, "\"><h2>");
 	put_rule_name(page, rule);
-	page_puts(page, "</h2><div class=\"pair\">");
+	page_puts(page, "</h2><p>");
+	put_template(page, &rule->desc, "");
+	page_puts(page, "</p><div class=\"pair\">");
 	put_times(html, gathered);
 	put_culprits(html, gathered);
 	page_puts(page, "</div>");

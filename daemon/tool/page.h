@@ -53,5 +53,5 @@ enum page_money page_unit(const struct page *page, const char *name);
 void page_minute(struct page *page, const struct json *time);
 /* An instant in @zone, to the minute. */
 void page_instant(struct page *page, usec_t at, const struct zone *zone);
-/* The class and the short name of a level: "red", 红. */
+/* What a level is called in classes, and by page_word(). */
 const char *page_level(enum level level);

@@ -156,7 +156,7 @@ void plot_fired(struct page *page, const struct tally *tally,
 	int64_t n = axis->last - axis->first + 1;
 	int64_t stride = (n + LABELS - 1) / LABELS;
 	uint64_t most = most_in(tally, axis);
-	double step = 100.0 / (double)n;
+	double step = 100.0 / fmax((double)n, BARS_LEAST);
 	size_t at = 0;
 
 	begin_plot(page, "fired", HEIGHT, "各期触发的预警",

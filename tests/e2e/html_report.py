@@ -32,6 +32,16 @@ streams:
       amount: money(CNY)
       memo: string optional
       at: timestamp
+  prices:
+    topic: town.prices
+    format: json
+    time: at
+    max_delay: 0s
+    fields:
+      account: {type: string, mask: last4}
+      item: string
+      price: money(CNY)
+      at: timestamp
 rules:
 - rule: many
   title: {zh: 多笔支付, en: Many payments}
@@ -58,6 +68,16 @@ rules:
   baseline: {usual: {of: spent, over: 6, align: whole, stat: median, min_samples: 2}}
   alert_if: spent > usual.mid * 3
   message: {zh: "{unit} 增长", en: "{unit} grows"}
+- rule: dear
+  title: {zh: 高于同类, en: Dearer than others}
+  desc: {zh: 单价明显高于同类。, en: Far above its peers.}
+  status: live
+  owner: x
+  from: prices
+  by: [account]
+  baseline: {market: {of: price, over: 90d, peers: [item], stat: median_mad, min_samples: 4}}
+  alert_if: price > market.mid * 2
+  evidence: {count: 1, fields: [item, price]}
 - rule: wordy
   title: {zh: 附言过长, en: A long memo}
   status: live
@@ -227,6 +247,35 @@ class Contents(Report):
             ".getBoundingClientRect().height"), 20)
         self.assertIn("每周触发", self.text("figcaption"))
 
+    def test_peers_are_a_scale_and_masked_keys_are_told_apart(self):
+        prices = [{"account": f"6222{i % 2}1234", "item": "A4", "price": price,
+                   "at": f"2026-03-0{i + 1}"}
+                  for i, price in enumerate((10, 11, 9, 10, 40, 50))]
+        path = self.write("prices.jsonl", "".join(
+            json.dumps(p) + "\n" for p in prices))
+        self.report([], "", "prices=" + path)
+        self.assertIn("单价明显高于同类。", self.text("section > p"))
+        self.assertEqual(self.text(".worst ol").splitlines(),
+                         ["****1234 黄 1"] * 2)
+        browser.js("document.getElementById('unfold').click()")
+        at, mid, three = browser.js(
+            "['.now', '.mid', '.band3'].map(kind => {"
+            " const box = document.querySelector('svg.scale ' + kind)"
+            "  .getBoundingClientRect();"
+            " return [(box.left + box.right) / 2, box.right]; })")
+        # 50 lies 39.5 above the middle, three spreads of 1.4826 reach 4.45.
+        # What it is held against: 9, 10, 10, 11 and 40.
+        self.assertLess(mid[0], three[1])
+        self.assertAlmostEqual((at[0] - mid[0]) / (three[1] - mid[0]),
+                               40 / (3 * 1.4826), delta=0.1)
+        figures = self.text(".alert .figures")
+        for text in ("50.00", "10.00", "1.48", "5", "+400.0 %"):
+            self.assertIn(text, figures)
+        self.assertIn("待核", self.text(".alert .state"))
+        self.assertIn("item A4", self.text(".alert h4 + svg.scale, "
+                                           ".alert .card"))
+        self.quiet()
+
     def test_the_worst_keys_come_first(self):
         self.report()
         self.assertEqual(
@@ -245,7 +294,7 @@ class Contents(Report):
     def test_quiet_rules_and_no_alert_at_all(self):
         self.report(ROWS[:1])
         self.assertEqual(self.count(".alert"), 0)
-        self.assertIn("未触发的规则：3", self.text(".quiet"))
+        self.assertIn("未触发的规则：4", self.text(".quiet"))
         self.quiet()
         self.report([])
         self.assertIn("期间\n—", self.text("dl.head"))
@@ -262,6 +311,26 @@ class Contents(Report):
         # The severest stays, though it was not the newest.
         self.assertIn("N-7", self.text("[data-rule='town/many'] .alert"))
         self.assertIn("230 个对象", self.text(".worst .note"))
+
+
+    def test_at_most_5000_in_all_from_those_that_have_most(self):
+        rule = ("- rule: r%d\n  status: live\n  from: pays\n"
+                "  alert_if: %s\n  level: {green: 'true'}\n")
+        self.write("town.yaml", PACKAGE.partition("- rule: many")[0] + "".join(
+            rule % (n, "amount > 0" if n else "num == 'n7'")
+            for n in range(28)))
+        self.replay([row(f"n{i}", "U", f"05-{1 + i % 28:02}")
+                     for i in range(210)], "--html", self.html)
+        with open(self.html, encoding="utf-8") as file:
+            parts = file.read().split('<section class="rule"')[1:]
+        shown = [part.count('<details class="alert') for part in parts]
+        self.assertEqual(sum(shown), 5000)
+        self.assertEqual(min(shown), 1)
+        for part, n in zip(parts, shown):
+            if n > 1:
+                self.assertIn(f"<small>{n} 条，先重后轻、先新后旧；"
+                              f"另有 {210 - n} 条未列出", part)
+                self.assertGreater(n, 180)
 
 
 class Hostile(Report):
@@ -381,7 +450,7 @@ class Looks(Report):
             grounds.add(browser.js(
                 "getComputedStyle(document.body).backgroundColor"))
             for level in ("red", "orange", "yellow", "green"):
-                self.assertGreater(self.contrast(".badge." + level), 4,
+                self.assertGreater(self.contrast(".badge." + level), 4.5,
                                    (scheme, level))
             self.assertGreater(self.contrast("body"), 12)
         self.assertEqual(len(grounds), 2)

@@ -395,8 +395,8 @@ static const struct option options[] = {
 	  AT(redis_user) },
 	{ "redis", "password", "SECRET", "{file: PATH} or {env: NAME}", NULL,
 	  .read = read_secret, AT(redis_password) },
-	{ "redis", "database", "NUMBER", "0 to 1000000", "0",
-	  .read = read_number, AT(redis_database), .most = 1000000 },
+	{ "redis", "database", "NUMBER", "of Redis", "0", .read = read_number,
+	  AT(redis_database), .most = 1000000 },
 	{ "redis", "prefix", "NAME", "what all keys begin with", "tocsin",
 	  .read = read_name, AT(redis_prefix) },
 	{ "redis", "keep", "DURATION",
@@ -478,9 +478,9 @@ static void check_keys(struct diag *diag, const struct yaml_node *map,
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (in_section(&options[i], section))
 			keys[n++] = (struct shape_key){ options[i].name,
-							SHAPE_NOW };
+							options[i].value };
 	for (size_t i = 0; !section && i < ARRAY_SIZE(sections); i++)
-		keys[n++] = (struct shape_key){ sections[i], SHAPE_NOW };
+		keys[n++] = (struct shape_key){ sections[i], "map" };
 	if (section)
 		snprintf(what, sizeof(what), "`%s`", section);
 	shape_keys(diag, map, what, keys, n);
@@ -605,4 +605,45 @@ void config_help(struct buf *out) {
 		buf_repeat(out, ' ', columns < 44 ? 44 - columns : 1);
 		buf_printf(out, "%s\n", option->help);
 	}
+}
+
+static void put_size(struct buf *out, int64_t n, bool bytes) {
+	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	while (bytes && n && n % 1024 == 0 && unit + 1 < ARRAY_SIZE(units)) {
+		n /= 1024;
+		unit++;
+	}
+	buf_printf(out, "%lld%s", (long long)n, units[unit]);
+}
+
+void config_each(void (*each)(void *context, const struct config_key *key),
+		 void *context) {
+	struct buf name = { 0 };
+	struct buf range = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option *option = &options[i];
+		bool bytes = option->read == read_size;
+
+		buf_reset(&name);
+		buf_reset(&range);
+		buf_printf(&name, "%s%s%s",
+			   option->section ? option->section : "",
+			   option->section ? "." : "", option->name);
+		if (option->most) {
+			put_size(&range, option->least, bytes);
+			buf_puts(&range, " to ");
+			put_size(&range, option->most, bytes);
+		}
+		each(context,
+		     &(struct config_key){
+			     buf_cstr(&name), option->value,
+			     option->needed ? "required" : option->initial,
+			     option->help,
+			     range.len ? buf_cstr(&range) : NULL });
+	}
+	buf_free(&name);
+	buf_free(&range);
 }

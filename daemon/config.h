@@ -50,3 +50,12 @@ int config_load(struct config *ret, const char *path, struct diag *diag);
 void config_free(struct config *config);
 /* The options, for --help. */
 void config_help(struct buf *out);
+
+/* An option as the reference shows it. */
+struct config_key {
+	const char *name; /* kafka.brokers */
+	const char *value, *initial, *help;
+	const char *range; /* "1MiB to 64TiB", NULL: none */
+};
+void config_each(void (*each)(void *context, const struct config_key *key),
+		 void *context);

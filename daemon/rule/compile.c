@@ -8,42 +8,73 @@
 #include <string.h>
 
 static const struct shape_key rule_keys[] = {
-	{ "rule" },
-	{ "title" },
-	{ "desc" },
-	{ "message" },
-	{ "advice" },
-	{ "status" },
-	{ "from" },
-	{ "each" },
-	{ "where" },
-	{ "by" },
-	{ "window" },
-	{ "every" },
-	{ "measure" },
-	{ "baseline" },
-	{ "let" },
-	{ "alert_if" },
-	{ "level" },
-	{ "resolve_if" },
-	{ "per" },
-	{ "cooldown" },
-	{ "refresh" },
-	{ "review_within" },
-	{ "max_entries" },
-	{ "open_max" },
-	{ "exceptions" },
-	{ "on_missing" },
-	{ "late" },
-	{ "params" },
-	{ "legal_basis" },
-	{ "tags" },
-	{ "owner" },
-	{ "runbook" },
-	{ "evidence" },
-	{ "score" },
-	{ "tests" },
-	{ "calendar" },
+	{ "rule", "text", "required",
+	  "its name: letters, digits, - _ . ; the identity of its state and "
+	  "alerts" },
+	{ "title", "text or <texts>", "its name",
+	  "what it is about, in a line; {name|format} inserts values" },
+	{ "desc", "text or <texts>", NULL, "what it is for" },
+	{ "message", "text or <texts>", "title", "what an alert says" },
+	{ "advice", "text or <texts>", NULL, "what its reader does next" },
+	{ "status", "draft|test|live|deprecated", "test",
+	  "test: computed, not published; only test and live run" },
+	{ "from", "text or [text] or {text or <input>}", "required",
+	  "the stream, or streams, under aliases if you like" },
+	{ "each", "text", NULL,
+	  "`supplier_ids as supplier`: once for each element of a list, before "
+	  "`where`" },
+	{ "where", "expression", "true", "which events count" },
+	{ "by", "text or [text] or {text or {text}}", "none: one key",
+	  "what alerts and windows are kept by" },
+	{ "window", "fixed or <window>", "the event; for ever with a measure",
+	  "which events a measure is over" },
+	{ "every", "text", NULL,
+	  "judges by the clock as well: `1h`, `1d at 07:00`, `1bd at 09:00`" },
+	{ "measure", "{expression or <measure>}", NULL,
+	  "aggregates over the window, by name" },
+	{ "baseline", "{<baseline>}", NULL,
+	  "what is usual: name.mid .spread .n .z(x) .lo(k) .hi(k)" },
+	{ "let", "{expression}", NULL, "names for expressions" },
+	{ "alert_if", "expression", "true where `level` stands",
+	  "when to raise the alert" },
+	{ "level", "green|yellow|orange|red or <level>", "yellow",
+	  "how grave it is; the gravest that is true" },
+	{ "resolve_if", "expression", "not `alert_if`",
+	  "when an alert of a key ends" },
+	{ "per", "key|event",
+	  "event where an event, or a window that is over, speaks alone; else "
+	  "key",
+	  "what one alert stands for" },
+	{ "cooldown", "duration", "1h; 0s for events",
+	  "no repeat of a key at the same or a lower level" },
+	{ "refresh", "duration", "1d",
+	  "how soon an open alert whose values moved is published again" },
+	{ "review_within", "duration", "90d",
+	  "how long an alert of an event waits for a verdict" },
+	{ "max_entries", "1..1048576", "4096",
+	  "events that a window of one key keeps; then the oldest leave" },
+	{ "open_max", "1..1048576", "1000",
+	  "open alerts of one key of events" },
+	{ "exceptions", "[<exception>]", NULL,
+	  "what is known and allowed; withheld alerts are counted" },
+	{ "on_missing", "skip|inconclusive|alert", "skip",
+	  "when a value that decides is missing" },
+	{ "late", "amend|drop", "amend",
+	  "late events change what was said, or are left out" },
+	{ "params", "{any}", NULL,
+	  "constants that an `override` may change: params.name" },
+	{ "legal_basis", "text", NULL,
+	  "goes into the alert; may insert values" },
+	{ "tags", "[text]", NULL, "go into the alert" },
+	{ "owner", "text", NULL, "who answers for the rule" },
+	{ "runbook", "text", NULL, "where it says how to proceed" },
+	{ "evidence", "0..1000 or <evidence>", "10",
+	  "events that an alert shows" },
+	{ "score", "{0.0..100 or <score>}", NULL,
+	  "points by entity; `supplier: 20` where the key has a supplier" },
+	{ "tests", "[<test>]", NULL, "run by `tocsin test`" },
+	{ "calendar", "text", "the only or `default`",
+	  "whose days and periods these are" },
 	{ "for", SHAPE_LATER },
 	{ "keep_firing_for", SHAPE_LATER },
 	{ "group_by", SHAPE_LATER },
@@ -56,6 +87,7 @@ static const struct shape_key rule_keys[] = {
 	{ "use", SHAPE_LATER },
 	{ "freeze_if", SHAPE_LATER },
 };
+const struct shape rule_shape = { "rule", rule_keys, ARRAY_SIZE(rule_keys) };
 
 static const char *const level_names[] = { "none", "green", "yellow", "orange",
 					   "red" };
@@ -135,13 +167,16 @@ static int rank_of(const char *name) {
 	return -1;
 }
 
+static const struct shape_key level_keys[] = {
+	{ "red", "expression", "false", "when it is red, and so on down" },
+	{ "orange", "expression", "false", "orange, and nothing above" },
+	{ "yellow", "expression", "false", "yellow, and nothing above" },
+	{ "green", "expression", "false", "green, and nothing above" },
+};
+const struct shape level_shape = { "level", level_keys,
+				   ARRAY_SIZE(level_keys) };
+
 static void read_levels(struct rule_build *b, const struct yaml_node *node) {
-	static const struct shape_key keys[] = {
-		{ "red" },
-		{ "orange" },
-		{ "yellow" },
-		{ "green" },
-	};
 
 	if (!node)
 		return;
@@ -156,7 +191,8 @@ static void read_levels(struct rule_build *b, const struct yaml_node *node) {
 	}
 	if (shape_is(b->l->diag, node, YAML_MAP, "level") < 0)
 		return;
-	shape_keys(b->l->diag, node, "`level`", keys, ARRAY_SIZE(keys));
+	shape_keys(b->l->diag, node, "`level`", level_keys,
+		   ARRAY_SIZE(level_keys));
 	for (size_t i = 0; i < node->n; i++) {
 		const struct yaml_pair *pair = &node->pairs[i];
 		int rank = rank_of(pair->key->text);
@@ -260,20 +296,26 @@ static const struct expr *match_expr(struct rule_build *b,
 				    &condition);
 }
 
+static const struct shape_key exception_keys[] = {
+	{ "reason", "text", "required", "why" },
+	{ "match", "expression or {any}", "required",
+	  "a condition, or names and the values (or lists of them) they must "
+	  "have" },
+	{ "until", "date", "for ever", "its last day" },
+	{ "approved_by", "text", NULL, "who allowed it" },
+};
+const struct shape exception_shape = { "exception", exception_keys,
+				       ARRAY_SIZE(exception_keys) };
+
 static void read_exception(struct rule_build *b, const struct yaml_node *node,
 			   struct exception *exception) {
-	static const struct shape_key keys[] = {
-		{ "reason" },
-		{ "match" },
-		{ "until" },
-		{ "approved_by" },
-	};
 	const struct yaml_node *match = yaml_get(node, "match");
 
 	exception->until = INT64_MAX;
 	if (shape_is(b->l->diag, node, YAML_MAP, "exceptions") < 0)
 		return;
-	shape_keys(b->l->diag, node, "an exception", keys, ARRAY_SIZE(keys));
+	shape_keys(b->l->diag, node, "an exception", exception_keys,
+		   ARRAY_SIZE(exception_keys));
 	shape_text(b->l->diag, yaml_get(node, "reason"), "reason",
 		   &exception->reason);
 	shape_text(b->l->diag, yaml_get(node, "approved_by"), "approved_by",
@@ -316,18 +358,22 @@ static bool is_key_name(const struct rule_build *b, const char *name) {
 	return false;
 }
 
+static const struct shape_key by_level_keys[] = {
+	{ "red", "0.0..100", "points", "points of a red alert" },
+	{ "orange", "0.0..100", "points", "points of an orange alert" },
+	{ "yellow", "0.0..100", "points", "points of a yellow alert" },
+	{ "green", "0.0..100", "points", "points of a green alert" },
+};
+const struct shape by_level_shape = { "by_level", by_level_keys,
+				      ARRAY_SIZE(by_level_keys) };
+
 static void score_levels(struct rule_build *b, const struct yaml_node *node,
 			 struct score *score) {
-	static const struct shape_key keys[] = {
-		{ "red" },
-		{ "orange" },
-		{ "yellow" },
-		{ "green" },
-	};
 
 	if (!node || shape_is(b->l->diag, node, YAML_MAP, "by_level") < 0)
 		return;
-	shape_keys(b->l->diag, node, "`by_level`", keys, ARRAY_SIZE(keys));
+	shape_keys(b->l->diag, node, "`by_level`", by_level_keys,
+		   ARRAY_SIZE(by_level_keys));
 	for (size_t i = 0; i < node->n; i++) {
 		int rank = rank_of(node->pairs[i].key->text);
 
@@ -348,13 +394,17 @@ static void add_score(struct rule_build *b, struct pointers *scores,
 	pointers_add(scores, b->l->arena, mine);
 }
 
+static const struct shape_key score_keys[] = {
+	{ "points", "0.0..100", "required", "what an alert adds" },
+	{ "of", "expression or [expression]", "the entity's name",
+	  "who gets them" },
+	{ "by_level", "<by_level>", NULL, "other points by level" },
+};
+const struct shape score_shape = { "score", score_keys,
+				   ARRAY_SIZE(score_keys) };
+
 static void read_score(struct rule_build *b, struct pointers *scores,
 		       const struct yaml_pair *pair) {
-	static const struct shape_key keys[] = {
-		{ "points" },
-		{ "of" },
-		{ "by_level" },
-	};
 	struct score score = { .entity = pair->key->text };
 	const struct yaml_node *points = pair->value;
 	const struct yaml_node *of = NULL;
@@ -362,8 +412,8 @@ static void read_score(struct rule_build *b, struct pointers *scores,
 	for (size_t i = 0; i < ARRAY_SIZE(score.by_level); i++)
 		score.by_level[i] = -1;
 	if (points->kind == YAML_MAP) {
-		shape_keys(b->l->diag, points, "a score", keys,
-			   ARRAY_SIZE(keys));
+		shape_keys(b->l->diag, points, "a score", score_keys,
+			   ARRAY_SIZE(score_keys));
 		of = yaml_get(points, "of");
 		score_levels(b, yaml_get(points, "by_level"), &score);
 		if (!yaml_get(points, "points"))

@@ -141,10 +141,14 @@ int parse_type(struct loader *l, const struct yaml_node *node,
 /*** calendars ***/
 
 static const struct shape_key calendar_keys[] = {
-	{ "holidays" },
-	{ "fiscal_year" },
-	{ "tz" },
+	{ "holidays", "text", NULL,
+	  "CSV of days off and of days that are worked instead" },
+	{ "fiscal_year", "text", "01-01", "its first day: MM-DD" },
+	{ "tz", "text", "required",
+	  "time zone of its days, such as Asia/Shanghai" },
 };
+const struct shape calendar_shape = { "calendar", calendar_keys,
+				      ARRAY_SIZE(calendar_keys) };
 
 static void fiscal_year(struct loader *l, struct calendar *calendar,
 			const struct yaml_node *node) {

@@ -14,17 +14,23 @@
 #define MAX_CELL ((size_t)28 << 10)
 
 static const struct shape_key package_keys[] = {
-	{ "apiversion" },
-	{ "package" },
-	{ "streams" },
-	{ "sources" },
-	{ "tables" },
-	{ "lists" },
-	{ "calendars" },
-	{ "macros" },
-	{ "rules" },
-	{ "override" },
-	{ "tests" },
+	{ "apiversion", "1", "required", "of this language" },
+	{ "package", "text", "required",
+	  "whose rules these are; its files form one" },
+	{ "streams", "{<stream>}", NULL, "what comes in, typed and closed" },
+	{ "sources", "{<source>}", NULL,
+	  "other topics and formats of a stream" },
+	{ "tables", "{<table>}", NULL,
+	  "looked up as functions: limits(region).open_tender" },
+	{ "lists", "{[text] or <list>}", NULL, "asked by `x in lists.name`" },
+	{ "calendars", "{<calendar>}", "UTC without holidays",
+	  "days, periods and business days" },
+	{ "macros", "{expression}", NULL,
+	  "names for expressions, in all rules" },
+	{ "rules", "[<rule>]", NULL, "what to watch for" },
+	{ "override", "[<override>]", NULL,
+	  "changes to rules, the last one wins" },
+	{ "tests", "[<test>]", NULL, "of several rules together" },
 	{ "templates", SHAPE_LATER },
 	{ "derive", SHAPE_LATER },
 	{ "scores", SHAPE_LATER },
@@ -32,6 +38,8 @@ static const struct shape_key package_keys[] = {
 	{ "routes", SHAPE_LATER },
 	{ "silences", SHAPE_LATER },
 };
+const struct shape package_shape = { "package", package_keys,
+				     ARRAY_SIZE(package_keys) };
 
 /*** files ***/
 
@@ -204,11 +212,27 @@ static void declare_rules(struct loader *l, struct package *p,
 /*** overrides ***/
 
 static const struct shape_key override_keys[] = {
-	{ "rule" },     { "status" },        { "params" },      { "cooldown" },
-	{ "refresh" },  { "review_within" }, { "max_entries" }, { "open_max" },
-	{ "evidence" }, { "exceptions" },    { "owner" },       { "runbook" },
-	{ "tags" },     { "on_missing" },    { "late" },        { "where_key" },
+	{ "rule", "text", "required", "which" },
+	{ "status", "draft|test|live|deprecated", NULL,
+	  "instead of the rule's; so are all below" },
+	{ "params", "{any}", NULL, "other values of its params" },
+	{ "cooldown", "duration", NULL, "see rule" },
+	{ "refresh", "duration", NULL, "see rule" },
+	{ "review_within", "duration", NULL, "see rule" },
+	{ "max_entries", "1..1048576", NULL, "see rule" },
+	{ "open_max", "1..1048576", NULL, "see rule" },
+	{ "evidence", "0..1000 or <evidence>", NULL, "see rule" },
+	{ "exceptions", "[<exception>]", NULL, "see rule" },
+	{ "owner", "text", NULL, "see rule" },
+	{ "runbook", "text", NULL, "see rule" },
+	{ "tags", "[text]", NULL, "see rule" },
+	{ "on_missing", "skip|inconclusive|alert", NULL, "see rule" },
+	{ "late", "amend|drop", NULL, "see rule" },
+	{ "where_key", "{any}", NULL,
+	  "`params` for these keys alone: fields and their values" },
 };
+const struct shape override_shape = { "override", override_keys,
+				      ARRAY_SIZE(override_keys) };
 
 /* A copy of @map with @key set; the maps of files stay as written. */
 static struct yaml_node *with_pair(struct loader *l,

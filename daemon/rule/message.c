@@ -162,9 +162,14 @@ int compile_text(struct rule_build *b, const struct yaml_node *node,
 	return b->l->diag->n_errors > before ? -EINVAL : 0;
 }
 
+static const struct shape_key languages[] = {
+	{ "zh", "text", NULL, "in Chinese" },
+	{ "en", "text", NULL, "in English" },
+};
+const struct shape texts_shape = { "texts", languages, ARRAY_SIZE(languages) };
+
 void compile_texts(struct rule_build *b, const struct yaml_node *node,
 		   const char *key, struct texts *ret) {
-	static const struct shape_key languages[] = { { "zh" }, { "en" } };
 
 	if (node->kind == YAML_SCALAR) {
 		/* A text without a language is for everybody. */

@@ -34,16 +34,22 @@ static struct stream *find_stream(struct rule_build *b,
 	return NULL;
 }
 
+static const struct shape_key input_keys[] = {
+	{ "stream", "text", "required", "a stream" },
+	{ "where", "expression", "true", "of this stream's events alone" },
+};
+const struct shape input_shape = { "input", input_keys,
+				   ARRAY_SIZE(input_keys) };
+
 static int add_input(struct rule_build *b, const char *alias,
 		     const struct yaml_node *node) {
-	static const struct shape_key keys[] = { { "stream" }, { "where" } };
 	struct input_build *input = &b->inputs[b->n_inputs];
 
 	if (node->kind == YAML_MAP) {
 		const struct yaml_node *stream = yaml_get(node, "stream");
 
-		shape_keys(b->l->diag, node, "an input", keys,
-			   ARRAY_SIZE(keys));
+		shape_keys(b->l->diag, node, "an input", input_keys,
+			   ARRAY_SIZE(input_keys));
 		input->own_where = yaml_get(node, "where");
 		if (!stream)
 			return diag_at(b->l->diag, node->place, "E112",
@@ -63,22 +69,28 @@ static int add_input(struct rule_build *b, const char *alias,
 	return 0;
 }
 
+static const struct shape_key until_keys[] = {
+	{ "as", "text", "the stream's name",
+	  "what expressions call the event that closes the window" },
+	{ "from", "text", "required", "the stream that closes it" },
+	{ "where", "expression", "true", "which of its events do" },
+};
+const struct shape until_shape = { "until", until_keys,
+				   ARRAY_SIZE(until_keys) };
+
 /*
  * `until: awards`, or `{as: award, from: awards, where: …}`: an input behind
  * the others that only closes windows. It may be of a stream that `from` reads
  * as well, under another name.
  */
 static int add_closing(struct rule_build *b, const struct yaml_node *until) {
-	static const struct shape_key keys[] = { { "as" },
-						 { "from" },
-						 { "where" } };
 	struct input_build *input = &b->inputs[b->n_inputs];
 	const struct yaml_node *from = until;
 	const struct yaml_node *as = NULL;
 
 	if (until->kind == YAML_MAP) {
-		shape_keys(b->l->diag, until, "`until`", keys,
-			   ARRAY_SIZE(keys));
+		shape_keys(b->l->diag, until, "`until`", until_keys,
+			   ARRAY_SIZE(until_keys));
 		from = yaml_get(until, "from");
 		as = yaml_get(until, "as");
 		input->own_where = yaml_get(until, "where");
@@ -493,9 +505,26 @@ static const char *const unit_names[] = {
 };
 
 static const struct shape_key window_keys[] = {
-	{ "sliding" }, { "panes" },   { "tumble" }, { "calendar" }, { "last" },
-	{ "max" },     { "session" }, { "until" },  { "judge" },
+	{ "sliding", "fixed", NULL,
+	  "the last 30d, say; `window: 30d` is the same" },
+	{ "panes", "1..1000", NULL,
+	  "of `sliding`: moves in so many steps, and keeps no single events" },
+	{ "tumble", "fixed", NULL,
+	  "one period after the other, of this length" },
+	{ "calendar", "day|week|month|quarter|year|fiscal_year|fiscal_quarter",
+	  NULL, "the period of the calendar, to date" },
+	{ "last", "1..65536", NULL, "so many events of the key" },
+	{ "max", "duration", NULL,
+	  "how long a window of `last`, `session` or `until` lasts at most; "
+	  "`until` needs it" },
+	{ "session", "fixed", NULL, "until the key was silent for so long" },
+	{ "until", "text or <until>", NULL,
+	  "until an event of that stream closes it" },
+	{ "judge", "close|each", "close",
+	  "of `until`: at the end, or at each event as well" },
 };
+const struct shape window_shape = { "window", window_keys,
+				    ARRAY_SIZE(window_keys) };
 
 static int window_width(struct rule_build *b, const struct yaml_node *node,
 			const char *name) {
@@ -1462,19 +1491,24 @@ static uint16_t read_coarse(struct rule_build *b, const struct yaml_node *by) {
 	return (uint16_t)b->coarse.n;
 }
 
+static const struct shape_key measure_keys[] = {
+	{ "agg", "expression", "required",
+	  "an aggregate, such as sum(amount)" },
+	{ "by", "[text]", "the rule's `by`", "parts of it: a coarser key" },
+	{ "where", SHAPE_LATER },
+	{ "window", SHAPE_LATER },
+};
+const struct shape measure_shape = { "measure", measure_keys,
+				     ARRAY_SIZE(measure_keys) };
+
 static const struct yaml_node *measure_map(struct rule_build *b,
 					   const struct yaml_node *node,
 					   struct measure_ref *ref) {
-	static const struct shape_key keys[] = {
-		{ "agg" },
-		{ "by" },
-		{ "where", SHAPE_LATER },
-		{ "window", SHAPE_LATER },
-	};
 	const struct yaml_node *agg = yaml_get(node, "agg");
 	const struct yaml_node *by = yaml_get(node, "by");
 
-	shape_keys(b->l->diag, node, "a measure", keys, ARRAY_SIZE(keys));
+	shape_keys(b->l->diag, node, "a measure", measure_keys,
+		   ARRAY_SIZE(measure_keys));
 	if (!agg) {
 		diag_at(b->l->diag, node->place, "E112",
 			"a measure in { } lacks `agg`");
@@ -1585,10 +1619,31 @@ void read_measures(struct rule_build *b) {
 /*** baselines ***/
 
 static const struct shape_key baseline_keys[] = {
-	{ "of" },    { "over" },     { "only" },         { "align" },
-	{ "empty" }, { "stat" },     { "min_samples" },  { "min_spread" },
-	{ "peers" }, { "fallback" }, { "exclude_same" },
+	{ "of", "expression", "required",
+	  "a measure; with `peers` also a value of the event" },
+	{ "over", "1..4096 or fixed", "required",
+	  "so many past periods; with `peers`, how long a value counts" },
+	{ "only", "all|same_month|same_quarter", "all",
+	  "which of the past periods" },
+	{ "align", "workday|whole", "workday where it can be",
+	  "past periods up to the same workday, or whole" },
+	{ "empty", "skip|zero", "skip",
+	  "a past period without events is left out, or 0" },
+	{ "stat", "median_mad|median|mean_sd|iqr", "median_mad",
+	  "how the middle and the spread are measured" },
+	{ "min_samples", "1..65536", "1",
+	  "with fewer, the baseline is missing" },
+	{ "min_spread", "0.0..1000", "0.05",
+	  "the spread is at least this share of the middle" },
+	{ "peers", "[text]", NULL,
+	  "values of others that agree in these, instead of the key's past" },
+	{ "fallback", "[[text]]", NULL,
+	  "coarser peers to ask in turn where those are too few" },
+	{ "exclude_same", "[text]", NULL,
+	  "peers that agree in these are left out" },
 };
+const struct shape baseline_shape = { "baseline", baseline_keys,
+				      ARRAY_SIZE(baseline_keys) };
 
 int baseline_stat(struct rule_build *b, const struct yaml_node *node,
 		  struct baseline *baseline) {
@@ -1998,16 +2053,22 @@ static void named_evidence(struct rule_build *b,
 	}
 }
 
+static const struct shape_key evidence_keys[] = {
+	{ "count", "0..1000", "10", "how many of the events that contributed" },
+	{ "fields", "[text]", "what the rule uses", "which of their fields" },
+};
+const struct shape evidence_shape = { "evidence", evidence_keys,
+				      ARRAY_SIZE(evidence_keys) };
+
 void read_evidence(struct rule_build *b) {
-	static const struct shape_key keys[] = { { "count" }, { "fields" } };
 	const struct yaml_node *node = yaml_get(b->node, "evidence");
 	const struct yaml_node *count = node;
 	const struct yaml_node *fields = NULL;
 	int64_t n = 10;
 
 	if (node && node->kind == YAML_MAP) {
-		shape_keys(b->l->diag, node, "`evidence`", keys,
-			   ARRAY_SIZE(keys));
+		shape_keys(b->l->diag, node, "`evidence`", evidence_keys,
+			   ARRAY_SIZE(evidence_keys));
 		count = yaml_get(node, "count");
 		fields = yaml_get(node, "fields");
 	}

@@ -71,7 +71,7 @@ static void check_key(struct diag *diag, const struct yaml_node *key,
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(keys[i].name, key->text) != 0)
 			continue;
-		if (keys[i].when == SHAPE_LATER)
+		if (keys[i].type == SHAPE_LATER)
 			shape_later(diag, key->place, key->text);
 		return;
 	}

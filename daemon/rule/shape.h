@@ -11,11 +11,42 @@
 #include "base/calendar.h"
 #include "rule/yaml.h"
 
-/* A name with `later` behind it is not in this release. */
+/*
+ * What stands behind a key, for the reference and for editors; `or` joins
+ * alternatives, the first one that fits counts:
+ *
+ *   text        any scalar        expression   the same, of the language
+ *   type        of a field        date         2026-12-31
+ *   duration    24h, 5bd, 3mo     fixed        of s m h d w only
+ *   a|b|c       one of these      any          whatever it is
+ *   1..10       whole number      0.0..10      number
+ *   [T]         list of T         {T}          map from names to T
+ *   <stream>    a map that the shape of this name describes
+ *
+ * SHAPE_LATER is no type: the key is known, and not in this release.
+ */
+#define SHAPE_LATER NULL
+
 struct shape_key {
 	const char *name;
-	enum { SHAPE_NOW, SHAPE_LATER } when;
+	const char *type;
+	const char *initial; /* "required", NULL: nothing stands for it */
+	const char *help;
 };
+
+struct shape {
+	const char *name;
+	const struct shape_key *keys;
+	size_t n;
+};
+
+/* Of files of rules, each where it is read. */
+extern const struct shape package_shape, stream_shape, field_shape,
+	numbers_shape, source_shape, source_field_shape, table_shape,
+	list_shape, calendar_shape, rule_shape, texts_shape, input_shape,
+	window_shape, until_shape, measure_shape, baseline_shape, level_shape,
+	exception_shape, evidence_shape, score_shape, by_level_shape,
+	override_shape;
 
 /* @what is "a rule"; keys that begin with x- are always let through. */
 void shape_keys(struct diag *diag, const struct yaml_node *map,

@@ -9,39 +9,65 @@
 #include "rule/load.h"
 
 static const struct shape_key stream_keys[] = {
-	{ "topic" },
-	{ "format" },
-	{ "encoding" },
-	{ "delimiter" },
-	{ "columns" },
-	{ "time" },
-	{ "max_delay" },
-	{ "idle_after" },
-	{ "max_skew" },
-	{ "id" },
-	{ "id_for" },
-	{ "on_same_id" },
-	{ "fields" },
-	{ "calendar" },
-	{ "numbers" },
-	{ "max_bytes" },
+	{ "topic", "text", "the stream's name", "Kafka's topic" },
+	{ "format", "json|csv", "json", "of the records" },
+	{ "encoding", "utf8|gb18030|latin1", "utf8", "of the texts" },
+	{ "delimiter", "text", "a comma",
+	  "one character between the columns of CSV" },
+	{ "columns", "[text]", NULL,
+	  "of CSV, in order: records of Kafka have no header" },
+	{ "time", "text", "required",
+	  "the field that says when it happened: event time" },
+	{ "max_delay", "fixed", "0s",
+	  "how late an event may come; the watermark stays so far behind" },
+	{ "idle_after", "fixed", "10m",
+	  "a partition silent for so long no longer holds the watermark" },
+	{ "max_skew", "fixed", "1d",
+	  "an event this far in the future is refused" },
+	{ "id", "text", NULL,
+	  "the field by which a second record of one event is known" },
+	{ "id_for", "fixed", "the longest window, at most 90d",
+	  "how long ids are remembered" },
+	{ "on_same_id", "refuse", "refuse",
+	  "what happens to another content under a known id" },
+	{ "fields", "{type or <field>}", "required",
+	  "what a record has; a name that is not here does not load" },
+	{ "calendar", "text", "the only or `default`",
+	  "whose days and periods these are" },
+	{ "numbers", "<numbers>", NULL, "how numbers are written in texts" },
+	{ "max_bytes", "64..67108864", "1048576",
+	  "a longer record is refused" },
 	{ "void_if", SHAPE_LATER },
 	{ "replaces", SHAPE_LATER },
 };
+const struct shape stream_shape = { "stream", stream_keys,
+				    ARRAY_SIZE(stream_keys) };
 
 static const struct shape_key field_keys[] = {
-	{ "type" },
-	{ "path" },
-	{ "mask" },
-	{ "format" },
+	{ "type", "type", "required",
+	  "string, int, double, bool, date, timestamp, money(CNY), enum[a, b] "
+	  "or list(T); ` optional` behind it" },
+	{ "path", "text", "its name",
+	  "where it stands in the record: /pay/amt, or a column of CSV" },
+	{ "mask", "none|last4|all", "none",
+	  "what of it may be shown or published" },
+	{ "format", "text", "rfc3339",
+	  "of a time: rfc3339, date, epoch_s, epoch_ms or a pattern such as "
+	  "%Y/%m/%d" },
 };
+const struct shape field_shape = { "field", field_keys,
+				   ARRAY_SIZE(field_keys) };
 
 static const struct shape_key number_keys[] = {
-	{ "decimal" },
-	{ "thousands" },
-	{ "signs" },
-	{ "negative" },
+	{ "decimal", "text", ".", "one character before the decimals" },
+	{ "thousands", "text", NULL, "characters that group digits" },
+	{ "signs", "[text]", NULL,
+	  "what may stand around a number, such as ¥" },
+	{ "negative", "[minus|parentheses|trailing]", "[minus]",
+	  "how it is marked as negative" },
 };
+const struct shape numbers_shape = { "numbers", number_keys,
+				     ARRAY_SIZE(number_keys) };
 
 uint16_t field_slot(struct stream *stream, struct field *field) {
 	if (!field->used) {
@@ -515,15 +541,43 @@ static void declare_stream(struct loader *l, struct package *p,
 /*** sources ***/
 
 static const struct shape_key source_keys[] = {
-	{ "stream" },    { "topic" },      { "format" },   { "encoding" },
-	{ "delimiter" }, { "columns" },    { "fields" },   { "numbers" },
-	{ "max_delay" }, { "idle_after" }, { "max_skew" }, { "max_bytes" },
+	{ "stream", "text", "required", "whose events these are" },
+	{ "topic", "text", "the source's name", "Kafka's topic" },
+	{ "format", "json|csv", "the stream's", "of the records" },
+	{ "encoding", "utf8|gb18030|latin1", "the stream's", "of the texts" },
+	{ "delimiter", "text", "a comma",
+	  "one character between the columns of CSV" },
+	{ "columns", "[text]", NULL,
+	  "of CSV, in order: records of Kafka have no header" },
+	{ "fields", "{text or <source_field>}", NULL,
+	  "where this source writes a field otherwise than the stream" },
+	{ "numbers", "<numbers>", "the stream's",
+	  "how numbers are written in texts" },
+	{ "max_delay", "fixed", "the stream's",
+	  "how late an event may come; the watermark stays so far behind" },
+	{ "idle_after", "fixed", "the stream's",
+	  "a partition silent for so long no longer holds the watermark" },
+	{ "max_skew", "fixed", "the stream's",
+	  "an event this far in the future is refused" },
+	{ "max_bytes", "64..67108864", "the stream's",
+	  "a longer record is refused" },
 };
+const struct shape source_shape = { "source", source_keys,
+				    ARRAY_SIZE(source_keys) };
+
+static const struct shape_key source_field_keys[] = {
+	{ "path", "text", "its name",
+	  "where it stands in the record: /pay/amt, or a column of CSV" },
+	{ "format", "text", "the stream's",
+	  "of a time: rfc3339, date, epoch_s, epoch_ms or a pattern such as "
+	  "%Y/%m/%d" },
+};
+const struct shape source_field_shape = { "source_field", source_field_keys,
+					  ARRAY_SIZE(source_field_keys) };
 
 /* Where a source writes a field, and how its times look: nothing else. */
 static void source_field(struct loader *l, struct stream *source,
 			 const struct yaml_pair *pair) {
-	static const struct shape_key keys[] = { { "path" }, { "format" } };
 	struct field *field = named_field(l, source, pair->key, "fields");
 
 	if (!field)
@@ -531,8 +585,8 @@ static void source_field(struct loader *l, struct stream *source,
 	if (pair->value->kind == YAML_SCALAR) {
 		shape_text(l->diag, pair->value, "path", &field->path);
 	} else if (!shape_is(l->diag, pair->value, YAML_MAP, field->name)) {
-		shape_keys(l->diag, pair->value, "a field of a source", keys,
-			   ARRAY_SIZE(keys));
+		shape_keys(l->diag, pair->value, "a field of a source",
+			   source_field_keys, ARRAY_SIZE(source_field_keys));
 		field_form(l, pair->value, field);
 	}
 }

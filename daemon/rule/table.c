@@ -739,22 +739,34 @@ void check_replaced(struct loader *l, const struct package *p) {
 /*** declarations ***/
 
 static const struct shape_key table_keys[] = {
-	{ "file" },
-	{ "key" },
-	{ "valid" },
-	{ "fields" },
-	{ "calendar" },
-	{ "stream" },
-	{ "where" },
-	{ "keep" },
-	{ "max_rows" },
-	{ "max_keys" },
+	{ "file", "text", NULL, "CSV beside the rules; this or `stream`" },
+	{ "key", "text or [text]", "required",
+	  "columns, or fields, by which a row is found; `region prefix`: the "
+	  "longest that begins it" },
+	{ "valid", "[text]", NULL,
+	  "two columns, first and last day of a row: looked up as of the "
+	  "event" },
+	{ "fields", "{type} or [text]", NULL,
+	  "what a row has: types of a file's columns, names of a stream's "
+	  "fields" },
+	{ "calendar", "text", "the only or `default`",
+	  "whose days `valid` means" },
+	{ "stream", "text", NULL,
+	  "whose events are the rows, as of their time" },
+	{ "where", "expression", "true", "which events of `stream` are rows" },
+	{ "keep", "fixed", "what its rules look back on, at least 90d",
+	  "how long an older row stays" },
+	{ "max_rows", "1..4096", "64", "of one key of `stream`" },
+	{ "max_keys", "1..100000000", "1000000",
+	  "of `stream`; beyond it the oldest leave" },
 	{ "measure", SHAPE_LATER },
 	{ "from", SHAPE_LATER },
 	{ "by", SHAPE_LATER },
 	{ "window", SHAPE_LATER },
 	{ "redis", SHAPE_LATER },
 };
+const struct shape table_shape = { "table", table_keys,
+				   ARRAY_SIZE(table_keys) };
 
 static int table_key(struct loader *l, struct table_data *table,
 		     const struct yaml_node *node) {
@@ -940,10 +952,11 @@ struct list_items {
 };
 
 static const struct shape_key list_keys[] = {
-	{ "file" },
+	{ "file", "text", "required", "one item a line" },
 	{ "redis", SHAPE_LATER },
 	{ "refresh", SHAPE_LATER },
 };
+const struct shape list_shape = { "list", list_keys, ARRAY_SIZE(list_keys) };
 
 bool list_contains(const struct list *list, struct value item) {
 	const struct list_data *data = list->index;

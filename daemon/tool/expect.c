@@ -1,5 +1,6 @@
 #include "tool/expect.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +8,24 @@
 #include "base/number.h"
 #include "base/util.h"
 
-static const char *const keys[] = {
-	"rule", "at",   "level", "was",    "state", "change",
-	"why",  "open", "key",   "period", "with",
+static const struct shape_key keys[] = {
+	{ "rule", "text", "any", "its name, with or without the package" },
+	{ "at", "text", "any", "event time of the transition" },
+	{ "change", "text", "any", "fired, raised, amended, resolved, …" },
+	{ "level", "text", "any", "after it" },
+	{ "was", "text", "any", "the level before it" },
+	{ "state", "text", "any", "open, resolved, withdrawn, …" },
+	{ "why", "text", "any", "what brought it about" },
+	{ "open", "true|false", "any", "whether the alert is open after it" },
+	{ "key", "{any}", "any", "fields of the key" },
+	{ "period", "text", "any", "2026-03, say" },
+	{ "with", "{any}", "any", "values, as precisely as they are written" },
 };
+const struct shape expect_shape = { "expect", keys, ARRAY_SIZE(keys) };
 
 int expect_check(const struct yaml_node *expect, struct place place,
 		 struct diag *diag) {
+	size_t before = diag->n_errors;
 	int r = 0;
 
 	if (!expect)
@@ -31,23 +43,9 @@ int expect_check(const struct yaml_node *expect, struct place place,
 				    "a transition is a map: {rule: …, at: …}");
 			continue;
 		}
-		for (size_t k = 0; k < item->n; k++) {
-			const char *key = item->pairs[k].key->text;
-			const char *near;
-			bool known = false;
-
-			for (size_t m = 0; m < ARRAY_SIZE(keys); m++)
-				known |= !strcmp(keys[m], key);
-			if (known)
-				continue;
-			near = diag_nearest(key, keys, ARRAY_SIZE(keys));
-			r = diag_at(diag, item->pairs[k].key->place, "E502",
-				    "a transition has no `%s`%s%s%s", key,
-				    near ? " (did you mean `" : "",
-				    near ? near : "", near ? "`?)" : "");
-		}
+		shape_keys(diag, item, "a transition", keys, ARRAY_SIZE(keys));
 	}
-	return r;
+	return diag->n_errors > before ? -EINVAL : r;
 }
 
 static bool text_is(const struct yaml_node *want, const char *got) {

@@ -9,6 +9,7 @@
 
 #include "alert/outbox.h"
 #include "event/json.h"
+#include "rule/shape.h"
 #include "rule/yaml.h"
 
 struct transition {
@@ -27,3 +28,6 @@ int expect_check(const struct yaml_node *expect, struct place place,
  */
 size_t expect_compare(struct buf *out, const struct yaml_node *expect,
 		      struct transition *transitions, size_t n);
+
+/* Which keys a transition may ask for. */
+extern const struct shape expect_shape;

@@ -11,10 +11,20 @@
 
 #define MAX_LIKE 16 /* tests that stand on each other */
 
-static const char *const known_keys[] = {
-	"name", "given",  "file",   "advance",
-	"like", "change", "expect", "tables",
+static const struct shape_key test_keys[] = {
+	{ "name", "text", "required", "what it shows, in a sentence" },
+	{ "like", "text", NULL, "a test that it begins as" },
+	{ "tables", "{[{any}]}", NULL, "rows instead of those of the file" },
+	{ "change", "{{any}}", NULL,
+	  "fields of events of `like`, by the id of the event" },
+	{ "given", "[{any}]", NULL,
+	  "events, {stream: {field: value}}, and {advance: 3d} between them" },
+	{ "file", "text", NULL, "JSON lines of such events" },
+	{ "advance", "duration", NULL, "time that passes at the end" },
+	{ "expect", "[<expect>]", "required",
+	  "transitions in order; whatever else comes fails the test" },
 };
+const struct shape test_shape = { "test", test_keys, ARRAY_SIZE(test_keys) };
 
 static struct step *add_step(struct script *script, struct place place) {
 	struct step *steps;
@@ -395,28 +405,15 @@ static int gather_like(struct script *script, const struct rule_test *test,
 
 static int check_keys(const struct script *script,
 		      const struct rule_test *test) {
-	const struct yaml_node *node = test->node;
-	int r = 0;
+	size_t before = script->diag->n_errors;
 
-	if (node->kind != YAML_MAP)
-		return diag_at(script->diag, node->place, "E503",
-			       "a test is a map, not %s", yaml_kind_name(node));
-	for (size_t i = 0; i < node->n; i++) {
-		const char *key = node->pairs[i].key->text;
-		const char *near;
-		bool known = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(known_keys); k++)
-			known |= !strcmp(known_keys[k], key);
-		if (known)
-			continue;
-		near = diag_nearest(key, known_keys, ARRAY_SIZE(known_keys));
-		r = diag_at(script->diag, node->pairs[i].key->place, "E502",
-			    "a test has no key `%s`%s%s%s", key,
-			    near ? " (did you mean `" : "", near ? near : "",
-			    near ? "`?)" : "");
-	}
-	return r;
+	if (test->node->kind != YAML_MAP)
+		return diag_at(script->diag, test->node->place, "E503",
+			       "a test is a map, not %s",
+			       yaml_kind_name(test->node));
+	shape_keys(script->diag, test->node, "a test", test_keys,
+		   ARRAY_SIZE(test_keys));
+	return script->diag->n_errors > before ? -EINVAL : 0;
 }
 
 static int gather_own(struct script *script, const struct rule_test *test) {

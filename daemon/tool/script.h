@@ -9,6 +9,7 @@
 #pragma once
 
 #include "rule/rule.h"
+#include "rule/shape.h"
 #include "rule/yaml.h"
 
 struct step {
@@ -38,3 +39,6 @@ int script_gather(struct script *script, const struct rule_test *test);
 /* The payload of an event's step, fields put where their paths say. */
 int script_payload(struct buf *out, const struct script *script,
 		   const struct step *step);
+
+/* Which keys a test has. */
+extern const struct shape test_shape;

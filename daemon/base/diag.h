@@ -66,6 +66,7 @@ struct diag {
 struct diag_code {
 	const char *code;
 	const char *sentence; /* what it means, whatever the file */
+	const char *cure;
 };
 
 extern const struct diag_code diag_codes[]; /* sorted */

@@ -1065,6 +1065,15 @@ static struct term *complain_function(struct checker *c,
 	return NULL;
 }
 
+const struct form forms[] = {
+	{ "has", check_has,
+	  "whether a field, measure, baseline or row is there, not missing",
+	  "!has(dyn({'a': 1}).b)" },
+	{ "default", check_default, "the value, or another if it is missing",
+	  "default(ratio(1, 0), 0.0) == 0.0" },
+};
+const size_t n_forms = ARRAY_SIZE(forms);
+
 static struct term *check_call(struct checker *c, const struct node *node,
 			       const char *field) {
 	struct term *args[CHECK_MAX_ARGS], *term;
@@ -1072,10 +1081,9 @@ static struct term *check_call(struct checker *c, const struct node *node,
 
 	if (too_many(c, node))
 		return NULL;
-	if (strcmp(node->name, "has") == 0)
-		return check_has(c, node);
-	if (strcmp(node->name, "default") == 0)
-		return check_default(c, node);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (strcmp(node->name, forms[i].name) == 0)
+			return forms[i].check(c, node);
 	if (!check_args(c, node->args, node->n, args))
 		return NULL;
 	if (strcmp(node->name, "dyn") == 0 && node->n == 1) {
@@ -1099,30 +1107,37 @@ static struct term *check_call(struct checker *c, const struct node *node,
 
 /*** comprehensions ***/
 
-static bool macro_find(const struct node *node, enum each *each, bool *two) {
-	static const struct {
-		const char *name;
-		enum each each;
-		uint32_t n; /* arguments after the range */
-		bool two;
-	} macros[] = {
-		{ "all", EACH_ALL, 2, false },
-		{ "all", EACH_ALL, 3, true },
-		{ "exists", EACH_EXISTS, 2, false },
-		{ "exists", EACH_EXISTS, 3, true },
-		{ "exists_one", EACH_ONE, 2, false },
-		{ "exists_one", EACH_ONE, 3, true },
-		{ "existsOne", EACH_ONE, 2, false },
-		{ "existsOne", EACH_ONE, 3, true },
-		{ "filter", EACH_FILTER, 2, false },
-		{ "map", EACH_MAP, 2, false },
-		{ "map", EACH_MAP, 3, false },
-		{ "transformList", EACH_MAP, 3, true },
-		{ "transformList", EACH_MAP, 4, true },
-		{ "transformMap", EACH_MAP_VALUES, 3, true },
-		{ "transformMap", EACH_MAP_VALUES, 4, true },
-	};
+const struct macro macros[] = {
+	{ "all", EACH_ALL, 2, false,
+	  "whether it is true of every item; of a list or map",
+	  "[1, 2].all(x, x > 0)" },
+	{ "all", EACH_ALL, 3, true },
+	{ "exists", EACH_EXISTS, 2, false, "whether it is true of some item",
+	  "[1, 2].exists(x, x > 1)" },
+	{ "exists", EACH_EXISTS, 3, true },
+	{ "exists_one", EACH_ONE, 2, false,
+	  "whether it is true of exactly one item",
+	  "[1, 2].exists_one(x, x > 1)" },
+	{ "exists_one", EACH_ONE, 3, true },
+	{ "existsOne", EACH_ONE, 2, false, "the same",
+	  "[1, 2].existsOne(x, x > 1)" },
+	{ "existsOne", EACH_ONE, 3, true },
+	{ "filter", EACH_FILTER, 2, false, "the items of which it is true",
+	  "[1, 2].filter(x, x > 1) == [2]" },
+	{ "map", EACH_MAP, 2, false,
+	  "a value for each item, or for those of which a condition is true",
+	  "[1, 2].map(x, x * 2) == [2, 4]" },
+	{ "map", EACH_MAP, 3, false },
+	{ "transformList", EACH_MAP, 3, true, "the same, of index and item",
+	  "[1, 2].transformList(i, x, i + x) == [1, 3]" },
+	{ "transformList", EACH_MAP, 4, true },
+	{ "transformMap", EACH_MAP_VALUES, 3, true, "a map with the same keys",
+	  "{'a': 1}.transformMap(k, v, v + 1) == {'a': 2}" },
+	{ "transformMap", EACH_MAP_VALUES, 4, true },
+};
+const size_t n_macros = ARRAY_SIZE(macros);
 
+static bool macro_find(const struct node *node, enum each *each, bool *two) {
 	for (size_t i = 0; i < ARRAY_SIZE(macros); i++) {
 		if (strcmp(node->name, macros[i].name) == 0 &&
 		    node->n == macros[i].n + 1 &&

@@ -68,7 +68,8 @@ struct regex;
  * A function of the language. @args: one letter an argument, b i d s D t u m l
  * M as below, n: int or double, N: money as well, T: D or t, x: anything; a
  * last `*` repeats the letter before it. @ret: a letter, 1: the first
- * argument's type, e: its item's type.
+ * argument's type, e: its item's type. Of those that share a name, the first
+ * says what they do: @help in a few words, @example an expression that is true.
  */
 struct builtin {
 	const char *name;
@@ -77,6 +78,7 @@ struct builtin {
 	uint8_t flags;
 	struct value (*fn)(const struct run *run, const struct value *args,
 			   unsigned n);
+	const char *help, *example;
 };
 
 struct term {
@@ -168,8 +170,35 @@ bool walk_equal(struct value a, struct value b);
 /* -1, 0, 1; 2 if one is NaN: int and double as CEL compares them. */
 int number_compare(struct value a, struct value b);
 
+/*
+ * check.c: what looks like a function and sees its arguments as they are
+ * written. A macro has @n arguments behind what it goes through, the first one
+ * or two of them names; texts as those of a builtin.
+ */
+struct checker;
+struct form {
+	const char *name;
+	struct term *(*check)(struct checker *c, const struct node *node);
+	const char *help, *example;
+};
+extern const struct form forms[];
+extern const size_t n_forms;
+
+struct macro {
+	const char *name;
+	enum each each;
+	uint32_t n;
+	bool two;
+	const char *help, *example;
+};
+extern const struct macro macros[];
+extern const size_t n_macros;
+
 /* functions.c */
 const struct builtin *builtin_find(const char *name, bool method);
+/* The first of each name and way of calling, in the order of the table. */
+void builtins_each(void (*each)(void *context, const struct builtin *first),
+		   void *context);
 /* The next of the same name, or NULL. */
 const struct builtin *builtin_next(const struct builtin *builtin);
 bool builtin_takes(const struct builtin *builtin, const uint8_t *kinds,

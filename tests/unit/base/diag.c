@@ -272,6 +272,8 @@ static void codes_are_sorted_unique_and_explained(void **state) {
 		assert_non_null(strchr("EW", code->code[0]));
 		assert_int_equal(strspn(code->code + 1, "0123456789"), 3);
 		assert_true(len > 10 && code->sentence[len - 1] == '.');
+		len = strlen(code->cure);
+		assert_true(len > 5 && code->cure[len - 1] == '.');
 		if (i)
 			assert_true(strcmp(diag_codes[i - 1].code, code->code) <
 				    0);

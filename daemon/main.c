@@ -10,13 +10,14 @@
 #include "lane/journal.h"
 #include "lane/lane.h"
 #include "lane/statedir.h"
+#include "lane_report.h"
 #include "ops/http.h"
 #include "ops/log.h"
 #include "ops/notify.h"
 #include "ops/signals.h"
-#include "report.h"
 #include "sink/redis.h"
 #include "tool/show.h"
+#include "usage.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,17 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* sysexits.h has 65, 69, 75 and 78; a supervisor must not restart 65. */
-enum {
-	EXIT_DONE = 0,
-	EXIT_HALTED = 1, /* see the log; a person must judge */
-	EXIT_USAGE_ERROR = 64,
-	EXIT_FENCED = 65,     /* another daemon has taken the lane */
-	EXIT_LOCKED = 69,     /* the state directory is in use */
-	EXIT_INCOMPLETE = 75, /* the next start delivers what is left */
-	EXIT_CONFIG = 78      /* configuration or rules are refused */
-};
 
 struct arguments {
 	const char *config;
@@ -54,28 +44,25 @@ struct daemon {
 
 static void print_help(void) {
 	struct buf options = { 0 };
+	struct buf exits = { 0 };
 
 	config_help(&options);
+	usage_exits(&exits, daemon_exits);
 	printf("usage: tocsind -c FILE [-n] [-v]\n\n"
 	       "Watches the events of Kafka topics by rules and puts alerts "
-	       "into Redis.\n\n"
-	       "  -c FILE    the configuration\n"
-	       "  -n         check configuration and rules, and exit\n"
-	       "  -v         say more: each alert with its message, in "
-	       "`language`\n"
-	       "  --help, --version\n\n"
-	       "Runs in the foreground, logs to standard error; SIGTERM or "
+	       "into Redis.\n\n");
+	for (const struct usage_option *it = daemon_options; it->name; it++)
+		printf("  %s %-*s %s\n", it->name, 9 - (int)strlen(it->name),
+		       it->value ? it->value : "", it->help);
+	printf("\nRuns in the foreground, logs to standard error; SIGTERM or "
 	       "SIGINT ends it.\n\n"
 	       "Options of FILE (YAML; kafka.brokers is `brokers` below "
 	       "`kafka`):\n%s\n"
-	       "Exit codes: 0 ended as asked; 1 halted, see the log; 64 wrong "
-	       "usage; 65 another\ndaemon has taken the lane (do not restart); "
-	       "69 the state folder is in use;\n75 ended before everything was "
-	       "delivered (the next start does); 78 configuration\nor rules "
-	       "are refused.\n\n"
+	       "Exit codes:\n%s\n"
 	       "Example: tocsind -c /etc/tocsin/tocsin.yaml\n",
-	       buf_cstr(&options));
+	       buf_cstr(&options), buf_cstr(&exits));
 	buf_free(&options);
+	buf_free(&exits);
 }
 
 static int usage(void) {

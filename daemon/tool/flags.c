@@ -117,6 +117,24 @@ static bool begins_flag(char c) {
 	return c == '-' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Set while flags_each() asks. */
+static struct {
+	void (*each)(void *context, const struct flag *flag);
+	void *context;
+} asking;
+
+void flags_each(const struct verb *verb,
+		void (*each)(void *context, const struct flag *flag),
+		void *context) {
+	char help[] = "--help";
+	char *argv[] = { help, NULL };
+
+	asking.each = each;
+	asking.context = context;
+	verb->run(verb, 1, argv);
+	asking.each = NULL;
+}
+
 int flags_parse(const struct verb *verb, const struct flag *flags, size_t n,
 		int argc, char **argv) {
 	int kept = 0;
@@ -131,7 +149,10 @@ int flags_parse(const struct verb *verb, const struct flag *flags, size_t n,
 		} else if (!strcmp(arg, "--")) {
 			over = true;
 		} else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
-			print_help(verb, flags, n);
+			if (!asking.each)
+				print_help(verb, flags, n);
+			for (size_t k = 0; asking.each && k < n; k++)
+				asking.each(asking.context, &flags[k]);
 			return -1 - CLEAN;
 		} else if (take(verb, flags, n, argc, argv, &i)) {
 			return -1 - USAGE;

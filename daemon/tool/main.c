@@ -7,29 +7,35 @@
 #include "base/diag.h"
 #include "base/util.h"
 #include "tool/verb.h"
+#include "usage.h"
 
-static const struct verb *const verbs[] = {
-	&check_verb,  &demo_verb,  &eval_verb, &new_verb,
-	&replay_verb, &state_verb, &tail_verb, &test_verb,
+const struct verb *const verbs[] = {
+	&check_verb,  &demo_verb,  &eval_verb, &new_verb,  &reference_verb,
+	&replay_verb, &state_verb, &tail_verb, &test_verb, NULL,
 };
 
 static void print_help(void) {
+	struct buf exits = { 0 };
+
 	printf("usage: tocsin VERB [OPTION]... [ARGUMENT]...\n\n"
 	       "Tocsin watches public money while it moves; this is the tool of"
 	       " those who\nwrite its rules and read its alerts.\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs) - 1; i++)
+		printf("  %-9s  %s\n", verbs[i]->name, verbs[i]->summary);
+	usage_exits(&exits, tool_exits);
 	printf("\nEach verb explains itself: tocsin VERB --help\n"
-	       "Exit codes: 0 clean, 1 findings, 2 wrong usage.\n");
+	       "Exit codes:\n%s",
+	       buf_cstr(&exits));
+	buf_free(&exits);
 }
 
 static int unknown(const char *name) {
 	const char *names[ARRAY_SIZE(verbs)];
 	const char *near;
 
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(verbs) - 1; i++)
 		names[i] = verbs[i]->name;
-	near = diag_nearest(name, names, ARRAY_SIZE(verbs));
+	near = diag_nearest(name, names, ARRAY_SIZE(verbs) - 1);
 	fprintf(stderr, "tocsin: there is no verb `%s`", name);
 	if (near)
 		fprintf(stderr, " (did you mean `%s`?)", near);
@@ -47,7 +53,7 @@ int main(int argc, char **argv) {
 		printf("tocsin %s\n", TOCSIN_VERSION);
 		return CLEAN;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(verbs) - 1; i++) {
 		if (!strcmp(verbs[i]->name, argv[1]))
 			return verbs[i]->run(verbs[i], argc - 2, argv + 2);
 	}

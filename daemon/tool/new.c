@@ -617,9 +617,9 @@ static int new_main(const struct verb *verb, int argc, char **argv) {
 		  NULL, &draft.paths },
 		{ 's', "stream", "NAME", "what it watches", NULL,
 		  &draft.stream_name, NULL },
-		{ 'k', "kind", "KIND",
-		  "event, count (default), growth or peers", NULL,
-		  &draft.kind_name, NULL },
+		{ 'k', "kind", "event|count|growth|peers",
+		  "what it looks at (default count)", NULL, &draft.kind_name,
+		  NULL },
 	};
 	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);
 	int r;

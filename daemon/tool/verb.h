@@ -37,7 +37,9 @@ struct verb {
 };
 
 extern const struct verb check_verb, demo_verb, eval_verb, new_verb,
-	replay_verb, state_verb, tail_verb, test_verb;
+	reference_verb, replay_verb, state_verb, tail_verb, test_verb;
+/* All of them, by name; NULL ends. */
+extern const struct verb *const verbs[];
 
 /*
  * Takes the options out of argv (also behind arguments; `--` ends them) and
@@ -46,6 +48,13 @@ extern const struct verb check_verb, demo_verb, eval_verb, new_verb,
  */
 int flags_parse(const struct verb *verb, const struct flag *flags, size_t n,
 		int argc, char **argv);
+/*
+ * Asks a verb for its options, as --help does: the table stands in the verb's
+ * own function, beside the variables that it fills.
+ */
+void flags_each(const struct verb *verb,
+		void (*each)(void *context, const struct flag *flag),
+		void *context);
 /* Complains on stderr, with a pointer to --help; returns USAGE. */
 int usage_error(const struct verb *verb, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,10 +1,12 @@
 """Bad events among good ones: refused by name, counted, the loop goes on."""
 
+import os
+import re
 import unittest
 
 from support import run_of
 from support.town import Town
-from support.world import World
+from support.world import ROOT, World
 
 GOOD = ('{"voucher_no":"h%d","unit":"U-0","econ_class":"30201",'
         '"budget_line":"L-0-30201","payee":"p","payee_account":"1",'
@@ -87,11 +89,21 @@ class Hostile(unittest.TestCase):
             daemon = world.daemon().wait_ready()
             run_of.wait_taken(world, daemon)
             metrics = daemon.metrics()
+            self._explained(daemon)
             run_of.take_all_and_stop(world, daemon)
             oracle, steps = run_of.oracle_of(world, daemon)
             self.assertEqual(oracle.refused, len(HOSTILE), oracle.refusals)
             run_of.check(world, daemon)
             self._counts(daemon, metrics, oracle, steps)
+
+    def _explained(self, daemon):
+        """Each metric stands in the reference, and no other."""
+        with open(os.path.join(ROOT, "rules", "REFERENCE.md"),
+                  encoding="utf-8") as file:
+            rows = re.findall(r"^\| `(tocsin_\w+)` \| (\w+) ", file.read(),
+                              re.M)
+        self.assertEqual(re.findall(r"^# TYPE (\w+) (\w+)$",
+                                    daemon.get("/metrics")[1], re.M), rows)
 
     def _counts(self, daemon, metrics, oracle, steps):
         read = daemon.total("tocsin_events_read_total", metrics)

@@ -231,7 +231,8 @@ def clients():
 
 def record():
     """Records against deploy/alert.schema.json."""
-    return run([sys.executable, "-B", "tests/e2e/run", "record"], "record")
+    return run([sys.executable, "-B", "tests/e2e/run", "record", "reference"],
+               "record")
 
 
 def fuzz():
@@ -244,7 +245,7 @@ SUITES = [
     ("house", house, "layers, headers, format, what may lie where"),
     ("unit", unit, "cmocka, the core alone"),
     ("sanitize", sanitize, "the same under ASan and UBSan"),
-    ("record", record, "records against what clients are promised"),
+    ("record", record, "records and the reference against what is promised"),
     ("conformance", conformance, "the expression language"),
     ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
     ("clients", clients, "the clients on a Redis that is ill-treated"),

@@ -1,7 +1,6 @@
-#include "report.h"
+#include "lane_report.h"
 
 #include "base/type.h"
-#include "ops/metrics.h"
 
 #include <stdio.h>
 
@@ -9,12 +8,26 @@ struct report {
 	struct buf *out;
 	const struct lane *lane;
 	struct lane_view view;
+	/* Instead of writing, says what there is; NULL: writes. */
+	void (*tell)(void *context, const struct report_family *family);
+	void *context;
 };
+
+static void family(struct report *report, enum metric_kind kind,
+		   const char *name, const char *labels, const char *help) {
+	if (report->tell)
+		report->tell(
+			report->context,
+			&(struct report_family){ kind, name, labels, help });
+	else
+		metric_family(report->out, kind, name, help);
+}
 
 static void one(struct report *report, enum metric_kind kind, const char *name,
 		const char *help, double value) {
-	metric_family(report->out, kind, name, help);
-	metric_sample(report->out, name, NULL, 0, value);
+	family(report, kind, name, "", help);
+	if (!report->tell)
+		metric_sample(report->out, name, NULL, 0, value);
 }
 
 /* A number that each stream has. */
@@ -22,7 +35,7 @@ static void by_stream(struct report *report, enum metric_kind kind,
 		      const char *name, const char *help, size_t at) {
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, kind, name, help);
+	family(report, kind, name, "stream", help);
 	for (size_t i = 0; i < rules->n_streams; i++) {
 		const struct stream_counters *counters =
 			engine_stream_counters(report->view.engine, i);
@@ -41,9 +54,9 @@ static void refused(struct report *report) {
 	static const char name[] = "tocsin_events_refused_total";
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_COUNTER, name,
-		      "Events refused, by reason; they are in the dead-letter "
-		      "stream.");
+	family(report, METRIC_COUNTER, name, "stream, reason",
+	       "Events refused, by reason; they are in the dead-letter "
+	       "stream.");
 	for (size_t i = 0; i < rules->n_streams; i++) {
 		const struct stream_counters *counters =
 			engine_stream_counters(report->view.engine, i);
@@ -86,7 +99,7 @@ static void by_rule(struct report *report, enum metric_kind kind,
 		    const char *name, const char *help, size_t at) {
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, kind, name, help);
+	family(report, kind, name, "rule", help);
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const struct rule_counters *counters =
 			engine_rule_counters(report->view.engine, i);
@@ -104,8 +117,8 @@ static void withheld(struct report *report) {
 	static const char name[] = "tocsin_rule_withheld_total";
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_COUNTER, name,
-		      "Transitions withheld, by reason.");
+	family(report, METRIC_COUNTER, name, "rule, reason",
+	       "Transitions withheld, by reason.");
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const struct rule_counters *c =
 			engine_rule_counters(report->view.engine, i);
@@ -131,9 +144,9 @@ static void missing(struct report *report) {
 	static const char name[] = "tocsin_rule_missing_total";
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_COUNTER, name,
-		      "Verdicts that a missing value kept from being given, by "
-		      "reason.");
+	family(report, METRIC_COUNTER, name, "rule, reason",
+	       "Verdicts that a missing value kept from being given, by "
+	       "reason.");
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const struct rule_counters *c =
 			engine_rule_counters(report->view.engine, i);
@@ -160,8 +173,8 @@ static void evicted(struct report *report) {
 	};
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_COUNTER, name,
-		      "Keys evicted, by the limit that was reached.");
+	family(report, METRIC_COUNTER, name, "rule, limit",
+	       "Keys evicted, by the limit that was reached.");
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const struct rule_counters *c =
 			engine_rule_counters(report->view.engine, i);
@@ -182,7 +195,7 @@ static void state(struct report *report, const char *name, const char *help,
 		  size_t at) {
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, METRIC_GAUGE, name, help);
+	family(report, METRIC_GAUGE, name, "rule", help);
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const struct plan_counters *counters = engine_plan_counters(
 			report->view.engine, rules->rules[i]->plan->index);
@@ -252,7 +265,7 @@ static void by_table(struct report *report, enum metric_kind kind,
 		     const char *name, const char *help, size_t at) {
 	const struct ruleset *rules = report->view.rules;
 
-	metric_family(report->out, kind, name, help);
+	family(report, kind, name, "table", help);
 	for (size_t i = 0; i < rules->n_registries; i++) {
 		const struct registry_counters *counters =
 			engine_registry_counters(report->view.engine, i);
@@ -295,7 +308,7 @@ static void tables(struct report *report) {
 static void
 partition_family(struct report *report, const char *name, const char *help,
 		 double (*value)(const struct lane_partition_view *view)) {
-	metric_family(report->out, METRIC_GAUGE, name, help);
+	family(report, METRIC_GAUGE, name, "topic, partition", help);
 	for (size_t i = 0; i < report->view.n_partitions; i++) {
 		struct lane_partition_view view;
 		char number[16];
@@ -401,25 +414,46 @@ static void neighbours(struct report *report) {
 	    "1: brokers answer and no topic is missing.", !view->feed_trouble);
 }
 
-void report_metrics(struct buf *out, const struct lane *of) {
-	struct report report = { .out = out, .lane = of };
+static void all(struct report *report) {
+	const struct engine *engine = report->view.engine;
 	static const char info[] = "tocsin_info";
 	struct metric_label version = { "version", TOCSIN_VERSION };
 
-	lane_view(of, &report.view);
-	metric_family(out, METRIC_GAUGE, info, "What runs here.");
-	metric_sample(out, info, &version, 1, 1);
-	lane(&report);
-	neighbours(&report);
-	partitions(&report);
-	if (!report.view.engine)
+	family(report, METRIC_GAUGE, info, "version", "What runs here.");
+	if (!report->tell)
+		metric_sample(report->out, info, &version, 1, 1);
+	lane(report);
+	neighbours(report);
+	partitions(report);
+	if (!engine && !report->tell)
 		return;
-	one(&report, METRIC_GAUGE, "tocsin_watermark_seconds",
+	one(report, METRIC_GAUGE, "tocsin_watermark_seconds",
 	    "The lane's watermark, seconds since 1970; 0: none yet.",
-	    engine_watermark(report.view.engine) == INT64_MIN
+	    !engine || engine_watermark(engine) == INT64_MIN
 		    ? 0
-		    : (double)engine_watermark(report.view.engine) / 1e6);
-	streams(&report);
-	rules(&report);
-	tables(&report);
+		    : (double)engine_watermark(engine) / 1e6);
+	streams(report);
+	rules(report);
+	tables(report);
+}
+
+void report_metrics(struct buf *out, const struct lane *of) {
+	struct report report = { .out = out, .lane = of };
+
+	lane_view(of, &report.view);
+	all(&report);
+}
+
+/* The same path, over no rules. */
+void report_families(void (*tell)(void *context,
+				  const struct report_family *family),
+		     void *context) {
+	static const struct ruleset no_rules;
+	static const struct sink_counters nothing;
+	struct report report = { .view = { .rules = &no_rules,
+					   .sink = &nothing },
+				 .tell = tell,
+				 .context = context };
+
+	all(&report);
 }

@@ -1,5 +1,6 @@
 """Records of alerts, held against the oracle's transitions one by one."""
 
+import datetime
 import hashlib
 import json
 import re
@@ -33,9 +34,11 @@ def chain(documents, prev="0" * 64):
 
 
 def _value(value):
-    """As a record writes it: money and large integers as text."""
+    """As a record writes it: money, dates and large integers as text."""
     if isinstance(value, Money):
         return value.text()
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if isinstance(value, int) and abs(value) > 2 ** 53:
         return str(value)
     return value

@@ -10,7 +10,8 @@ import json
 import random
 
 ZONE = datetime.timezone(datetime.timedelta(hours=8))
-STREAMS = ("budgets", "payments", "cards", "orders", "awards")
+STREAMS = ("budgets", "payments", "cards", "approvals", "orders", "awards",
+           "contracts", "parties")
 FEWER = ("budgets", "payments", "orders", "awards")  # of tests/e2e/rules
 
 
@@ -73,6 +74,7 @@ class Town:
                 self._payments(first, unit)
                 if "cards" in streams:
                     self._cards(first, unit)
+                    self._registers(first)
             for buyer in range(2 * scale):
                 self._orders(first, buyer)
                 self._awards(first, buyer)
@@ -165,7 +167,8 @@ class Town:
                                          "F-999"))
         if rnd.random() < 0.3:
             fields["memo"] = rnd.choice((None, "", "款", " 其他 ", "往来款",
-                                         "购置设备"))
+                                         "购置设备", "补购置设备", "1月房租",
+                                         "2月房租"))
         if rnd.random() < 0.3:
             fields["payee"] = rnd.choice(("张三", "李四"))
             fields["payee_type"] = rnd.choice(("person", "person", "self"))
@@ -183,7 +186,41 @@ class Town:
                 str(rnd.choice((1, 2)))
         if rnd.random() < 0.2:
             fields["contract_no"] = f"C-{rnd.randrange(3)}"
+        if rnd.random() < 0.3:
+            fields["payee_id"] = f"S-{rnd.randrange(5)}"
         self._add("payments", unit, time, "paid_at", fields)
+        if "approvals" in self.streams and rnd.random() < 0.5:
+            shift = rnd.choice((-86400, -60, 0, 1, 3600))
+            self._add("approvals", unit,
+                      time + datetime.timedelta(seconds=shift),
+                      "approved_at", {
+                          "approval_no": self._id("a"), "unit": unit,
+                          "voucher_no": fields["voucher_no"],
+                          "result": rnd.choice(("approved", "approved",
+                                                "rejected")),
+                          "approver": "王五"})
+
+    def _registers(self, first):
+        """Contracts and suppliers, as they are signed and written down."""
+        rnd = self.random
+        self._add("contracts", "C", self._when(first), "signed_at", {
+            "doc_no": self._id("c"), "contract_no": f"C-{rnd.randrange(3)}",
+            "kind": rnd.choice(("signed", "amended", "closed")),
+            "buyer": "U-1", "supplier": "S-1",
+            "amount": money(rnd.choice((-1, 1, 5)) * 50000000)})
+        fields = {
+            "record_no": self._id("r"), "party": f"S-{rnd.randrange(4)}",
+            "name": "市公司", "status": rnd.choice(("active", "active",
+                                                    "revoked")),
+            "founded": (first - datetime.timedelta(
+                days=rnd.choice((0, 179, 180, 364, 365, 2000)))
+            ).date().isoformat()}
+        if rnd.random() < 0.3:
+            fields["debarred_from"] = first.date().isoformat()
+            if rnd.random() < 0.5:
+                fields["debarred_until"] = (
+                    first + datetime.timedelta(days=40)).date().isoformat()
+        self._add("parties", "S", self._when(first), "updated_at", fields)
 
     def _cards(self, first, unit):
         """Half of them on a day and at a merchant of an earlier one."""

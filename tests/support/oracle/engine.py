@@ -673,6 +673,9 @@ class Rule:
             len(self.baselines) == len(self.peers)
         self.per_event = spec.get(
             "per", "event" if plain else "key") == "event"
+        # Nothing but the event speaks.
+        self.alone = self.per_event and self.window is None and \
+            not self.measures
         self.cooldown = span(spec.get("cooldown",
                                       "0s" if self.per_event else "1h"))
         self.refresh = span(spec.get("refresh", "1d"))
@@ -1134,7 +1137,7 @@ class Oracle:
             return None
         for measure in rule.measures.values():
             entry.given[id(measure)] = measure.contribution(entry)
-        if rule.window is None and not rule.measures and rule.per_event:
+        if rule.alone and not rule.cooldown:
             values = tuple(scope.lookup(n) for n in rule.by)
             return [(0, lambda: self._judge_alone(rule, values, entry))]
         key = self._key_of(rule, scope, entry.time)
@@ -1468,7 +1471,7 @@ class Oracle:
             "now": now, "watermark": self.watermark,
             "values": transition_values(rule, scope), "life": life,
             "scope": scope,
-            "evidence": self._evidence(rule, key, period),
+            "evidence": self._evidence(rule, key, period, event),
             "past": {
                 name: {rule.calendar.name(rule.unit, first): value
                        for first, value in b.past(key, period, now)}
@@ -1487,9 +1490,10 @@ class Oracle:
                 life.period / 10 ** 6, rule.calendar.zone).isoformat()
         return rule.calendar.name(rule.unit, period) if period else None
 
-    def _evidence(self, rule, key, period):
+    def _evidence(self, rule, key, period, event):
         """How many records contribute, and where the newest of them lie."""
-        entries = rule.window_of(key, period) if key.ordinal else [key.last]
+        entries = [event] if rule.alone and event else \
+            rule.window_of(key, period)
         newest = entries[::-1][:rule.evidence]
         return len(entries), [e.event.coordinates for e in newest]
 

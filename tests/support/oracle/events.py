@@ -508,6 +508,7 @@ class Package:
     def __init__(self, paths):
         self.streams, self.tables, self.calendars = {}, {}, {}
         self.lists, self.macros, self.rules = {}, {}, []
+        self.folders = {}  # of the file in which a rule stands
         self.overrides = []
         self.name = None
         for path in paths:
@@ -537,7 +538,9 @@ class Package:
         self.name = spec.pop("package")
         self.streams.update(spec.pop("streams", {}))
         self.macros.update(spec.pop("macros", {}))
-        self.rules += spec.pop("rules", [])
+        rules = spec.pop("rules", [])
+        self.rules += rules
+        self.folders.update((rule["rule"], folder) for rule in rules)
         self.overrides += spec.pop("override", [])
         for name, table in spec.pop("tables", {}).items():
             self.tables[name] = table, folder

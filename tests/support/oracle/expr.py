@@ -356,7 +356,12 @@ FUNCTIONS = {
     "prefix": lambda text, n: text[:n],
 }
 
-METHODS = {"trim": str.strip}
+METHODS = {
+    "trim": str.strip,
+    "replace": str.replace,
+    "indexOf": str.find,
+    "substring": lambda text, *at: text[slice(*at)],
+}
 
 
 class Scope:

@@ -6,6 +6,7 @@ what makes the oracle worth trusting with the large ones.
 
 import copy
 import json
+import os
 
 from support.oracle.engine import Oracle
 from support.oracle.events import Package, parse_time, span
@@ -21,17 +22,26 @@ def cases(package):
         named = {}
         for test in rule.get("tests", []):
             full = copy.deepcopy(test)
+            full.setdefault("given", [])
+            if "file" in test:
+                full["given"] += _rows(os.path.join(
+                    package.folders[rule["rule"]], test["file"]))
             if "advance" in test:
                 full["advance"] = [test["advance"]]
             if "like" in test:
                 base = copy.deepcopy(named[test["like"]])
-                full["given"] = base["given"] + full.get("given", [])
+                full["given"] = base["given"] + full["given"]
                 full.setdefault("tables", base.get("tables", {}))
                 full["advance"] = base.get("advance", []) + \
                     full.get("advance", [])
             _change(package, full)
             named[full["name"]] = full
             yield rule["rule"], full
+
+
+def _rows(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def _change(package, test):

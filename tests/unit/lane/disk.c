@@ -1,6 +1,8 @@
 #include "lane/world.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -9,15 +11,15 @@
  * library's. What was synced is remembered; of a full disk everything fails
  * that would need room.
  */
-static int full;         /* with this; 0: there is room */
-static int failing_sync; /* with this; 0: it does not */
-static unsigned refused; /* how much was asked for in vain */
-static char said[65536]; /* in the log */
+static _Atomic int full;         /* with this; 0: there is room */
+static _Atomic int failing_sync; /* with this; 0: it does not */
+static _Atomic unsigned refused; /* how much was asked for in vain */
+static char said[65536];         /* in the log, by the lane's thread */
 static struct {
 	dev_t device;
 	ino_t inode;
 } synced[4096];
-static size_t n_synced;
+static _Atomic size_t n_synced; /* behind what is written there */
 
 static bool is_ours(int fd) {
 	char link[32], path[256];
@@ -57,12 +59,16 @@ ssize_t write(int fd, const void *data, size_t n) {
 }
 
 static void remember_sync(int fd) {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || n_synced == ARRAY_SIZE(synced))
-		return;
-	synced[n_synced].device = st.st_dev;
-	synced[n_synced++].inode = st.st_ino;
+	pthread_mutex_lock(&lock);
+	if (fstat(fd, &st) == 0 && n_synced < ARRAY_SIZE(synced)) {
+		synced[n_synced].device = st.st_dev;
+		synced[n_synced].inode = st.st_ino;
+		n_synced++;
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 int fsync(int fd) {

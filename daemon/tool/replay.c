@@ -550,6 +550,7 @@ static int replay_main(const struct verb *verb, int argc, char **argv) {
 	r = run(verb, &replay, argc, argv);
 	engine_free(replay.driver.engine);
 	file_feed_free(replay.feed);
+	html_free(replay.html);
 	labels_free(replay.labels);
 	inputs_free(&replay.inputs);
 	ruleset_free(replay.set);

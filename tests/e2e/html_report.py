@@ -492,12 +492,16 @@ class File(Report):
 
     def test_a_replay_that_fails_leaves_the_last_report_alone(self):
         self.write("report.html", "the last one")
-        broken = self.write("pays.jsonl.gz", "x" * 100)
+        # Whole at its head, so that the replay has begun when it breaks.
+        broken = self.write("pays.jsonl.gz", "".join(
+            json.dumps(row(os.urandom(20).hex(), "U", "01-01")) + "\n"
+            for _ in range(20000)))
         with open(broken, "r+b") as file:
-            file.truncate(20)
+            file.truncate(os.path.getsize(broken) - 1000)
         done = run("replay", "-r", self.rules, "--as-of", AS_OF, "--html",
                    self.html, "pays=" + broken)
         self.assertEqual(done.returncode, 1)
+        self.assertIn("the archive is cut off", done.stderr)
         with open(self.html, encoding="utf-8") as file:
             self.assertEqual(file.read(), "the last one")
         self.assertEqual([n for n in os.listdir(self.folder)

@@ -188,7 +188,7 @@ def sanitize():
 
 
 def rules():
-    """The shipped rules: they load without a complaint, their tests pass."""
+    """The shipped rules, what words mean, and the guide's examples."""
     count = Count()
     tocsin = os.path.join(BUILD, "tocsin")
     checked = subprocess.run([tocsin, "check", "rules/"], cwd=ROOT)
@@ -200,6 +200,7 @@ def rules():
     # What each word of a rule means, sentence by sentence.
     count.add(run([tocsin, "test", "tests/conformance/semantics"],
                   "semantics", closing=True))
+    count.add(run([sys.executable, "-B", "tests/e2e/run", "guide"], "guide"))
     return count
 
 
@@ -250,7 +251,7 @@ SUITES = [
     ("fuzz", fuzz, "bytes at what reads bytes, a few seconds each"),
     ("clients", clients, "the clients on a Redis that is ill-treated"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
-    ("rules", rules, "the shipped rules and their inline tests"),
+    ("rules", rules, "the shipped rules, the semantics, the guide"),
     ("e2e", e2e, "real Kafka, real Redis, held against the oracle"),
 ]
 

@@ -335,12 +335,13 @@ static void sort_past(struct engine *engine, const struct past_walk *walk,
 void baseline_ranks(struct baseline_found *found) {
 	struct baseline_used *used = &found->used;
 
-	used->mid = sample_quantile(&found->sample, 1, 2);
+	if (used->baseline->stat == STAT_MEDIAN_MAD)
+		used->spread = sample_mad(&found->sample, &used->mid);
+	else
+		used->mid = sample_quantile(&found->sample, 1, 2);
 	if (used->baseline->stat == STAT_IQR)
 		sample_quartiles(&found->sample, &used->q1, &used->q3,
 				 &used->spread);
-	else if (used->baseline->stat == STAT_MEDIAN_MAD)
-		used->spread = sample_mad(&found->sample);
 }
 
 static void past_value(struct engine *engine, const struct judging *j,

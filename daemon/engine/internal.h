@@ -747,12 +747,12 @@ static inline bool stretch_has(const struct stretch *s,
 
 /* sample.c */
 int64_t sample_key(struct value v);
-struct value sample_at(const struct sample *sample, size_t k);
 struct value sample_quantile(const struct sample *sample, int64_t part,
 			     int64_t of);
 void sample_quartiles(const struct sample *sample, struct value *q1,
 		      struct value *q3, struct value *spread);
-struct value sample_mad(const struct sample *sample);
+/* The median too, because it is on the way. */
+struct value sample_mad(const struct sample *sample, struct value *mid);
 void sample_moments(const struct sample *sample, double *mean,
 		    double *deviation);
 

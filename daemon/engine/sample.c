@@ -31,46 +31,110 @@ static struct value value_of_key(struct value like, int64_t key) {
 	return like;
 }
 
+/* --- spots --- */
+
 /*
- * The k-th of what is in @all and not in @without. As that is a part of the
- * whole, it lies at k there, or as much higher as has been taken away.
+ * A spot in a sample. What is asked for next is mostly a step or two away.
+ *
+ * Of a cohort without one group it is a spot in each: in the group that of
+ * the first value that is not below. As the group is a part of the whole, the
+ * k-th of what remains stands at k of the whole, or as much higher as the
+ * group has below it.
  */
-static int64_t difference_at(const struct sample *sample, uint32_t k) {
-	uint32_t low = k, high = k + sample->without->n, mid, upto;
-	int64_t key;
+struct spot {
+	const struct sample *sample;
+	bool is_set;
+	struct ranks_walk all, without;
+	/* Of what remains: how many are below the value, and at or below. */
+	uint32_t below, upto;
+};
+#define STEPS 8u
+#define GUESSES 4u
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		key = ranks_at(sample->all, sample->pages, mid, &upto);
-		if (upto - ranks_upto(sample->without, sample->pages, key) > k)
-			high = mid;
+static const struct ranks *without_of(const struct sample *sample) {
+	return sample->without && sample->without->n ? sample->without : NULL;
+}
+
+static void count(struct spot *p) {
+	const struct ranks_walk *all = &p->all, *w = &p->without;
+
+	p->below = all->below;
+	p->upto = all->upto;
+	if (!without_of(p->sample))
+		return;
+	p->below -= w->below;
+	p->upto -= !w->is_behind && w->key == all->key ? w->upto : w->below;
+}
+
+static void jump(struct spot *p, uint32_t at) {
+	const struct sample *sample = p->sample;
+
+	p->is_set = true;
+	ranks_walk_at(&p->all, sample->all, sample->pages, at);
+	if (without_of(sample))
+		ranks_walk_to(&p->without, sample->without, sample->pages,
+			      p->all.key);
+	count(p);
+}
+
+static void step_up(struct spot *p) {
+	ranks_next(&p->all);
+	if (without_of(p->sample) && !p->without.is_behind &&
+	    p->without.key < p->all.key)
+		ranks_next(&p->without);
+	count(p);
+}
+
+static void step_down(struct spot *p) {
+	ranks_prev(&p->all);
+	if (without_of(p->sample) && ranks_prev(&p->without) &&
+	    p->without.key < p->all.key)
+		ranks_next(&p->without);
+	count(p);
+}
+
+/* False: it is further away than a few steps. */
+static bool walk_to(struct spot *p, uint32_t k) {
+	unsigned steps;
+
+	for (steps = 0; steps < STEPS; steps++) {
+		if (k < p->below)
+			step_down(p);
+		else if (k >= p->upto)
+			step_up(p);
 		else
-			low = mid + 1;
+			return true;
 	}
-	return ranks_at(sample->all, sample->pages, low, &upto);
+	return false;
 }
 
-struct value sample_at(const struct sample *sample, size_t k) {
-	uint32_t upto;
-	int64_t key;
+/* Each look bounds it on one side. */
+static void seek(struct spot *p, uint32_t k) {
+	const struct sample *sample = p->sample;
+	const struct ranks *without = without_of(sample);
+	uint32_t n = without ? without->n : 0, low = k, high = k + n, looks;
+	uint32_t at = k + (uint32_t)((uint64_t)n * k / sample->n);
 
-	if (sample->sorted)
-		return sample->sorted[k];
-	if (sample->without)
-		key = difference_at(sample, (uint32_t)k);
-	else
-		key = ranks_at(sample->all, sample->pages, (uint32_t)k, &upto);
-	return value_of_key(sample->like, key);
+	for (looks = 1;; looks++) {
+		jump(p, at);
+		if (walk_to(p, k))
+			return;
+		if (k < p->below)
+			high = at = k + p->all.below - p->below;
+		else
+			low = at = k + p->all.upto - p->upto;
+		if (looks >= GUESSES)
+			at = low + (high - low) / 2;
+	}
 }
 
-/* How often the value after @k others is there. */
-static size_t times_at(const struct sample *sample, size_t k) {
-	int64_t key = sample_key(sample_at(sample, k));
-	uint32_t upto = ranks_upto(sample->all, sample->pages, key);
-
-	if (sample->without)
-		upto -= ranks_upto(sample->without, sample->pages, key);
-	return upto - k;
+/* The value at @k of the sample. */
+static struct value value_at(struct spot *p, size_t k) {
+	if (p->sample->sorted)
+		return p->sample->sorted[k];
+	if (!p->is_set || !walk_to(p, (uint32_t)k))
+		seek(p, (uint32_t)k);
+	return value_of_key(p->sample->like, p->all.key);
 }
 
 static double money_scale(struct value v) {
@@ -89,44 +153,52 @@ static double money_scale(struct value v) {
 /* Where (n − 1)·part/of lies: between which values, and how far. */
 struct between {
 	struct value low, high;
-	int64_t rest; /* of @of */
+	int64_t rest, parts;
 };
 
 static struct between between(const struct sample *sample, int64_t part,
 			      int64_t of) {
 	i128 rank = (i128)(sample->n - 1) * part;
-	struct between ret = { .rest = (int64_t)(rank % of) };
+	struct between ret = { .rest = (int64_t)(rank % of), .parts = of };
+	struct spot p = { .sample = sample };
 	size_t k = (size_t)(rank / of);
 
-	ret.low = ret.high = sample_at(sample, k);
+	ret.low = ret.high = value_at(&p, k);
 	if (ret.rest)
-		ret.high = sample_at(sample, k + 1);
+		ret.high = value_at(&p, k + 1);
 	return ret;
 }
 
-static double inexact_between(const struct between *b, int64_t of) {
-	double rest = (double)b->rest / (double)of;
+static double inexact_between(const struct between *b) {
+	double rest = (double)b->rest / (double)b->parts;
 
 	return b->low.d + (b->high.d - b->low.d) * rest;
 }
 
 /* Over one denominator, so that a half is seen from zero. */
-static i128 exact_between(const struct between *b, int64_t of) {
-	return (i128)b->low.i * of + ((i128)b->high.i - b->low.i) * b->rest;
+static i128 exact_between(const struct between *b) {
+	return (i128)b->low.i * b->parts +
+	       ((i128)b->high.i - b->low.i) * b->rest;
+}
+
+static struct value value_between(const struct between *b) {
+	struct value ret = b->low;
+	double d;
+
+	if (ret.kind == KIND_DOUBLE) {
+		d = inexact_between(b);
+		return isfinite(d) ? value_double(d)
+				   : value_missing(MISSING_OVERFLOW);
+	}
+	ret.i = (int64_t)i128_divide_even(exact_between(b), b->parts);
+	return ret;
 }
 
 struct value sample_quantile(const struct sample *sample, int64_t part,
 			     int64_t of) {
 	struct between b = between(sample, part, of);
-	double d;
 
-	if (sample->like.kind == KIND_DOUBLE) {
-		d = inexact_between(&b, of);
-		return isfinite(d) ? value_double(d)
-				   : value_missing(MISSING_OVERFLOW);
-	}
-	b.low.i = (int64_t)i128_divide_even(exact_between(&b, of), of);
-	return b.low;
+	return value_between(&b);
 }
 
 /* In major units and not rounded before a bound is. */
@@ -137,14 +209,14 @@ void sample_quartiles(const struct sample *sample, struct value *q1,
 	double scale = 4 * money_scale(sample->like), a, b;
 
 	if (sample->like.kind == KIND_DOUBLE) {
-		a = inexact_between(&low, 4);
-		b = inexact_between(&high, 4);
+		a = inexact_between(&low);
+		b = inexact_between(&high);
 		*spread = value_double(b - a);
 	} else {
-		a = i128_to_double(exact_between(&low, 4)) / scale;
-		b = i128_to_double(exact_between(&high, 4)) / scale;
-		*spread = value_double(i128_to_double(exact_between(&high, 4) -
-						      exact_between(&low, 4)) /
+		a = i128_to_double(exact_between(&low)) / scale;
+		b = i128_to_double(exact_between(&high)) / scale;
+		*spread = value_double(i128_to_double(exact_between(&high) -
+						      exact_between(&low)) /
 				       scale);
 	}
 	*q1 = value_double(a);
@@ -156,11 +228,10 @@ void sample_quartiles(const struct sample *sample, struct value *q1,
 /*
  * The values below the middle are ever further from it leftwards, those above
  * it rightwards. So the h + 1 least deviations are i from the left and the
- * others from the right, and i is found by halving: no deviation is computed
- * that the search does not look at.
+ * others from the right, where no more than four of them say that i is right:
  *
- *   3 2 1 0 | 0 1 2 3 4      numbers from the middle out
- *       ◄─i─►◄─h+1−i─►
+ *   4 3 2 1 | 1 2 3 4 5      places from the middle out
+ *     ◄─ i ─►◄ h+1−i ►       the last two taken are not above the next two
  *
  * With integers all is done on doubled values, for the middle may be a half.
  */
@@ -169,6 +240,7 @@ struct spread {
 	size_t left, right; /* how many on either side */
 	i128 twice;         /* the middle, doubled */
 	double middle;
+	struct spot spot[2]; /* on either side */
 };
 
 union deviation {
@@ -176,8 +248,8 @@ union deviation {
 	double inexact;
 };
 
-static union deviation from_middle(const struct spread *s, size_t k) {
-	struct value v = sample_at(s->sample, k);
+static union deviation from_middle(struct spread *s, int side, size_t k) {
+	struct value v = value_at(&s->spot[side], k);
 	union deviation ret;
 
 	if (v.kind == KIND_DOUBLE) {
@@ -190,113 +262,110 @@ static union deviation from_middle(const struct spread *s, size_t k) {
 	return ret;
 }
 
-static union deviation leftwards(const struct spread *s, size_t j) {
-	return from_middle(s, s->left - 1 - j);
+static bool is_above(const struct spread *s, union deviation a,
+		     union deviation b) {
+	return s->sample->like.kind == KIND_DOUBLE ? a.inexact > b.inexact
+						   : a.exact > b.exact;
 }
 
-static union deviation rightwards(const struct spread *s, size_t j) {
-	return from_middle(s, s->left + j);
+/* With @i of @taken from the left: the greatest taken, the least not. */
+struct cut {
+	bool has_last[2], has_next[2]; /* left, right */
+	union deviation last[2], next[2];
+};
+
+static struct cut cut_at(struct spread *s, size_t taken, size_t i) {
+	struct cut cut = { .has_last = { i > 0, taken > i },
+			   .has_next = { i < s->left, taken - i < s->right } };
+	size_t left = s->left - i, right = s->left + taken - i;
+
+	if (cut.has_last[0])
+		cut.last[0] = from_middle(s, 0, left);
+	if (cut.has_next[0])
+		cut.next[0] = from_middle(s, 0, left - 1);
+	if (cut.has_last[1])
+		cut.last[1] = from_middle(s, 1, right - 1);
+	if (cut.has_next[1])
+		cut.next[1] = from_middle(s, 1, right);
+	return cut;
 }
 
-static bool is_less(const struct spread *s, union deviation a,
-		    union deviation b) {
-	return s->sample->like.kind == KIND_DOUBLE ? a.inexact < b.inexact
-						   : a.exact < b.exact;
-}
-
-/* Whether @i from the left are enough. */
-static bool is_enough(const struct spread *s, size_t h, size_t i) {
-	if (i == s->left || i > h)
-		return true;
-	return !is_less(s, leftwards(s, i), rightwards(s, h - i));
+/* Too many were taken from @side: the last of it is above the other's next. */
+static bool is_over(const struct spread *s, const struct cut *cut, int side) {
+	return cut->has_last[side] && cut->has_next[!side] &&
+	       is_above(s, cut->last[side], cut->next[!side]);
 }
 
 /*
- * The least number that is enough. Where it was the last time is where it
- * will be, or near: looked for from there, ever further away, then by halves.
+ * Where it was the last time is where it will be, or near: looked for from
+ * there, ever further away, then by halves.
  */
-static size_t enough(const struct spread *s, size_t h, uint32_t *hint) {
-	size_t low = h + 1 > s->right ? h + 1 - s->right : 0;
-	size_t high = h + 1 < s->left ? h + 1 : s->left;
+static struct cut cut_find(struct spread *s, size_t taken, uint32_t *hint) {
+	size_t low = taken > s->right ? taken - s->right : 0;
+	size_t high = taken < s->left ? taken : s->left;
 	size_t at = *hint, step = 1;
+	bool was[2] = { false, false }; /* over, on that side */
+	struct cut cut;
 
-	at = at < low ? low : at > high ? high : at;
-	if (is_enough(s, h, at)) {
-		high = at;
-		while (high - low > step && is_enough(s, h, high - step)) {
-			high -= step;
-			step *= 2;
-		}
-		if (high - low > step)
-			low = high - step + 1;
-	} else {
-		low = at + 1;
-		while (high - low > step && !is_enough(s, h, low + step - 1)) {
-			low += step;
-			step *= 2;
-		}
-		if (high - low > step)
-			high = low + step - 1;
-	}
-	while (low < high) {
-		at = low + (high - low) / 2;
-		if (is_enough(s, h, at))
-			high = at;
-		else
+	for (;; step *= 2) {
+		at = at < low ? low : at > high ? high : at;
+		cut = cut_at(s, taken, at);
+		if (is_over(s, &cut, 0)) {
+			was[0] = true;
+			high = at - 1;
+			at = high - low >= step ? high + 1 - step : low;
+		} else if (is_over(s, &cut, 1)) {
+			was[1] = true;
 			low = at + 1;
+			at = high - low >= step ? low - 1 + step : high;
+		} else {
+			*hint = (uint32_t)at;
+			return cut;
+		}
+		if (was[0] && was[1])
+			at = low + (high - low) / 2;
 	}
-	*hint = (uint32_t)low;
-	return low;
 }
 
-/* The greatest of the h + 1 least. */
-static union deviation last_of(const struct spread *s, size_t h, size_t i) {
-	union deviation left, right;
-
-	if (i > h)
-		return leftwards(s, i - 1);
-	right = rightwards(s, h - i);
-	if (!i)
-		return right;
-	left = leftwards(s, i - 1);
-	return is_less(s, left, right) ? right : left;
+static union deviation greatest(const struct spread *s, const struct cut *cut) {
+	if (!cut->has_last[0] || !cut->has_last[1])
+		return cut->last[!cut->has_last[0]];
+	return cut->last[is_above(s, cut->last[1], cut->last[0])];
 }
 
-/* The least of all others. */
-static union deviation next_of(const struct spread *s, size_t h, size_t i) {
-	union deviation left, right;
-
-	if (i == s->left)
-		return rightwards(s, h + 1 - i);
-	left = leftwards(s, i);
-	if (h + 1 - i == s->right)
-		return left;
-	right = rightwards(s, h + 1 - i);
-	return is_less(s, left, right) ? left : right;
+static union deviation least(const struct spread *s, const struct cut *cut) {
+	if (!cut->has_next[0] || !cut->has_next[1])
+		return cut->next[!cut->has_next[0]];
+	return cut->next[is_above(s, cut->next[0], cut->next[1])];
 }
 
-struct value sample_mad(const struct sample *sample) {
-	size_t n = sample->n, h = (n - 1) / 2, i;
-	struct value a = sample_at(sample, h), b = a;
-	struct spread s = { sample, n - n / 2, n / 2, 0, 0 };
+struct value sample_mad(const struct sample *sample, struct value *mid) {
+	size_t n = sample->n, taken = (n + 1) / 2;
+	struct between b = between(sample, 1, 2);
+	struct value v = b.low;
+	struct spread s = { .sample = sample,
+			    .left = taken,
+			    .right = n / 2,
+			    .spot = { { .sample = sample },
+				      { .sample = sample } } };
 	union deviation low, high;
-	uint32_t none = (uint32_t)(h / 2);
+	uint32_t none = (uint32_t)(taken / 2);
+	struct cut cut;
 
-	if (n % 2 == 0)
-		b = sample_at(sample, n / 2);
-	if (a.kind == KIND_DOUBLE)
-		s.middle = (a.d + b.d) / 2;
+	*mid = value_between(&b);
+	if (v.kind == KIND_DOUBLE)
+		s.middle = (v.d + b.high.d) / 2;
 	else
-		s.twice = (i128)a.i + b.i;
-	i = enough(&s, h, sample->hint ? sample->hint : &none);
-	low = high = last_of(&s, h, i);
+		s.twice = (i128)v.i + b.high.i;
+	cut = cut_find(&s, taken, sample->hint ? sample->hint : &none);
+	low = high = greatest(&s, &cut);
 	if (n % 2 == 0)
-		high = next_of(&s, h, i);
-	if (a.kind == KIND_DOUBLE)
+		high = least(&s, &cut);
+	if (v.kind == KIND_DOUBLE)
 		return value_double(1.4826 *
 				    ((low.inexact + high.inexact) / 2));
 	return value_double(1.4826 * (i128_to_double(low.exact + high.exact) /
-				      (4 * money_scale(a))));
+				      (4 * money_scale(v))));
 }
 
 /* --- mean and deviation --- */
@@ -308,17 +377,18 @@ struct value sample_mad(const struct sample *sample) {
 void sample_moments(const struct sample *sample, double *mean,
 		    double *deviation) {
 	double sum = 0, squares = 0, n = (double)sample->n, d;
-	size_t k, times;
+	struct spot p = { .sample = sample };
+	size_t k;
 
-	for (k = 0; k < sample->n; k += times) {
-		times = times_at(sample, k);
-		sum += sample_at(sample, k).d * (double)times;
+	for (k = 0; k < sample->n; k = p.upto) {
+		d = value_at(&p, k).d;
+		sum += d * (p.upto - p.below);
 	}
 	*mean = sum / n;
-	for (k = 0; k < sample->n; k += times) {
-		times = times_at(sample, k);
-		d = sample_at(sample, k).d - *mean;
-		squares += d * d * (double)times;
+	p.is_set = false;
+	for (k = 0; k < sample->n; k = p.upto) {
+		d = value_at(&p, k).d - *mean;
+		squares += d * d * (p.upto - p.below);
 	}
 	*deviation = sqrt(squares / (n - 1));
 }

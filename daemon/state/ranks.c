@@ -3,12 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
-#define BLOCK_CAP 256u
+#define BLOCK_CAP 64u
 #define KEY_BYTES (sizeof(int64_t) + sizeof(uint32_t))
 #define BLOCK_BYTES (BLOCK_CAP * KEY_BYTES)
 /*
  * Two neighbours that fit half a block become one, so RANKS_MOST keys take
- * 1,024 blocks at most, and the top fits a cell.
+ * 1,024 blocks at most, and the top fits a cell. Blocks are small, for what a
+ * search touches of a large one is not in the cache.
  */
 #define JOIN_MOST (BLOCK_CAP / 2)
 
@@ -42,155 +43,193 @@ static struct block block_in(void *cell, uint32_t cap) {
 	return (struct block){ keys, (uint32_t *)(void *)(keys + cap), cap };
 }
 
-static struct block block_write(struct pages *pages, handle_t handle) {
-	uint32_t cap = block_cap(pages, handle);
-
-	return block_in(pages_write(pages, handle), cap);
-}
+/*
+ * Searching by halves, without branches: which half it is nobody can foresee,
+ * and a wrong guess of the machine costs more than all the rest.
+ */
 
 /* The first that is not below @key. */
-static uint32_t lower_bound(const int64_t *keys, uint32_t n, int64_t key) {
+static inline uint32_t lower_bound(const int64_t *keys, uint32_t n,
+				   int64_t key) {
 	const int64_t *from = keys;
 	uint32_t half;
 
 	for (; n > 1; n -= half) {
 		half = n / 2;
-		from += from[half - 1] < key ? half : 0;
+		from += (uint32_t)(from[half - 1] < key) * half;
 	}
 	return (uint32_t)(from - keys) + (n && *from < key);
 }
 
 /* The first whose sum is above @k. */
-static uint32_t sum_above(const uint32_t *upto, uint32_t n, uint32_t k) {
+static inline uint32_t sum_above(const uint32_t *upto, uint32_t n, uint32_t k) {
 	const uint32_t *from = upto;
 	uint32_t half;
 
 	for (; n > 1; n -= half) {
 		half = n / 2;
-		from += from[half - 1] <= k ? half : 0;
+		from += (uint32_t)(from[half - 1] <= k) * half;
 	}
 	return (uint32_t)(from - upto);
 }
 
-/* The block in which @key is, or would be. */
-static uint32_t rung_of(const struct rung *rungs, uint32_t n, int64_t key) {
-	uint32_t low = 0, high = n, mid;
+/* The block in which @key is, or would be: the last that begins at or below. */
+static inline uint32_t rung_of(const struct rung *rungs, uint32_t n,
+			       int64_t key) {
+	const struct rung *from = rungs;
+	uint32_t half;
 
-	while (high - low > 1) {
-		mid = (low + high) / 2;
-		if (rungs[mid].least <= key)
-			low = mid;
-		else
-			high = mid;
+	for (; n > 1; n -= half) {
+		half = n / 2;
+		from += (uint32_t)(from[half].least <= key) * half;
 	}
-	return low;
+	return (uint32_t)(from - rungs);
 }
 
-static uint32_t rung_above(const struct rung *rungs, uint32_t n, uint32_t k) {
-	uint32_t low = 0, high = n - 1, mid;
+static inline uint32_t rung_above(const struct rung *rungs, uint32_t n,
+				  uint32_t k) {
+	const struct rung *from = rungs;
+	uint32_t half;
 
-	while (low < high) {
-		mid = (low + high) / 2;
-		if (rungs[mid].upto > k)
-			high = mid;
-		else
-			low = mid + 1;
+	for (; n > 1; n -= half) {
+		half = n / 2;
+		from += (uint32_t)(from[half - 1].upto <= k) * half;
 	}
-	return low;
+	return (uint32_t)(from - rungs);
 }
 
-/* --- asking --- */
+/* --- walking --- */
 
-static uint32_t block_upto(const struct pages *pages, handle_t handle,
-			   uint32_t cap, uint32_t n, int64_t key) {
-	const int64_t *keys = pages_read(pages, handle);
-	const uint32_t *upto = (const uint32_t *)(const void *)(keys + cap);
-	uint32_t i = lower_bound(keys, n, key);
-
-	if (i < n && keys[i] == key)
-		return upto[i];
-	return i ? upto[i - 1] : 0;
-}
-
-uint32_t ranks_upto(const struct ranks *ranks, const struct pages *pages,
-		    int64_t key) {
+static inline void read_block(struct ranks_walk *walk, uint32_t block) {
+	const struct ranks *ranks = walk->ranks;
 	const struct rung *rungs;
-	uint32_t r;
+	handle_t handle = ranks->root;
+	uint32_t cap = ranks->cap;
 
-	if (!ranks->root)
-		return 0;
-	if (!ranks->is_top)
-		return block_upto(pages, ranks->root,
-				  block_cap(pages, ranks->root), ranks->n_root,
-				  key);
-	rungs = pages_read(pages, ranks->root);
-	r = rung_of(rungs, ranks->n_root, key);
-	return (r ? rungs[r - 1].upto : 0) +
-	       block_upto(pages, rungs[r].block, BLOCK_CAP, rungs[r].n, key);
+	walk->block = block;
+	walk->n = ranks->n_root;
+	walk->before = 0;
+	if (!cap) {
+		rungs = pages_read(walk->pages, ranks->root);
+		cap = BLOCK_CAP;
+		handle = rungs[block].block;
+		walk->n = rungs[block].n;
+		walk->before = block ? rungs[block - 1].upto : 0;
+	}
+	walk->keys = pages_read(walk->pages, handle);
+	walk->sums = (const uint32_t *)(const void *)(walk->keys + cap);
 }
 
-int64_t ranks_at(const struct ranks *ranks, const struct pages *pages,
-		 uint32_t k, uint32_t *upto) {
-	uint32_t n = ranks->n_root, before = 0, cap, r, i;
-	handle_t block = ranks->root;
-	const struct rung *rungs;
-	const uint32_t *sums;
-	const int64_t *keys;
+static inline void read_key(struct ranks_walk *walk, uint32_t i) {
+	walk->i = i;
+	walk->key = walk->keys[i];
+	walk->below = walk->before + (i ? walk->sums[i - 1] : 0);
+	walk->upto = walk->before + walk->sums[i];
+	walk->is_behind = false;
+}
+
+static inline bool is_last_block(const struct ranks_walk *walk) {
+	return walk->ranks->cap || walk->block + 1 == walk->ranks->n_root;
+}
+
+/* To the key at @i of the block, which may be the first of the next one. */
+static void settle(struct ranks_walk *walk, uint32_t i) {
+	if (i < walk->n) {
+		read_key(walk, i);
+	} else if (!is_last_block(walk)) {
+		read_block(walk, walk->block + 1);
+		read_key(walk, 0);
+	} else {
+		walk->i = i;
+		walk->below = walk->upto = walk->ranks->n;
+		walk->is_behind = true;
+	}
+}
+
+void ranks_walk_at(struct ranks_walk *walk, const struct ranks *ranks,
+		   const struct pages *pages, uint32_t k) {
+	uint32_t block = 0;
 
 	assert(k < ranks->n);
-	if (ranks->is_top) {
-		rungs = pages_read(pages, ranks->root);
-		r = rung_above(rungs, n, k);
-		before = r ? rungs[r - 1].upto : 0;
-		block = rungs[r].block;
-		n = rungs[r].n;
-		cap = BLOCK_CAP;
-	} else {
-		cap = block_cap(pages, block);
+	walk->ranks = ranks;
+	walk->pages = pages;
+	if (!ranks->cap)
+		block = rung_above(pages_read(pages, ranks->root),
+				   ranks->n_root, k);
+	read_block(walk, block);
+	read_key(walk, sum_above(walk->sums, walk->n, k - walk->before));
+}
+
+void ranks_walk_to(struct ranks_walk *walk, const struct ranks *ranks,
+		   const struct pages *pages, int64_t key) {
+	uint32_t block = 0;
+
+	assert(ranks->n);
+	walk->ranks = ranks;
+	walk->pages = pages;
+	if (!ranks->cap)
+		block = rung_of(pages_read(pages, ranks->root), ranks->n_root,
+				key);
+	read_block(walk, block);
+	settle(walk, lower_bound(walk->keys, walk->n, key));
+}
+
+void ranks_next(struct ranks_walk *walk) {
+	assert(!walk->is_behind);
+	settle(walk, walk->i + 1);
+}
+
+bool ranks_prev(struct ranks_walk *walk) {
+	if (walk->i) {
+		read_key(walk, walk->i - 1);
+		return true;
 	}
-	keys = pages_read(pages, block);
-	sums = (const uint32_t *)(const void *)(keys + cap);
-	i = sum_above(sums, n, k - before);
-	*upto = before + sums[i];
-	return keys[i];
+	if (!walk->block)
+		return false;
+	read_block(walk, walk->block - 1);
+	read_key(walk, walk->n - 1);
+	return true;
 }
 
 /* --- room --- */
 
-/* Moves what lies in @handle into a cell of @bytes; 0: no memory. */
-static handle_t block_grow(struct pages *pages, handle_t handle, uint32_t n) {
-	uint32_t cap = block_cap(pages, handle);
-	size_t bytes = 2 * pages_cell_bytes(pages, handle);
+/* The only block moves to a cell twice as large. */
+static bool block_grow(struct ranks *ranks, struct pages *pages) {
+	size_t bytes = 2 * pages_cell_bytes(pages, ranks->root);
 	struct block from, to;
 	handle_t larger;
+	uint32_t cap;
 
 	larger = pages_alloc(pages, bytes < BLOCK_BYTES ? bytes : BLOCK_BYTES);
 	if (!larger)
-		return 0;
-	from = block_in(pages_write(pages, handle), cap);
-	to = block_write(pages, larger);
-	memcpy(to.keys, from.keys, n * sizeof(*to.keys));
-	memcpy(to.upto, from.upto, n * sizeof(*to.upto));
-	pages_release(pages, handle);
-	return larger;
+		return false;
+	cap = block_cap(pages, larger);
+	from = block_in(pages_write(pages, ranks->root), ranks->cap);
+	to = block_in(pages_write(pages, larger), cap);
+	memcpy(to.keys, from.keys, ranks->n_root * sizeof(*to.keys));
+	memcpy(to.upto, from.upto, ranks->n_root * sizeof(*to.upto));
+	pages_release(pages, ranks->root);
+	ranks->root = larger;
+	ranks->cap = cap;
+	return true;
 }
 
 /* The only block gets a top above it. */
 static bool top_make(struct ranks *ranks, struct pages *pages) {
 	handle_t top = pages_alloc(pages, RUNGS_FIRST * sizeof(struct rung));
-	struct block block;
+	const int64_t *keys;
 
 	if (!top)
 		return false;
-	block = block_write(pages, ranks->root);
+	keys = pages_read(pages, ranks->root);
 	*(struct rung *)pages_write(pages, top) =
-		(struct rung){ .least = block.keys[0],
+		(struct rung){ .least = keys[0],
 			       .upto = ranks->n,
 			       .n = ranks->n_root,
 			       .block = ranks->root };
 	ranks->root = top;
 	ranks->n_root = 1;
-	ranks->is_top = true;
+	ranks->cap = 0;
 	return true;
 }
 
@@ -247,16 +286,11 @@ static bool split(struct ranks *ranks, struct pages *pages, uint32_t r) {
 
 /* A full block makes room for one key more. */
 static bool make_room(struct ranks *ranks, struct pages *pages, uint32_t r) {
-	handle_t larger;
-
-	if (ranks->is_top)
+	if (!ranks->cap)
 		return split(ranks, pages, r);
 	if (ranks->n_root == BLOCK_CAP)
 		return top_make(ranks, pages) && split(ranks, pages, 0);
-	larger = block_grow(pages, ranks->root, ranks->n_root);
-	if (larger)
-		ranks->root = larger;
-	return larger;
+	return block_grow(ranks, pages);
 }
 
 /* --- adding --- */
@@ -274,14 +308,14 @@ static struct place place_of(struct ranks *ranks, struct pages *pages,
 			     int64_t key) {
 	struct place p = { .n = &ranks->n_root };
 
-	if (ranks->is_top) {
+	if (ranks->cap) {
+		p.block = block_in(pages_write(pages, ranks->root), ranks->cap);
+	} else {
 		p.rungs = pages_write(pages, ranks->root);
 		p.r = rung_of(p.rungs, ranks->n_root, key);
 		p.n = &p.rungs[p.r].n;
 		p.block = block_in(pages_write(pages, p.rungs[p.r].block),
 				   BLOCK_CAP);
-	} else {
-		p.block = block_write(pages, ranks->root);
 	}
 	p.i = lower_bound(p.block.keys, *p.n, key);
 	p.is_there = p.i < *p.n && p.block.keys[p.i] == key;
@@ -289,12 +323,14 @@ static struct place place_of(struct ranks *ranks, struct pages *pages,
 }
 
 static void sums_move(struct ranks *ranks, const struct place *p, uint32_t by) {
-	uint32_t i;
+	uint32_t *upto = p->block.upto, n = *p->n, i;
+	struct rung *rungs = p->rungs;
 
-	for (i = p->i; i < *p->n; i++)
-		p->block.upto[i] += by;
-	for (i = p->r; p->rungs && i < ranks->n_root; i++)
-		p->rungs[i].upto += by;
+	for (i = p->i; i < n; i++)
+		upto[i] += by;
+	n = rungs ? ranks->n_root : 0;
+	for (i = p->r; i < n; i++)
+		rungs[i].upto += by;
 	ranks->n += by;
 }
 
@@ -319,6 +355,7 @@ bool ranks_add(struct ranks *ranks, struct pages *pages, int64_t key) {
 		ranks->root = pages_alloc(pages, KEY_BYTES);
 		if (!ranks->root)
 			return false;
+		ranks->cap = block_cap(pages, ranks->root);
 	}
 	p = place_of(ranks, pages, key);
 	if (!p.is_there && *p.n == p.block.cap) {
@@ -345,7 +382,7 @@ static void rung_remove(struct ranks *ranks, struct pages *pages, uint32_t r) {
 		return;
 	last = rungs[0].block;
 	ranks->n_root = rungs[0].n;
-	ranks->is_top = false;
+	ranks->cap = BLOCK_CAP;
 	pages_release(pages, ranks->root);
 	ranks->root = last;
 }
@@ -395,7 +432,9 @@ bool ranks_remove(struct ranks *ranks, struct pages *pages, int64_t key) {
 	memmove(p.block.upto + p.i, p.block.upto + p.i + 1,
 		behind * sizeof(*p.block.upto));
 	--*p.n;
-	if (ranks->is_top)
+	if (!ranks->cap && !*p.n)
+		rung_remove(ranks, pages, p.r);
+	else if (!ranks->cap)
 		join_neighbours(ranks, pages, p.r);
 	else if (!*p.n)
 		ranks_free(ranks, pages);
@@ -406,7 +445,7 @@ void ranks_free(struct ranks *ranks, struct pages *pages) {
 	const struct rung *rungs;
 	uint32_t r;
 
-	if (ranks->is_top) {
+	if (ranks->root && !ranks->cap) {
 		rungs = pages_read(pages, ranks->root);
 		for (r = 0; r < ranks->n_root; r++)
 			pages_release(pages, rungs[r].block);

@@ -5,7 +5,7 @@
  *   top ─► [least, upto, block] [least, upto, block] …   once there are many
  *               │
  *               ▼
- *            keys 3 5 8 …      a block of at most 256, each key once
+ *            keys 3 5 8 …      a block of at most 64, each key once
  *            upto 1 4 5 …      5 is there three times
  *
  * Running sums rather than counts: whoever asks searches twice by halves. The
@@ -18,24 +18,44 @@
 
 #include <stdbool.h>
 
-#define RANKS_MOST 65536u /* different keys that surely find room */
+#define RANKS_MOST 16384u /* different keys that surely find room */
 
 /* All zero bytes are valid and empty. */
 struct ranks {
 	handle_t root;   /* the only block, or the top */
 	uint32_t n;      /* keys, each as often as it was added */
 	uint32_t n_root; /* different keys of the block, or blocks of the top */
-	uint32_t is_top;
+	uint32_t cap;    /* keys that the only block has room for; 0: a top */
 };
 
 /* False: no memory, nothing was changed. */
 bool ranks_add(struct ranks *ranks, struct pages *pages, int64_t key);
 /* Takes one out; false: it is not there. */
 bool ranks_remove(struct ranks *ranks, struct pages *pages, int64_t key);
-/* How many are at or below @key. */
-uint32_t ranks_upto(const struct ranks *ranks, const struct pages *pages,
-		    int64_t key);
-/* The key with @k < n before it in the order; *upto: ranks_upto() of it. */
-int64_t ranks_at(const struct ranks *ranks, const struct pages *pages,
-		 uint32_t k, uint32_t *upto);
 void ranks_free(struct ranks *ranks, struct pages *pages);
+
+/*
+ * A place among the keys: at one of them, or behind the last. It holds until
+ * something is added or removed. Neighbours are a step away.
+ */
+struct ranks_walk {
+	const struct ranks *ranks;
+	const struct pages *pages;
+	const int64_t *keys; /* of the block */
+	const uint32_t *sums;
+	uint32_t n, before; /* keys of it; keys of all blocks before it */
+	uint32_t block, i;
+	/* Of the key: so many are below, so many at or below it. */
+	int64_t key;
+	uint32_t below, upto;
+	bool is_behind; /* then below and upto are all of them */
+};
+
+/* To the key at @k < n: below <= k < upto. */
+void ranks_walk_at(struct ranks_walk *walk, const struct ranks *ranks,
+		   const struct pages *pages, uint32_t k);
+/* To the first key that is not below @key. */
+void ranks_walk_to(struct ranks_walk *walk, const struct ranks *ranks,
+		   const struct pages *pages, int64_t key);
+void ranks_next(struct ranks_walk *walk); /* not from behind the last */
+bool ranks_prev(struct ranks_walk *walk); /* false: it is the first */

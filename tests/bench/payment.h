@@ -120,3 +120,17 @@ static inline void payment_window(struct buf *out, const char *window,
 		   "  alert_if: total > 900000000000 && cnt > 1\n",
 		   window);
 }
+
+/* One rule that holds an amount against others of the same unit or class. */
+static inline void payment_peers(struct buf *out, const char *cohort,
+				 const char *encoding) {
+	payment_stream(out, encoding);
+	buf_printf(out,
+		   "- rule: peers\n"
+		   "  status: live\n"
+		   "  from: payments\n"
+		   "  baseline: {usual: {of: amount, over: %s, "
+		   "exclude_same: [payee_account], min_samples: 8}}\n"
+		   "  alert_if: usual.z(amount) < -1000000.0\n",
+		   cohort);
+}

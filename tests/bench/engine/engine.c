@@ -3,6 +3,8 @@
  * and what a key costs. Nothing is read from anywhere and nothing goes out.
  *
  *   bench-engine WINDOW KEYS EVENTS   one rule, of "10m" or "{session: 1m}"
+ *   bench-engine "peers 25m, peers: [unit]" KEYS EVENTS   one rule that looks
+ *                                     at others, all but those of one account
  *   bench-engine RULES KEYS EVENTS [ENCODING]      RULES 0: decode only
  *
  * payment.h says what the rules are; KEYS is the number of accounts. No alert
@@ -112,6 +114,8 @@ static void load(struct bench *bench, const char *rules) {
 
 	if (is_number(rules))
 		payment_rules(&text, (size_t)number(rules), bench->encoding);
+	else if (!strncmp(rules, "peers ", 6))
+		payment_peers(&text, rules + 6, bench->encoding);
 	else
 		payment_window(&text, rules, bench->encoding);
 	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len)
@@ -170,7 +174,7 @@ static void make_batch(struct bench *bench, size_t n) {
 				.number = bench->next,
 				.account = account_of(bench, bench->next),
 				.voucher = bench->next,
-				.amount = bench->next % 90000 + 100,
+				.amount = bench->next * 7919 % 90000 + 100,
 				.paid_at =
 					BEGIN + (int64_t)(bench->next /
 							  EVENTS_PER_SECOND) });

@@ -42,6 +42,14 @@ static uint32_t model_upto(int64_t key) {
 	return n;
 }
 
+static uint32_t model_below(int64_t key) {
+	uint32_t n = 0;
+
+	while (n < model.n && model.keys[n] < key)
+		n++;
+	return n;
+}
+
 static void add(int64_t key) {
 	uint32_t at = model_upto(key);
 
@@ -61,23 +69,53 @@ static void take_out(int64_t key) {
 	assert_true(ranks_remove(&ranks, &pages, key));
 }
 
+static void check_place(const struct ranks_walk *walk, uint32_t k) {
+	assert_false(walk->is_behind);
+	assert_int_equal(walk->key, model.keys[k]);
+	assert_int_equal(walk->upto, model_upto(walk->key));
+	assert_int_equal(walk->below, model_below(walk->key));
+}
+
+/* To a key that may be there or not. */
+static void check_gap(int64_t key) {
+	struct ranks_walk walk;
+	uint32_t below = model_below(key);
+
+	ranks_walk_to(&walk, &ranks, &pages, key);
+	assert_int_equal(walk.below, below);
+	if (below < model.n)
+		check_place(&walk, below);
+	else
+		assert_true(walk.is_behind);
+}
+
 static void check(void) {
-	uint32_t upto, k;
+	struct ranks_walk walk, step;
+	uint32_t k;
 
 	assert_int_equal(ranks.n, model.n);
+	if (!model.n)
+		return;
+	ranks_walk_at(&step, &ranks, &pages, 0);
 	for (k = 0; k < model.n; k++) {
-		assert_int_equal(ranks_at(&ranks, &pages, k, &upto),
-				 model.keys[k]);
-		assert_int_equal(upto, model_upto(model.keys[k]));
+		ranks_walk_at(&walk, &ranks, &pages, k);
+		check_place(&walk, k);
+		ranks_walk_to(&walk, &ranks, &pages, model.keys[k]);
+		check_place(&walk, k);
+		if (model.keys[k] < INT64_MAX)
+			check_gap(model.keys[k] + 1);
+		if (k == step.upto)
+			ranks_next(&step);
+		check_place(&step, k);
 	}
-	for (k = 0; k < model.n; k += 7) {
-		int64_t key = model.keys[k];
-
-		assert_int_equal(ranks_upto(&ranks, &pages, key - 1),
-				 model_upto(key - 1));
-		assert_int_equal(ranks_upto(&ranks, &pages, key),
-				 model_upto(key));
+	ranks_next(&step);
+	assert_true(step.is_behind);
+	assert_int_equal(step.below, model.n);
+	for (k = model.n; k; k = step.below) {
+		assert_true(ranks_prev(&step));
+		check_place(&step, k - 1);
 	}
+	assert_false(ranks_prev(&step));
 }
 
 static uint32_t chance(uint32_t *seed) {
@@ -134,8 +172,7 @@ static void stands_keys_that_only_rise_or_fall(void **state) {
 	check();
 	add(INT64_MAX);
 	add(INT64_MIN);
-	assert_int_equal(ranks_upto(&ranks, &pages, INT64_MIN), 1);
-	assert_int_equal(ranks_upto(&ranks, &pages, INT64_MAX), model.n);
+	check();
 	ranks_free(&ranks, &pages);
 	assert_int_equal(pages.used_bytes, 0);
 }
@@ -166,7 +203,7 @@ static void knows_what_is_not_there(void **state) {
 	assert_int_equal(ranks.n, 1);
 	take_out(7);
 	assert_false(ranks_remove(&ranks, &pages, 7));
-	assert_int_equal(ranks_upto(&ranks, &pages, 7), 0);
+	assert_int_equal(ranks.n, 0);
 }
 
 /* Without memory nothing is half done. */

@@ -414,6 +414,18 @@ static void neighbours(struct report *report) {
 	    "1: brokers answer and no topic is missing.", !view->feed_trouble);
 }
 
+static void memory(struct report *report) {
+	const struct engine *engine = report->view.engine;
+	size_t mapped = 0, used = 0;
+
+	if (engine)
+		used = engine_state_bytes(engine, &mapped);
+	one(report, METRIC_GAUGE, "tocsin_state_bytes",
+	    "State in use; limits.memory is of this.", (double)used);
+	one(report, METRIC_GAUGE, "tocsin_state_mapped_bytes",
+	    "Pages that the state lies in.", (double)mapped);
+}
+
 static void all(struct report *report) {
 	const struct engine *engine = report->view.engine;
 	static const char info[] = "tocsin_info";
@@ -432,6 +444,7 @@ static void all(struct report *report) {
 	    !engine || engine_watermark(engine) == INT64_MIN
 		    ? 0
 		    : (double)engine_watermark(engine) / 1e6);
+	memory(report);
 	streams(report);
 	rules(report);
 	tables(report);

@@ -219,6 +219,7 @@ handle_t pages_alloc_kind(struct pages *pages, size_t size, unsigned kind) {
 	handle = take_cell(pages, cells, c->bytes);
 	cells->used++;
 	pages->used_bytes += c->bytes;
+	pages->taken += c->bytes;
 	if (pages->account)
 		*pages->account += c->bytes;
 	if (!has_room(cells))

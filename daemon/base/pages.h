@@ -39,6 +39,7 @@ struct pages {
 	uint32_t now;   /* the generation that writes are marked with */
 	struct size_class *classes;
 	size_t used_bytes;  /* of cells handed out */
+	uint64_t taken;     /* bytes of all that were ever handed out */
 	size_t limit_bytes; /* of pages; 0: none */
 	uint64_t *account;  /* of whoever has cells now; NULL: nobody */
 };

@@ -683,6 +683,11 @@ bool engine_is_silent(const struct engine *engine) {
 	return engine->silent;
 }
 
+size_t engine_state_bytes(const struct engine *engine, size_t *mapped) {
+	*mapped = (size_t)engine->pages.n * PAGE_BYTES;
+	return engine->pages.used_bytes;
+}
+
 const struct stream_counters *
 engine_stream_counters(const struct engine *engine, size_t stream) {
 	return &engine->streams[stream].counters;

@@ -85,6 +85,8 @@ usec_t engine_watermark(const struct engine *engine); /* INT64_MIN: none */
 usec_t engine_greatest_time(const struct engine *engine);
 usec_t engine_last_advance(const struct engine *engine);
 bool engine_is_silent(const struct engine *engine);
+/* Of cells in use, which is what max_state_bytes limits, and of pages. */
+size_t engine_state_bytes(const struct engine *engine, size_t *mapped);
 
 /* At which limit a key had to go. */
 enum engine_limit { LIMIT_KEYS, LIMIT_ENTRIES, LIMIT_MEMORY, LIMIT_MAX };

@@ -387,6 +387,20 @@ struct seam_item {
 	size_t len;
 };
 
+/* Who has cells, and pays with them when memory is full; see room.c. */
+enum payer_kind {
+	PAYER_PLAN,
+	PAYER_TABLE,
+	PAYER_IDS,
+	PAYER_REVIEWS,
+	PAYER_MAX
+};
+struct payer {
+	uint64_t bytes;
+	enum payer_kind kind;
+	size_t index;
+};
+
 struct engine {
 	const struct ruleset *set;
 	struct engine_options options;
@@ -420,6 +434,10 @@ struct engine {
 	usec_t sweep_width; /* of the finest wheel */
 	int64_t swept;      /* its bucket when the wheels were last looked at */
 	struct buf body, text;
+	/* Who held most when all were looked at, the next one's bytes, and
+	 * what had been taken by all then. */
+	struct payer payer;
+	uint64_t runner_up, taken;
 };
 
 /*

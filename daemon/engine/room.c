@@ -26,20 +26,6 @@ size_t room_pages(const struct engine *engine) {
 	return most + most / 4 + (size_t)PAGES_KINDS * 80 * PAGE_BYTES;
 }
 
-enum payer_kind {
-	PAYER_PLAN,
-	PAYER_TABLE,
-	PAYER_IDS,
-	PAYER_REVIEWS,
-	PAYER_MAX
-};
-
-struct payer {
-	uint64_t bytes;
-	enum payer_kind kind;
-	size_t index;
-};
-
 static size_t count_of(const struct engine *engine, enum payer_kind kind) {
 	switch (kind) {
 	case PAYER_PLAN:
@@ -119,19 +105,52 @@ static bool pay(struct engine *engine, const struct payer *payer) {
 	return false;
 }
 
-bool room_make(struct engine *engine) {
+/* Others may have grown by all that was taken since, but not by more. */
+static bool is_still_first(const struct engine *engine) {
+	const struct payer *payer = &engine->payer;
+	uint64_t since = engine->pages.taken - engine->taken;
+
+	return payer->bytes && bytes_of(engine, payer->kind, payer->index) >
+				       engine->runner_up + since;
+}
+
+/* There may be thousands, and a flood asks at each event. */
+static void look_at_all(struct engine *engine) {
+	struct payer next;
+
+	engine->payer = (struct payer){ .bytes = UINT64_MAX };
+	next_payer(engine, &engine->payer);
+	next = engine->payer;
+	next_payer(engine, &next);
+	engine->runner_up = next.bytes;
+	engine->taken = engine->pages.taken;
+}
+
+/* Whoever holds most, or if he has nothing to give, the next one who has. */
+static bool relieve(struct engine *engine) {
 	struct payer payer;
 
+	if (!is_still_first(engine))
+		look_at_all(engine);
+	payer = engine->payer;
+	if (!payer.bytes)
+		return false;
+	if (pay(engine, &payer))
+		return true;
+	payer.bytes = bytes_of(engine, payer.kind, payer.index);
+	while (next_payer(engine, &payer))
+		if (pay(engine, &payer))
+			return true;
+	return false;
+}
+
+bool room_make(struct engine *engine) {
 	while (engine->pages.used_bytes > engine->options.max_state_bytes) {
 		if (!outbox_has_room(&engine->outbox))
 			return false;
-		payer = (struct payer){ .bytes = UINT64_MAX };
-		while (next_payer(engine, &payer))
-			if (pay(engine, &payer))
-				break;
-		arena_reset(&engine->scratch);
-		if (!payer.bytes)
+		if (!relieve(engine))
 			break;
+		arena_reset(&engine->scratch);
 	}
 	return true;
 }

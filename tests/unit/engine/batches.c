@@ -2,6 +2,7 @@
  * S1.6, S1.7: the same inputs give the same bytes, however they are cut into
  * batches and however small the outbox is.
  */
+#include "engine/accounts.h"
 #include "engine/world.h"
 
 #define RULE(name, body)                                                       \
@@ -292,6 +293,7 @@ static void run(struct world *world, struct engine_options options,
 	buf_add(out, dead.data, dead.len);
 	buf_reset(&dead);
 	engine_dump(world->engine, out);
+	assert_accounts(world->engine);
 	engine_free(world->engine);
 	world->engine = NULL;
 }

@@ -64,13 +64,16 @@ class Writer:
         if not before or not before["open"]:
             change, open_ = "fired", True
         else:
-            change = self.random.choice(["raised", "updated", "resolved"])
+            change = self.random.choice(
+                ["raised", "updated", "resolved", "stale"])
             open_ = change != "resolved"
         record = {
             "schema": 1, "id": id_, "lane": "0",
             "seq": len(self.records) + 1,
             "rev": before["rev"] + 1 if before else 1,
-            "state": "firing" if open_ else "resolved", "open": open_,
+            "state": {"resolved": "resolved", "stale": "stale"}.get(
+                change, "firing"),
+            "open": open_,
             "change": change, "level": "red",
             "text": "预警 \"quoted\"\r\n" * self.random.randrange(1, 40),
             "random": self.random.random()}

@@ -78,7 +78,8 @@ def take_all_and_stop(world, daemon, seconds=90):
 
 def oracle_of(world, daemon, known=None):
     """The oracle fed with the journal's order; and the journal's steps."""
-    oracle = Oracle(Package([world.rules]))
+    limits = daemon.config.get("limits", {})
+    oracle = Oracle(Package([world.rules]), limits.get("keys_per_rule"))
     oracle.known = known or {}
     records = read_all(broker().address, topics(world))
     steps = Steps(daemon.journal(), records)

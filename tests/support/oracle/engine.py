@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from support.oracle import stretch, Unsupported
+from support.oracle.cap import victim
 from support.oracle.events import DAY, Refused, StreamTable, span
 from support.oracle.expr import (Missing, Money, Scope, Time, evaluate,
                                  half_even, names, num, parse)
@@ -611,6 +612,7 @@ class Key:
         self.last = None  # the last event: greatest (time, coordinates)
         self.alerts = {}  # period or None -> Life
         self.fines = []  # of a coarser key: the keys beneath it
+        self.is_gone = False  # evicted
 
 
 class Rule:
@@ -856,7 +858,7 @@ def words_of(rule):
 class Oracle:
     """step() by step(); the transitions stand in `out`."""
 
-    def __init__(self, package):
+    def __init__(self, package, keys_per_rule=None):
         self.package = package
         self.registries = [table for table in package.tables.values()
                            if isinstance(table, StreamTable)]
@@ -884,6 +886,7 @@ class Oracle:
         self._timers = []
         self._at = None
         self._ordinals = itertools.count(1)
+        self.keys_per_rule = keys_per_rule
         self._ids_for()
 
     def _mark_used_fields(self):
@@ -1061,12 +1064,31 @@ class Oracle:
             return None
         key = rule.keys.get(values)
         if key is None or self._is_over(rule, key):
+            if key is None and len(rule.keys) == self.keys_per_rule:
+                self._evict(rule)
             key = rule.keys[values] = Key(next(self._ordinals), values)
             key.clock = at
             if rule.every_at is not None:
                 self._set_timer(rule.next_tick(max(at, self.watermark)),
                                 rule, key, "every", None)
         return key
+
+    def _evict(self, rule):
+        """S9.2, S9.5. When a key that has ended is given back no sentence
+        says, so the oracle wants windows in which none ends."""
+        if rule.coarse or rule.opens or rule.baselines:
+            raise Unsupported("a limit with " + rule.full)
+        key = victim(rule)
+        self._at = key.clock
+        for period, life in sorted(key.alerts.items()):
+            if life.firing:
+                scope = JudgeScope(rule, key, period, key.clock, key.last,
+                                   True)
+                self._emit(rule, key, period, life, "stale", "evicted",
+                           life.level, scope, key.clock, None, state="stale",
+                           is_open=True)
+        key.is_gone = True
+        del rule.keys[key.values]
 
     def _fold_closing(self, rule, event, late):
         """An event that closes windows, and is in none itself."""
@@ -1538,6 +1560,8 @@ class Oracle:
         while self._is_due(at_the_end):
             due, _, _, _, _, _, rule, key, kind, period, what = \
                 heapq.heappop(self._timers)
+            if key.is_gone and kind != "review":
+                continue
             getattr(self, "_on_" + kind)(due, rule, key, period, what)
 
     def _on_exit(self, due, rule, key, _period, _what):

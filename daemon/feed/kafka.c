@@ -23,7 +23,7 @@
 #define QUEUE_LEAST ((size_t)256 << 10) /* of a partition */
 #define QUEUE_PARTS 8                   /* at least */
 #define COMMIT_EVERY (2 * USEC_PER_SEC)
-#define DESTROY_SECONDS 5
+#define DESTROY_SECONDS 2
 #define READ_AT_ONCE 1024
 
 /*
@@ -59,6 +59,8 @@ struct topic {
 	bool complete; /* all that the broker spoke of last are known */
 	rd_kafka_resp_err_t trouble; /* none, or why it cannot be read */
 	bool vanished;               /* and what was known was called missing */
+	/* The lane's. */
+	bool denied; /* its records, not its name */
 };
 
 struct partition {
@@ -67,7 +69,6 @@ struct partition {
 	rd_kafka_queue_t *queue;
 	bool started;
 	int64_t next; /* behind the last record handed out */
-	bool denied;  /* its records, not its name */
 	int64_t committed, acknowledged;
 };
 
@@ -92,6 +93,7 @@ struct kafka {
 	struct partition **partitions;
 	size_t n_partitions;
 	int64_t next_commit;
+	rd_kafka_resp_err_t uncommitted; /* why, as was said last */
 	bool settled_here; /* and what was found by then is adopted */
 	_Atomic bool all_down;
 	/* Between the lane and the watcher. */
@@ -175,6 +177,24 @@ static void destroy_in_time(rd_kafka_t *rk) {
 		log_warn("kafka: the client does not end: leaving it behind");
 		pthread_detach(thread);
 	}
+}
+
+/* Called by rd_kafka_poll(), which the lane does. */
+static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t error,
+		      rd_kafka_topic_partition_list_t *offsets, void *context) {
+	struct kafka *kafka = context;
+
+	(void)rk;
+	(void)offsets;
+	if (error == kafka->uncommitted)
+		return;
+	kafka->uncommitted = error;
+	if (error)
+		log_warn("kafka: offsets cannot be committed, and lag tools "
+			 "will miss them: %s",
+			 rd_kafka_err2str(error));
+	else
+		log_info("kafka: offsets are committed again");
 }
 
 /* The watcher: from here to watch(), its thread. */
@@ -380,7 +400,7 @@ static int open_reader(struct kafka *kafka, int64_t partitions) {
 		kafka->queue_bytes /
 		(size_t)(partitions > QUEUE_PARTS ? partitions : QUEUE_PARTS);
 	rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->conf);
-	rd_kafka_queue_t *queue;
+	rd_kafka_queue_t *queue, *group;
 	uint64_t one = 1;
 	char text[512];
 	rd_kafka_t *rk;
@@ -400,6 +420,10 @@ static int open_reader(struct kafka *kafka, int64_t partitions) {
 		open_topic(&kafka->topics[i], rk);
 	queue = rd_kafka_queue_get_main(rk);
 	rd_kafka_queue_io_event_enable(queue, kafka->event, &one, sizeof(one));
+	/* What the group complains of, which is only asked to commit. */
+	group = rd_kafka_queue_get_consumer(rk);
+	rd_kafka_queue_forward(group, queue);
+	rd_kafka_queue_destroy(group);
 	rd_kafka_queue_destroy(queue);
 	atomic_store(&kafka->rk, rk);
 	return 0;
@@ -447,7 +471,7 @@ static struct partition *partition_of(const struct kafka *kafka,
 static int begin_at(struct partition *p, int64_t offset) {
 	if (p->started)
 		rd_kafka_consume_stop(p->topic->handle, p->is.partition);
-	p->started = p->is.at_end = p->is.gone = p->denied = false;
+	p->started = p->is.at_end = p->is.gone = false;
 	p->next = offset;
 	if (rd_kafka_consume_start(p->topic->handle, p->is.partition, offset) <
 	    0)
@@ -600,11 +624,10 @@ static void look_again(struct kafka *kafka, bool unsettled) {
 /* An error stands in the queue as a message would. */
 static void on_trouble(struct kafka *kafka, struct partition *p,
 		       const rd_kafka_message_t *message) {
-	p->denied =
-		message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 	switch ((int)message->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		p->is.at_end = true;
+		p->topic->denied = false;
 		break;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -614,6 +637,13 @@ static void on_trouble(struct kafka *kafka, struct partition *p,
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 		look_again(kafka, false);
+		break;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		if (!p->topic->denied)
+			log_warn("kafka: topic %s may not be read: waiting for "
+				 "the right",
+				 p->is.topic);
+		p->topic->denied = true;
 		break;
 	default:
 		log_warn("kafka: %s/%d: %s", p->is.topic, (int)p->is.partition,
@@ -643,7 +673,7 @@ static size_t read_partition(void *self, size_t i, struct feed_record *records,
 			rd_kafka_message_destroy(message);
 			continue;
 		}
-		p->is.at_end = p->denied = false;
+		p->is.at_end = p->topic->denied = false;
 		p->next = message->offset + 1;
 		records[taken++] = (struct feed_record){
 			.payload = message->payload,
@@ -677,8 +707,8 @@ static void acknowledge(void *self, size_t i, int64_t offset) {
 static bool is_denied(const struct kafka *kafka) {
 	bool denied = atomic_load(&kafka->denied) != 0;
 
-	for (size_t i = 0; i < kafka->n_partitions; i++)
-		denied |= kafka->partitions[i]->denied;
+	for (size_t i = 0; i < kafka->n_topics; i++)
+		denied |= kafka->topics[i].denied;
 	return denied;
 }
 
@@ -951,6 +981,7 @@ int kafka_feed_new(struct feed *ret, const struct kafka_options *options,
 	rd_kafka_conf_set_opaque(kafka->conf, kafka);
 	rd_kafka_conf_set_log_cb(kafka->conf, on_log);
 	rd_kafka_conf_set_error_cb(kafka->conf, on_error);
+	rd_kafka_conf_set_offset_commit_cb(kafka->conf, on_commit);
 	conf = rd_kafka_conf_dup(kafka->conf);
 	kafka->scout =
 		rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));

@@ -75,6 +75,18 @@ log.retention.ms=-1
 """
 
 
+# A second listener, for users with a password and the rights they are granted;
+# whoever comes through the first may do everything.
+_GUARDED = """authorizer.class.name=org.apache.kafka.metadata.authorizer.\
+StandardAuthorizer
+super.users=User:ANONYMOUS
+sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required \
+{users};
+"""
+
+
 def _cache():
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "tocsin")
@@ -113,7 +125,9 @@ def jars():
 
 
 class Broker:
-    def __init__(self, children, folder, name="kafka"):
+    """@users {name: password}: whoever comes to the address `guarded`."""
+
+    def __init__(self, children, folder, name="kafka", users=None):
         self._children = children
         self._name = name
         self.folder = folder
@@ -121,6 +135,8 @@ class Broker:
         self.port = free_port()
         self._controller = free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.guarded = f"127.0.0.1:{free_port()}"
+        self._users = users
         self.child = None
         self._format()
 
@@ -137,9 +153,7 @@ class Broker:
             file.write(_LOG)
         self._config = os.path.join(self.folder, "server.properties")
         with open(self._config, "w") as file:
-            file.write(_PROPERTIES.format(
-                port=self.port, controller=self._controller,
-                folder=self.folder))
+            file.write(self._properties())
         # One in 64 would begin with a hyphen and be taken for an option.
         cluster = b"A" + base64.urlsafe_b64encode(uuid.uuid4().bytes)[1:]
         done = subprocess.run(
@@ -149,6 +163,20 @@ class Broker:
             stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             raise AssertionError("formatting failed:\n" + done.stdout)
+
+    def _properties(self):
+        text = _PROPERTIES.format(port=self.port, controller=self._controller,
+                                  folder=self.folder)
+        if not self._users:
+            return text
+        more = f",GUARDED://{self.guarded}"
+        return "".join(
+            line + {"listeners": more, "advertised.listeners": more,
+                    "listener.security.protocol.map":
+                    ",GUARDED:SASL_PLAINTEXT"}.get(line.split("=")[0], "")
+            + "\n" for line in text.splitlines()) + _GUARDED.format(
+                users=" ".join(f'user_{name}="{password}"' for name, password
+                               in self._users.items()))
 
     def start(self):
         self.child = self._children.start(

@@ -128,6 +128,12 @@ _delete_records_new = _declare("rd_kafka_DeleteRecords_new", _p, _p)
 _delete_records_destroy = _declare("rd_kafka_DeleteRecords_destroy", None, _p)
 _delete_records = _declare("rd_kafka_DeleteRecords", None, _p, c.POINTER(_p),
                            c.c_size_t, _p, _p)
+_acl_new = _declare("rd_kafka_AclBinding_new", _p, c.c_int, c.c_char_p,
+                    c.c_int, c.c_char_p, c.c_char_p, c.c_int, c.c_int,
+                    c.c_char_p, c.c_size_t)
+_acl_destroy = _declare("rd_kafka_AclBinding_destroy", None, _p)
+_create_acls = _declare("rd_kafka_CreateAcls", None, _p, c.POINTER(_p),
+                        c.c_size_t, _p, _p)
 _topic_error = _declare("rd_kafka_topic_result_error", c.c_int, _p)
 _topic_name = _declare("rd_kafka_topic_result_name", c.c_char_p, _p)
 _event_error = _declare("rd_kafka_event_error", c.c_int, _p)
@@ -330,6 +336,23 @@ def delete_records(brokers, offsets):
 
     for _ in _admin(brokers, _delete_records, make, _delete_records_destroy,
                     [None]):
+        pass
+
+
+_RESOURCES = {"topic": 2, "group": 3}
+_OPERATIONS = {"read": 3, "describe": 8}
+
+
+def grant(brokers, user, rights):
+    """@rights: (operation, resource, name) of each, as in
+    ("read", "topic", "payments")."""
+    def make(right):
+        operation, resource, name = right
+        return _acl_new(_RESOURCES[resource], name.encode(), 3,
+                        b"User:" + user.encode(), b"*",
+                        _OPERATIONS[operation], 3, None, 0)
+
+    for _ in _admin(brokers, _create_acls, make, _acl_destroy, rights):
         pass
 
 

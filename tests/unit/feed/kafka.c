@@ -287,6 +287,53 @@ static void says_when_a_topic_was_deleted_and_when_it_is_back(void **state) {
 	assert_false(is->gone);
 }
 
+/* Until the log says so; it goes to a file meanwhile. */
+static void turn_until_said(const char *what) {
+	FILE *log = tmpfile();
+	int before = dup(STDERR_FILENO);
+	char said[4096] = "";
+
+	assert_non_null(log);
+	dup2(fileno(log), STDERR_FILENO);
+	for (int i = 0; i < 1000 && !strstr(said, what); i++) {
+		turn();
+		said[pread(fileno(log), said, sizeof(said) - 1, 0)] = 0;
+	}
+	dup2(before, STDERR_FILENO);
+	close(before);
+	fclose(log);
+	assert_non_null(strstr(said, what));
+}
+
+static void says_what_keeps_its_group_from_being_found(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		rd_kafka_mock_push_request_errors(
+			cluster, 10 /* FindCoordinator */, 1,
+			RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+	open_feed(topics, 1);
+	turn_until_said("kafka: GROUP_AUTHORIZATION_FAILED: ");
+}
+
+static void says_when_it_cannot_commit_and_when_it_can(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	produce("pays", 0, 10);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	rd_kafka_mock_push_request_errors(
+		cluster, 8 /* OffsetCommit */, 1,
+		RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+	feed.class->acknowledge(feed.self, 0, 5);
+	turn_until_said("offsets cannot be committed, and lag tools will miss "
+			"them: Broker: Group authorization failed");
+	feed.class->acknowledge(feed.self, 0, 10);
+	turn_until_said("offsets are committed again");
+}
+
 /* Nobody reads, so each partition's queue holds what it may. */
 static void keeps_a_bounded_number_of_bytes_of_all(void **state) {
 	enum { TOPIC_PARTITIONS = 8, MIB = 1 << 20 };
@@ -367,6 +414,8 @@ int main(void) {
 		TEST(says_where_a_log_begins_that_was_cut),
 		TEST(says_when_a_topic_may_not_be_read),
 		TEST(says_when_a_topic_was_deleted_and_when_it_is_back),
+		TEST(says_what_keeps_its_group_from_being_found),
+		TEST(says_when_it_cannot_commit_and_when_it_can),
 		TEST(keeps_a_bounded_number_of_bytes_of_all),
 		cmocka_unit_test(refuses_properties_that_are_not_the_users),
 	};

@@ -274,22 +274,26 @@ static void exits(struct sheet *sheet, const struct usage_exit *it) {
 	sheet_end(sheet);
 }
 
+static void everything(struct sheet *sheet) {
+	shapes(sheet);
+	aggregates(sheet);
+	functions(sheet);
+	codes(sheet);
+	configuration(sheet);
+	metrics(sheet);
+	sheet_section(sheet, "Exit codes of tocsind");
+	exits(sheet, daemon_exits);
+	sheet_section(sheet, "Exit codes of tocsin");
+	exits(sheet, tool_exits);
+}
+
 static void markdown(struct buf *out) {
 	struct sheet sheet = { .out = out };
 
 	buf_puts(out, "# Reference\n\nPrinted by `tocsin reference` from the "
 		      "tables that the programs themselves use. What\nthe "
 		      "words of rules mean exactly stands in SEMANTICS.md.\n");
-	shapes(&sheet);
-	aggregates(&sheet);
-	functions(&sheet);
-	codes(&sheet);
-	configuration(&sheet);
-	metrics(&sheet);
-	sheet_section(&sheet, "Exit codes of tocsind");
-	exits(&sheet, daemon_exits);
-	sheet_section(&sheet, "Exit codes of tocsin");
-	exits(&sheet, tool_exits);
+	everything(&sheet);
 }
 
 /*** man pages ***/
@@ -433,6 +437,19 @@ static const struct {
 	{ "bash", completion_bash },   { "zsh", completion_zsh },
 };
 
+static int explain(const char *word) {
+	CLEANUP(buf_free) struct buf out = { 0 };
+	struct sheet sheet = { .out = &out, .wanted = word };
+
+	everything(&sheet);
+	if (!out.len) {
+		fprintf(stderr, "tocsin: nothing here is called `%s`\n", word);
+		return FINDINGS;
+	}
+	fwrite(out.data, 1, out.len, stdout);
+	return CLEAN;
+}
+
 static int print(const struct verb *verb, const char *format) {
 	struct buf out = { 0 };
 
@@ -462,16 +479,17 @@ static int reference(const struct verb *verb, int argc, char **argv) {
 	n = flags_parse(verb, &flag, 1, argc, argv);
 	if (n < 0)
 		return -1 - n;
-	if (n > 0)
-		return usage_error(verb, "what is `%s` for?", argv[0]);
-	return print(verb, format);
+	if (n > 1)
+		return usage_error(verb, "one word, please");
+	return n ? explain(argv[0]) : print(verb, format);
 }
 
 const struct verb reference_verb = {
 	.name = "reference",
-	.summary = "Prints what there is: keys, aggregates, functions, codes, "
-		   "metrics.",
-	.arguments = "",
-	.example = "tocsin reference --format tocsin-rules.5 | man -l -",
+	.summary = "Explains a key, function, code or metric, or prints them "
+		   "all.",
+	.arguments = "[WORD]",
+	.example = "tocsin reference E203\n  "
+		   "tocsin reference --format tocsin-rules.5 | man -l -",
 	.run = reference,
 };

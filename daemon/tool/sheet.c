@@ -64,6 +64,9 @@ static void man_quoted(struct buf *out, const char *s) {
 }
 
 void sheet_section(struct sheet *sheet, const char *title) {
+	sheet->topic = title;
+	if (sheet->wanted)
+		return;
 	if (!sheet->man) {
 		buf_printf(sheet->out, "\n## %s\n", title);
 		return;
@@ -75,6 +78,9 @@ void sheet_section(struct sheet *sheet, const char *title) {
 }
 
 void sheet_topic(struct sheet *sheet, const char *title) {
+	sheet->topic = title;
+	if (sheet->wanted)
+		return;
 	if (!sheet->man) {
 		buf_printf(sheet->out, "\n### %s\n", title);
 		return;
@@ -86,6 +92,8 @@ void sheet_topic(struct sheet *sheet, const char *title) {
 void sheet_text(struct sheet *sheet, const char *text) {
 	struct buf *out = sheet->out;
 
+	if (sheet->wanted)
+		return;
 	if (!sheet->man) {
 		buf_printf(out, "\n%s\n", text);
 		return;
@@ -104,6 +112,8 @@ void sheet_table(struct sheet *sheet, const char *columns) {
 		columns += strcspn(columns, ",");
 		columns += strspn(columns, ", ");
 	}
+	if (sheet->wanted)
+		return;
 	if (sheet->man) {
 		buf_puts(out, ".Bl -tag -width indent\n");
 		return;
@@ -154,6 +164,29 @@ static void man_row(struct sheet *sheet, const char *const *cells) {
 	buf_free(&text);
 }
 
+/* "cooldown" is about cooldown, sum about "sum(x): …", "string.trim()"… */
+static bool is_about(const char *cell, const char *word) {
+	size_t len = strlen(word);
+
+	for (const char *at = cell; len && (at = strstr(at, word)); at++)
+		if ((at == cell || at[-1] == '.' || at[-1] == ' ') &&
+		    (!at[len] || at[len] == '('))
+			return true;
+	return false;
+}
+
+static void found_row(struct sheet *sheet, const char *const *cells) {
+	buf_printf(sheet->out, "%s: %s\n", sheet->topic, cells[0]);
+	for (size_t i = sheet->n - 1; i > 0; i--) {
+		const char *name = sheet->columns[i];
+
+		name += *name == '`';
+		if (*cells[i])
+			buf_printf(sheet->out, "  %.*s: %s\n",
+				   (int)strcspn(name, ","), name, cells[i]);
+	}
+}
+
 void sheet_row(struct sheet *sheet, ...) {
 	const char *cells[SHEET_COLUMNS];
 	va_list ap;
@@ -164,6 +197,11 @@ void sheet_row(struct sheet *sheet, ...) {
 		cells[i] = cells[i] ? cells[i] : "";
 	}
 	va_end(ap);
+	if (sheet->wanted) {
+		if (is_about(cells[0], sheet->wanted))
+			found_row(sheet, cells);
+		return;
+	}
 	if (sheet->man) {
 		man_row(sheet, cells);
 		return;
@@ -175,6 +213,6 @@ void sheet_row(struct sheet *sheet, ...) {
 }
 
 void sheet_end(struct sheet *sheet) {
-	if (sheet->man)
+	if (sheet->man && !sheet->wanted)
 		buf_puts(sheet->out, ".El\n");
 }

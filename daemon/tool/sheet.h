@@ -1,5 +1,6 @@
 /*
- * Sheet: titles, paragraphs and tables, as Markdown or as mdoc(7) for man.
+ * Sheet: titles, paragraphs and tables, as Markdown, as mdoc(7) for man, or
+ * only the rows about one word.
  *
  * A column whose name begins with ` holds code. Man has no use for wide tables:
  * there a row is its first cell, its last one, and the others in parentheses.
@@ -16,6 +17,8 @@
 struct sheet {
 	struct buf *out;
 	bool man;
+	const char *wanted; /* NULL: all of it */
+	const char *topic;  /* title above the rows */
 	const char *columns[SHEET_COLUMNS];
 	size_t n;
 };

@@ -200,6 +200,23 @@ class Reference(unittest.TestCase):
                          (part["minimum"], part["maximum"]), (shape, key))
         return 1
 
+    def test_a_word_is_explained(self):
+        for word, said in (("E203", "  cure: Correct the name"),
+                           ("cooldown", "rule: cooldown\n  meaning: no rep"),
+                           ("cooldown", "override: cooldown\n"),
+                           ("sum", "Aggregates: sum(x:"),
+                           ("trim", "Functions: string.trim()"),
+                           ("limits.memory", "  range: 1MiB to 64TiB\n"),
+                           ("tocsin_ids", "  labels: stream\n"),
+                           ("65", "Exit codes of tocsind: 65\n")):
+            done = subprocess.run([TOCSIN, "reference", word],
+                                  capture_output=True, text=True, check=True)
+            self.assertIn(said, done.stdout)
+        done = subprocess.run([TOCSIN, "reference", "cooldow"],
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (
+            1, "", "tocsin: nothing here is called `cooldow`\n"))
+
     def test_every_row_has_a_meaning(self):
         rows = 0
         for line in printed("markdown").splitlines():

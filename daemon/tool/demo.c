@@ -40,7 +40,7 @@ static int demo(const struct verb *verb, int argc, char **argv) {
 
 const struct verb demo_verb = {
 	.name = "demo",
-	.summary = "Plays fourteen months of a fictional city, from Kafka to "
+	.summary = "Plays two years of a fictional city, from Kafka to "
 		   "alerts.",
 	.arguments = "",
 	.example = "tocsin demo",

@@ -7,23 +7,20 @@ rings at no near miss makes them a measure for the daemon.
 
 import collections
 import contextlib
+import csv
+import datetime
 import filecmp
 import heapq
-import io
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import unittest
 
 from support.oracle.engine import Oracle
-from support.oracle.events import Package, parse_time
+from support.oracle.events import Package, Refused, parse_time
 from support.rdkafka import Record
 from support.world import BUILD, LEFT_OUT, ROOT, RULES, TOCSIN
-
-sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
-import summary  # noqa: E402
 
 CITY = os.path.join(BUILD, "tocsin-city")
 # The id of an event and its time, by stream.
@@ -37,6 +34,12 @@ STREAMS = {"budgets": ("doc_no", "approved_at"),
            "awards": ("award_no", "decided_at"),
            "contracts": ("doc_no", "signed_at"),
            "parties": ("record_no", "updated_at")}
+SOURCES = ["payments-edu", "payments-health"]
+# Rules that the oracle judges here: one of each stream and kind. The others
+# would take it an hour.
+JUDGED = {"card-split", "contract-growth", "duplicate-payment",
+          "identical-prices", "off-scope", "over-budget", "own-account",
+          "repeat-winner", "short-notice", "spend-growth", "split-purchase"}
 # What may be planted in a city, whether a rule for it is here or not.
 PLANTED = """
     amount-outlier benford-digits budget-adjusted card-bypassed card-split
@@ -52,6 +55,7 @@ PLANTED = """
 LEVELS = ["none", "green", "yellow", "orange", "red"]
 POLLED = 1775000000  # after the city's last day
 LATER = 2 * 86400 * 10 ** 6
+EAST = datetime.timezone(datetime.timedelta(hours=8))
 
 
 def write(folder, seed, events, *options):
@@ -60,27 +64,43 @@ def write(folder, seed, events, *options):
 
 
 def lines(folder, name):
-    with open(os.path.join(folder, name + ".jsonl"), "rb") as file:
-        return file.read().splitlines()
+    """The records of a file, without the header that a table has."""
+    table = name == "payments-health"
+    name += ".csv" if table else ".jsonl"
+    with open(os.path.join(folder, name), "rb") as file:
+        return file.read().splitlines()[table:]
 
 
 def labels(folder):
     return [json.loads(line) for line in lines(folder, "labels")]
 
 
+def id_and_time(stream, line):
+    """Of a record that is well-formed; anything may come of another."""
+    if stream == "payments-health":
+        row, = csv.reader([line.decode("gb18030")])
+        return row[0], row[17].replace("/", "-").replace(" ", "T") \
+            + ":00+08:00"
+    event = json.loads(line)
+    if stream == "payments-edu":
+        at = datetime.datetime.fromtimestamp(event["pay"]["ts"] / 1000, EAST)
+        return event["doc"]["no"], at.isoformat()
+    name, at = STREAMS[stream]
+    return event[name], event[at]
+
+
 def events(folder):
     """{id: time} of all that can be read, and lines by stream."""
     times, read = {}, {}
-    for stream, (name, at) in STREAMS.items():
+    for stream in [*STREAMS, *SOURCES]:
         found = lines(folder, stream)
         read[stream] = len(found)
         for line in found:
             with contextlib.suppress(ValueError, RecursionError, TypeError,
-                                     KeyError):
-                event = json.loads(line)
-                if event[at][:4] in ("0000", "9999"):
-                    continue
-                times[event[name]] = event[at]
+                                     LookupError):
+                ident, at = id_and_time(stream, line)
+                if at[:4] not in ("0000", "9999"):
+                    times[ident] = at
     return times, read
 
 
@@ -88,8 +108,8 @@ def heads(folder, stream):
     """(event time, topic, offset, record): refused ones come at once."""
     for offset, line in enumerate(lines(folder, stream.name)):
         try:
-            at = parse_time(json.loads(line)[stream.time], stream.calendar)
-        except Exception:
+            at = stream.decode(line).time
+        except Refused:
             at = 0
         if at > (POLLED + 86400) * 10 ** 6:
             at = 0
@@ -120,16 +140,16 @@ class Judged:
         self.oracle = Oracle(self.package)
         self.read = self.oracle.streams_read()
         self.oracle.decision("catch_up")
-        for record in merged([heads(folder, self.package.streams[name])
+        streams = {**self.package.streams, **self.package.sources}
+        for record in merged([heads(folder, streams[name])
                               for name in self.read]):
             self.oracle.record(record, POLLED)
         self.oracle.decision("end")
         self.alerts = collections.defaultdict(list)
         for transition in self.oracle.out:
             self.alerts[transition["alert"]].append(transition)
-        rules = {rule["rule"] for rule in self.package.rules}
         self.labels = [label for label in labels(folder)
-                       if label["rule"] in rules]
+                       if label["rule"] in JUDGED]
 
     def hits(self, label):
         """The greatest level of each alert that the label speaks of."""
@@ -154,30 +174,18 @@ def plain(value):
     return str(value).removesuffix(" CNY")
 
 
-def found_by_the_tool(folder):
-    """What `tocsin replay` says of a city, by alert."""
-    done = subprocess.run(
-        [TOCSIN, "replay", "-r", RULES, "--format", "jsonl", folder],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    alerts = {}
-    for line in done.stdout.splitlines():
-        record = json.loads(line)
-        # At the end of a review the event is gone: no holes in the text.
-        assert "凭证 -" not in record["text"]["zh"]["message"], record
-        alert = alerts.setdefault(record["id"], summary.Alert(record))
-        alert.levels.add(record["level"])
-    return alerts
-
-
 class City(unittest.TestCase):
-    def test_a_replay_of_the_files_finds_it_too(self):
-        rules = {rule["rule"] for rule in Package([RULES]).rules}
+    def test_no_text_of_an_alert_has_a_hole(self):
+        # At the end of a review the event is gone.
         with tempfile.TemporaryDirectory() as folder:
-            write(folder, 11, 100000, "--months", "14")
-            alerts = found_by_the_tool(folder)
-            planted = labels(folder)
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.assertEqual(summary.compare(planted, alerts, rules), [])
+            write(folder, 11, 5000, "--months", "14")
+            done = subprocess.run(
+                [TOCSIN, "replay", "-r", RULES, "--format", "jsonl", folder],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertGreater(len(records), 200)
+        for record in records:
+            self.assertNotIn("凭证 -", record["text"]["zh"]["message"])
 
     def test_the_same_seed_gives_the_same_bytes(self):
         with tempfile.TemporaryDirectory() as a, \
@@ -185,7 +193,7 @@ class City(unittest.TestCase):
             write(a, 5, 3000)
             write(b, 5, 3000)
             names = sorted(os.listdir(a))
-            self.assertEqual(len(names), len(STREAMS) + 2)
+            self.assertEqual(len(names), len(STREAMS) + len(SOURCES) + 2)
             self.assertEqual(filecmp.cmpfiles(a, b, names, False)[0], names)
 
     def test_each_rule_has_cases_of_each_grade_and_lookalikes(self):
@@ -226,11 +234,11 @@ class City(unittest.TestCase):
                              n["kept"] + n["refused"] + n["duplicate"])
 
     def test_what_is_planted_is_found_and_lookalikes_are_not(self):
-        for seed in (11, 12, 13):
+        for seed in (11, 12):
             with tempfile.TemporaryDirectory() as folder:
                 write(folder, seed, 5000, "--months", "14")
                 judged = Judged(folder)
-            self.assertGreater(len(judged.labels), 60)
+            self.assertGreater(len(judged.labels), 150)
             for label in judged.labels:
                 levels = list(judged.hits(label))
                 if label["expect"] == "silence":

@@ -95,7 +95,7 @@ static int by_arrival(const void *a, const void *b) {
 }
 
 static void number(struct city *city) {
-	uint32_t next[N_STREAMS] = { 0 };
+	uint32_t next[N_CHANNELS] = { 0 };
 	uint32_t tenders = 0;
 
 	qsort(city->order, city->n, sizeof(*city->order), by_event_time);
@@ -104,7 +104,7 @@ static void number(struct city *city) {
 
 		if (event->copy_of)
 			continue;
-		event->number = ++next[event->stream];
+		event->number = ++next[event_channel(event)];
 		if (event->stream == TENDERS &&
 		    !event->tender.lot->tender->number)
 			event->tender.lot->tender->number = ++tenders;
@@ -115,18 +115,24 @@ static void number(struct city *city) {
 				city->order[i]->copy_of->number;
 }
 
-/* What never happened is forgotten. */
-static void drop(struct city *city) {
+/* What never happened is forgotten; hospitals know minutes, no seconds. */
+static void settle(struct city *city) {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < city->n; i++)
-		if (!city->events[i]->dropped)
-			city->events[n++] = city->events[i];
+	for (uint32_t i = 0; i < city->n; i++) {
+		struct event *event = city->events[i];
+
+		if (event->dropped)
+			continue;
+		if (event_channel(event) == CHANNEL_HEALTH)
+			event->at -= event->at % 60;
+		city->events[n++] = event;
+	}
 	city->n = n;
 }
 
 void arrive(struct city *city) {
-	drop(city);
+	settle(city);
 	set_arrivals(city);
 	send_again(city);
 	add_hostile(city, city->payments / 1600 + FLAW_MAX - 1);

@@ -323,6 +323,7 @@ struct event *contract_step(struct city *city, struct contract *contract,
 			    int64_t amount) {
 	struct event *event = city_add(city, CONTRACTS, at);
 
+	contract->amended |= step == CONTRACT_AMENDED;
 	event->contract = (struct contract_event){
 		.contract = contract,
 		.step = (uint8_t)step,

@@ -18,7 +18,7 @@
  * pay (payments.c); contracts out of what was paid for them, their tenders,
  * and other purchases (buying.c); cards (cards.c); the planted cases
  * (plant_*.c); what follows from all that, approvals and budgets (budgets.c);
- * how it arrives (arrive.c); its bytes (write.c).
+ * how it arrives (arrive.c); its bytes (write.c, departments.c).
  */
 #pragma once
 
@@ -196,7 +196,18 @@ enum stream {
 	PARTIES,
 	N_STREAMS
 };
-extern const char *const stream_names[N_STREAMS]; /* "payments" */
+
+/*
+ * By which way an event comes: that of its stream, or that of a department
+ * which writes its payments in another shape.
+ */
+enum { CHANNEL_HEALTH = N_STREAMS, CHANNEL_EDU, N_CHANNELS };
+extern const struct channel {
+	const char *name; /* "payments-health" */
+	const char *file; /* "payments-health.csv" */
+	const char *topic;
+	char letter; /* with which its ids begin */
+} channels[N_CHANNELS];
 
 struct budget {
 	struct line *line;
@@ -300,7 +311,7 @@ struct contract {
 	int64_t value;
 	struct event **payments; /* under it, by time */
 	unsigned n_payments;
-	bool planted;
+	bool amended, planted;
 };
 enum contract_step { CONTRACT_SIGNED, CONTRACT_AMENDED, CONTRACT_CLOSED };
 struct contract_event {
@@ -543,19 +554,34 @@ void plant_year(struct city *city); /* when all else is paid */
 
 /* write.c */
 void event_id(struct buf *out, const struct event *event);
-void event_json(struct buf *out, const struct event *event);
+unsigned event_channel(const struct event *event);
+/* One record, without a line's end. */
+void event_write(struct buf *out, const struct event *event);
 void event_key(struct buf *out, const struct event *event);
 void lot_id(struct buf *out, const struct lot *lot);
 void contract_id(struct buf *out, const struct contract *contract);
 void put_time(struct buf *out, int64_t at);
 void put_fen(struct buf *out, int64_t fen);
+void put_memo(struct buf *out, const struct event *event);
+void put_text(struct buf *out, const char *name, const char *text);
+/* With what is wrong with it, if anything is. */
+void put_amount(struct buf *out, const char *name, const struct event *event,
+		int64_t fen);
 void counts_json(struct buf *out, const struct city *city);
+
+extern const char *const party_types[], *const pay_methods[],
+						*const pay_accounts[];
+
+/* departments.c */
+void health_row(struct buf *out, const struct event *event);
+void health_header(struct buf *out);
+void edu_json(struct buf *out, const struct event *event);
 
 /* produce.c */
 struct produce_options {
 	const char *brokers;
 	const char *prefix;     /* of the topics: "fin." */
-	const char *streams;    /* "payments,cards"; NULL: all */
+	const char *streams;    /* "cards,payments-edu"; NULL: all */
 	const char *pace_group; /* NULL: as fast as it goes */
 	unsigned seconds;       /* spread over; 0: as fast as it goes */
 };

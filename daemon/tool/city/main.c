@@ -134,11 +134,11 @@ static int parse(struct options *options, int argc, char **argv) {
 	return 0;
 }
 
-static FILE *create(const char *dir, const char *name, const char *suffix) {
+static FILE *create(const char *dir, const char *name) {
 	char path[4096];
 	FILE *ret;
 
-	snprintf(path, sizeof(path), "%s/%s%s", dir, name, suffix);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	ret = fopen(path, "we");
 	if (!ret)
 		fprintf(stderr, "tocsin-city: %s: %s\n", path, strerror(errno));
@@ -157,7 +157,7 @@ static int finish(FILE *file, struct buf *buf) {
 
 static int write_labels(const struct city *city, const char *dir) {
 	struct buf buf = { 0 };
-	FILE *file = create(dir, "labels", ".jsonl");
+	FILE *file = create(dir, "labels.jsonl");
 	int r;
 
 	if (!file)
@@ -167,23 +167,26 @@ static int write_labels(const struct city *city, const char *dir) {
 	r = finish(file, &buf);
 	if (r < 0)
 		return r;
-	file = create(dir, "counts", ".json");
+	file = create(dir, "counts.json");
 	if (!file)
 		return -EIO;
 	counts_json(&buf, city);
 	return finish(file, &buf);
 }
 
-static int write_stream(const struct city *city, const char *dir, unsigned s) {
+static int write_channel(const struct city *city, const char *dir,
+			 unsigned channel) {
 	struct buf buf = { 0 };
-	FILE *file = create(dir, stream_names[s], ".jsonl");
+	FILE *file = create(dir, channels[channel].file);
 
 	if (!file)
 		return -EIO;
+	if (channel == CHANNEL_HEALTH)
+		health_header(&buf);
 	for (uint32_t i = 0; i < city->n; i++) {
-		if (city->order[i]->stream != s)
+		if (event_channel(city->order[i]) != channel)
 			continue;
-		event_json(&buf, city->order[i]);
+		event_write(&buf, city->order[i]);
 		buf_putc(&buf, '\n');
 		if (buf.len < 1 << 20)
 			continue;
@@ -204,9 +207,9 @@ static int run(const struct city *city, const struct options *options) {
 			return -EIO;
 		}
 		r = write_labels(city, options->out);
-		for (unsigned s = 0;
-		     s < N_STREAMS && r == 0 && !options->produce.brokers; s++)
-			r = write_stream(city, options->out, s);
+		for (unsigned c = 0;
+		     c < N_CHANNELS && r == 0 && !options->produce.brokers; c++)
+			r = write_channel(city, options->out, c);
 		if (r < 0)
 			return r;
 	}

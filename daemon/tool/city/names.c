@@ -9,9 +9,21 @@
 #include <assert.h>
 #include <string.h>
 
-const char *const stream_names[N_STREAMS] = {
-	"budgets", "payments", "cards",  "approvals", "orders",
-	"tenders", "bids",     "awards", "contracts", "parties",
+const struct channel channels[N_CHANNELS] = {
+	[BUDGETS] = { "budgets", "budgets.jsonl", "budgets", 'B' },
+	[PAYMENTS] = { "payments", "payments.jsonl", "payments", 'P' },
+	[CARDS] = { "cards", "cards.jsonl", "cards", 'K' },
+	[APPROVALS] = { "approvals", "approvals.jsonl", "approvals", 'S' },
+	[ORDERS] = { "orders", "orders.jsonl", "orders", 'O' },
+	[TENDERS] = { "tenders", "tenders.jsonl", "tenders", 'T' },
+	[BIDS] = { "bids", "bids.jsonl", "bids", 'D' },
+	[AWARDS] = { "awards", "awards.jsonl", "awards", 'A' },
+	[CONTRACTS] = { "contracts", "contracts.jsonl", "contracts", 'C' },
+	[PARTIES] = { "parties", "parties.jsonl", "parties", 'R' },
+	[CHANNEL_HEALTH] = { "payments-health", "payments-health.csv",
+			     "payments.health", 'M' },
+	[CHANNEL_EDU] = { "payments-edu", "payments-edu.jsonl", "payments.edu",
+			  'E' },
 };
 
 const struct economic_class classes[N_CLASSES] = {
@@ -103,7 +115,7 @@ const struct economic_class classes[N_CLASSES] = {
 	/* what nobody has of old */
 	{ "30299", CLASS_RARE, 1000, "法律顾问费|广告发布费|信息公告费" },
 	{ "30240", CLASS_RARE, 4000, "土地使用税|车船税及附加|水资源税" },
-	{ "30399", CLASS_RARE, 2000, "抚恤慰问支出|临时救助支出" },
+	{ "31203", CLASS_RARE, 2000, "稳岗费用补贴|技改费用补贴" },
 	{ "31013", CLASS_RARE, 60000, "公务用车更新|执法车辆购置" },
 	{ "31022", CLASS_RARE, 30000, "专利许可费|数据资源购置费" },
 	{ "31011", CLASS_RARE, 300000,

@@ -7,6 +7,40 @@
 #include <assert.h>
 #include <string.h>
 
+/* A price is a price of a market: some awards of the item in the year before.
+ */
+#define PEERS 14u
+
+static void ensure_market(struct city *city, const struct unit *unit,
+			  unsigned item, int64_t day) {
+	int64_t first = day - 340;
+	unsigned n = 0;
+
+	if (first <= city->first_day)
+		first = city->first_day + 1;
+	for (uint32_t i = 0; i < city->n; i++) {
+		const struct event *event = city->events[i];
+
+		n += event->stream == AWARDS && event->award.item == item &&
+		     event->award.buyer->region == unit->region &&
+		     event->at >= start_of(first) && event->at < start_of(day);
+	}
+	while (n < PEERS) {
+		const struct unit *buyer =
+			&city->units[rng_below(&city->rng, N_UNITS)];
+
+		if (buyer->region != unit->region ||
+		    city->reserve[buyer->number - 1][items[item].category] !=
+			    FREE)
+			continue;
+		item_award(city, buyer, item,
+			   workday_after(
+				   city,
+				   rng_between(&city->rng, first, day - 3), 0));
+		n++;
+	}
+}
+
 /*
  * A unit price far above, or far below, what the item costs in the region.
  * Hidden: where all prices are high (low). What is not: a dear region itself,
@@ -64,6 +98,7 @@ static void plant_price(struct city *city) {
 			(cases[i].region && unit->region != cases[i].region) ||
 			city->reserve[unit->number - 1][items[item].category] !=
 				FREE);
+		ensure_market(city, unit, item, day);
 		event = item_award(city, unit, item, day);
 		award_price(event, item_price(unit, item, day) / 1000 *
 					   cases[i].permille);

@@ -43,8 +43,7 @@ void plant_courses(struct city *city) {
 
 		do
 			unit = &city->units[rng_below(&city->rng, N_UNITS)];
-		while (unit->department != DEPARTMENT_CITY ||
-		       unit->course.mid || unit->course.third ||
+		while (unit->course.mid || unit->course.third ||
 		       unit->course.september || unit->course.december);
 		unit->course = courses[i].course;
 		unit->course.nth = (uint8_t)i;
@@ -212,8 +211,8 @@ static void plant_growth(struct city *city) {
 		{ HIDDEN, 202509, 240, "many payments of ordinary size" },
 		{ HIDDEN, 202510, 260, "many payments of ordinary size" },
 		{ HIDDEN, 202512, 250, "in December, when all pay more" },
-		{ SILENT, 202510, 18, "a little more than usual" },
-		{ SILENT, 202511, 20, "a little more than usual" },
+		{ SILENT, 202510, 12, "a little more than usual" },
+		{ SILENT, 202511, 14, "a little more than usual" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -221,11 +220,16 @@ static void plant_growth(struct city *city) {
 		struct line *line = solid_line(unit);
 		const struct event *first = NULL, *last = NULL;
 		struct label *label;
+		int64_t extra;
 
-		pay_more(city, line, cases[i].month, cases[i].grade == HIDDEN,
-			 month_sum(city, line, cases[i].month) / 100 *
-				 cases[i].percent,
-			 &first, &last);
+		extra = month_sum(city, line, cases[i].month) / 100 *
+			cases[i].percent;
+		/* In a small line it is more than was meant. */
+		if (cases[i].grade != SILENT && extra < 300000 * YUAN)
+			extra = 300000 * YUAN;
+		pay_more(city, line, cases[i].month,
+			 cases[i].grade == HIDDEN || cases[i].grade == SILENT,
+			 extra, &first, &last);
 		label = label_unit(city, "spend-growth", cases[i].grade,
 				   cases[i].note, unit, first, last);
 		label_text(label, "econ_class", classes[line->class].code);
@@ -247,7 +251,7 @@ static void plant_slow_growth(struct city *city) {
 
 		for (int month = 202502; month <= 202512; month++)
 			pay_more(city, line, month, true,
-				 ordinary / 100 * 2 * (month - 202501), &first,
+				 ordinary / 100 * (month - 202501), &first,
 				 &last);
 		label = label_unit(city, "spend-growth", SILENT,
 				   "a little more each month", unit, first,
@@ -274,8 +278,7 @@ static void plant_over(struct city *city) {
 							     city->n_lines)];
 			while (line->planted ||
 			       classes[line->class].kind != CLASS_SOLID ||
-			       line->unit->course.september ||
-			       line->unit->department != DEPARTMENT_CITY);
+			       line->unit->course.september);
 			line->planted = true;
 			line->plan = kinds[k].plan;
 		}
@@ -310,7 +313,7 @@ static void plant_no_budget(struct city *city) {
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct unit *unit = plant_unit(city, i);
 		int64_t day = plant_day(city, i, ARRAY_SIZE(cases));
-		struct line *line = line_of(city, unit, class_of("30399"));
+		struct line *line = line_of(city, unit, class_of("31203"));
 		struct event *event =
 			pay_amount(city, line, day, cases[i].yuan * YUAN + 37);
 		int64_t amount = event->payment.amount * 12 / 10;
@@ -338,7 +341,7 @@ static void plant_no_budget(struct city *city) {
 				  "nothing was approved for the line", event,
 				  event);
 		label_text(label, "budget_line",
-			   city_text(city, "L-%02u-30399", unit->number));
+			   city_text(city, "L-%02u-31203", unit->number));
 	}
 }
 

@@ -487,8 +487,8 @@ static struct contract *paid_contract(struct city *city) {
 			&city->rng, city->n_contracts)];
 		const struct event *last;
 
-		if (contract->planted || contract->n_payments < 3 ||
-		    contract->buyer->department != DEPARTMENT_CITY ||
+		if (contract->planted || contract->amended ||
+		    contract->n_payments < 3 ||
 		    contract->payments[0]->payment.line->planted)
 			continue;
 		last = contract->payments[contract->n_payments - 1];
@@ -543,19 +543,12 @@ static void plant_over_contract(struct city *city) {
 		struct line *line = last->payment.line;
 		int64_t value = contract->begin->contract.amount;
 		int64_t amended = value / 1000 * cases[i].amended;
-		int64_t before = 0;
 		/* Late in a month, when the usual instalments are paid. */
 		int64_t day =
 			workday_in(city, month_of(day_of(last->at) + 21), 18);
 		struct event *event;
 		struct label *label;
 
-		/* Ordinary amendments of this contract count as well. */
-		for (uint32_t e = 0; e < city->n; e++)
-			if (city->events[e]->stream == CONTRACTS &&
-			    city->events[e]->contract.contract == contract &&
-			    city->events[e]->contract.step == CONTRACT_AMENDED)
-				before += city->events[e]->contract.amount;
 		if (amended)
 			contract_step(
 				city, contract, CONTRACT_AMENDED,
@@ -567,8 +560,7 @@ static void plant_over_contract(struct city *city) {
 							  0)),
 				amended);
 		event = pay_amount(city, line, day,
-				   value + before + amended -
-					   paid_under(contract) +
+				   value + amended - paid_under(contract) +
 					   value / 1000 * cases[i].over);
 		event->payment.contract = contract;
 		event->payment.payee = contract->supplier;

@@ -28,7 +28,7 @@ static void plant_persons(struct city *city) {
 		{ PLAIN, 7, 9, 9300, false, "a person is paid for goods" },
 		{ PLAIN, 1, 1, 160000, false, "a large sum to a person" },
 		{ NEAR, 3, 30, 3600, false, "three times within 90 days" },
-		{ NEAR, 1, 1, 51500, false, "just above 50,000" },
+		{ NEAR, 1, 1, 52600, false, "just above 50,000" },
 		{ NEAR, 3, 35, 5200, false, "three times within 90 days" },
 		{ HIDDEN, 4, 14, 4100, true, "among allowances" },
 		{ HIDDEN, 4, 20, 3300, true, "among allowances" },

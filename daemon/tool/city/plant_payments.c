@@ -343,8 +343,8 @@ static void plant_cash(struct city *city) {
 		{ HIDDEN, 6, 0, 8900, PAY_CASH, "six small ones on one day" },
 		{ HIDDEN, 5, 0, 10800, PAY_CASH, "five small ones on one day" },
 		{ HIDDEN, 8, 0, 6600, PAY_CASH, "eight small ones on one day" },
-		{ SILENT, 1, 0, 46800, PAY_CASH, "just below the limit" },
-		{ SILENT, 3, 0, 15700, PAY_CASH, "together just below it" },
+		{ SILENT, 1, 0, 45200, PAY_CASH, "just below the limit" },
+		{ SILENT, 3, 0, 14600, PAY_CASH, "together just below it" },
 		{ SILENT, 3, 5, 28600, PAY_CASH, "on three days" },
 		{ SILENT, 1, 0, 64200, PAY_CHEQUE, "by cheque" },
 	};
@@ -406,10 +406,11 @@ static void plant_authorised(struct city *city) {
 		struct unit *unit;
 		struct event *event;
 
-		/* It shall not be a leap of an old line. */
+		/* Neither a leap of an old line nor of a slow year. */
 		do
 			unit = plant_unit(city, nth++);
-		while (unit->lines[class_of("31005")]);
+		while (unit->lines[class_of("31005")] || unit->course.mid ||
+		       unit->course.third);
 		event = plant_pay(city, unit, day, cases[i].yuan * YUAN);
 		event->payment.authorised = !cases[i].direct;
 		event->payment.account = cases[i].account;

@@ -31,9 +31,9 @@ struct part {
 struct producer {
 	rd_kafka_t *kafka;
 	rd_kafka_t *group; /* asks for committed offsets only */
-	char topics[N_STREAMS][256];
-	struct part *parts[N_STREAMS];
-	int n_parts[N_STREAMS];
+	char topics[N_CHANNELS][256];
+	struct part *parts[N_CHANNELS];
+	int n_parts[N_CHANNELS];
 	rd_kafka_topic_partition_list_t *all;
 	uint32_t n_failed;
 };
@@ -154,7 +154,7 @@ static void ask_committed(struct producer *p) {
 	for (int i = 0; i < p->all->cnt; i++) {
 		rd_kafka_topic_partition_t *at = &p->all->elems[i];
 
-		for (unsigned s = 0; s < N_STREAMS; s++)
+		for (unsigned s = 0; s < N_CHANNELS; s++)
 			if (!strcmp(at->topic, p->topics[s]) && at->offset >= 0)
 				p->parts[s][at->partition].committed =
 					at->offset;
@@ -218,16 +218,16 @@ static uint32_t partition_of(const char *key, size_t len, int n) {
 
 static int send_one(struct producer *p, const struct event *event,
 		    struct buf *key, struct buf *json) {
+	unsigned channel = event_channel(event);
 	uint32_t partition;
 	struct part *part;
 
 	buf_reset(key);
 	buf_reset(json);
 	event_key(key, event);
-	event_json(json, event);
-	partition =
-		partition_of(key->data, key->len, p->n_parts[event->stream]);
-	part = &p->parts[event->stream][partition];
+	event_write(json, event);
+	partition = partition_of(key->data, key->len, p->n_parts[channel]);
+	part = &p->parts[channel][partition];
 	if (p->group && ahead(part) > AHEAD_BYTES) {
 		int r = wait_until(p, part, AHEAD_BYTES / 2);
 
@@ -237,7 +237,7 @@ static int send_one(struct producer *p, const struct event *event,
 	note(part, json->len);
 	for (;;) {
 		rd_kafka_resp_err_t err = rd_kafka_producev(
-			p->kafka, RD_KAFKA_V_TOPIC(p->topics[event->stream]),
+			p->kafka, RD_KAFKA_V_TOPIC(p->topics[channel]),
 			RD_KAFKA_V_PARTITION((int32_t)partition),
 			RD_KAFKA_V_KEY(key->data, key->len),
 			RD_KAFKA_V_VALUE(json->data, json->len),
@@ -316,7 +316,7 @@ static int send_all(struct producer *p, const struct city *city,
 		}
 		if (r < 0)
 			break;
-		if (!p->n_parts[event->stream])
+		if (!p->n_parts[event_channel(event)])
 			continue;
 		known += event->stream == PARTIES || event->stream == BUDGETS;
 		r = send_one(p, event, &key, &json);
@@ -339,9 +339,9 @@ int city_produce(const struct city *city, const struct produce_options *how) {
 	struct producer p = { 0 };
 	int r = -EINVAL;
 
-	for (unsigned s = 0; s < N_STREAMS; s++)
+	for (unsigned s = 0; s < N_CHANNELS; s++)
 		snprintf(p.topics[s], sizeof(p.topics[s]), "%s%s", how->prefix,
-			 stream_names[s]);
+			 channels[s].topic);
 
 	p.all = rd_kafka_topic_partition_list_new(16);
 	p.kafka = connect_as(RD_KAFKA_PRODUCER, how->brokers, NULL, &p);
@@ -354,12 +354,12 @@ int city_produce(const struct city *city, const struct produce_options *how) {
 	if (!p.kafka)
 		goto out;
 	r = 0;
-	for (unsigned s = 0; s < N_STREAMS && !r; s++)
-		if (is_wanted(how, stream_names[s]))
+	for (unsigned s = 0; s < N_CHANNELS && !r; s++)
+		if (is_wanted(how, channels[s].name))
 			r = look(&p, s);
 	if (!r)
 		r = send_all(&p, city, how->seconds);
-	for (unsigned s = 0; s < N_STREAMS && !r; s++)
+	for (unsigned s = 0; s < N_CHANNELS && !r; s++)
 		r = wait_for_stream(&p, s);
 out:
 	if (p.group)
@@ -367,7 +367,7 @@ out:
 	if (p.kafka)
 		rd_kafka_destroy(p.kafka);
 	rd_kafka_topic_partition_list_destroy(p.all);
-	for (unsigned s = 0; s < N_STREAMS; s++) {
+	for (unsigned s = 0; s < N_CHANNELS; s++) {
 		for (int i = 0; i < p.n_parts[s]; i++)
 			free(p.parts[s][i].bytes);
 		free(p.parts[s]);

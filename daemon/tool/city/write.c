@@ -39,8 +39,22 @@ static void put_number(struct buf *out, char letter, uint32_t number) {
 	buf_add(out, text, 8);
 }
 
+unsigned event_channel(const struct event *event) {
+	if (event->stream != PAYMENTS)
+		return event->stream;
+	switch (event->payment.unit->department) {
+	case DEPARTMENT_HEALTH:
+		return CHANNEL_HEALTH;
+	case DEPARTMENT_EDU:
+		return CHANNEL_EDU;
+	case DEPARTMENT_CITY:
+	default:
+		return PAYMENTS;
+	}
+}
+
 void event_id(struct buf *out, const struct event *event) {
-	put_number(out, "BPKSOTDACR"[event->stream], event -> number);
+	put_number(out, channels[event_channel(event)].letter, event->number);
 }
 
 void lot_id(struct buf *out, const struct lot *lot) {
@@ -59,7 +73,7 @@ static void put_key(struct buf *out, const char *name) {
 }
 
 /* None of the city's texts needs an escape. */
-static void put_text(struct buf *out, const char *name, const char *text) {
+void put_text(struct buf *out, const char *name, const char *text) {
 	put_key(out, name);
 	buf_putc(out, '"');
 	buf_puts(out, text);
@@ -96,8 +110,8 @@ static void put_date(struct buf *out, const char *name, int64_t day) {
 }
 
 /* The amount without which an event is none, and what may be wrong with it. */
-static void put_amount(struct buf *out, const char *name,
-		       const struct event *event, int64_t fen) {
+void put_amount(struct buf *out, const char *name, const struct event *event,
+		int64_t fen) {
 	switch (event->flaw) {
 	case FLAW_FIELD_MISSING:
 		return;
@@ -193,11 +207,11 @@ static void put_budget(struct buf *out, const struct event *event) {
 	put_end(out, "approved_at", event);
 }
 
-static void put_memo(struct buf *out, const struct event *event) {
+void put_memo(struct buf *out, const struct event *event) {
 	const struct payment *payment = &event->payment;
 
-	put_key(out, "memo");
-	buf_putc(out, '"');
+	if (!payment->memo)
+		return;
 	if (payment->amount < 0)
 		buf_puts(out, "退回");
 	if (payment->dated) {
@@ -205,15 +219,13 @@ static void put_memo(struct buf *out, const struct event *event) {
 		buf_puts(out, "月");
 	}
 	buf_puts(out, payment->memo);
-	buf_putc(out, '"');
 }
 
+const char *const party_types[] = { "org", "person", "self" };
+const char *const pay_methods[] = { "transfer", "cash", "card", "cheque" };
+const char *const pay_accounts[] = { "zero_balance", "real_fund", "special" };
+
 static void put_payment(struct buf *out, const struct event *event) {
-	static const char *const types[] = { "org", "person", "self" };
-	static const char *const ways[] = { "transfer", "cash", "card",
-					    "cheque" };
-	static const char *const accounts[] = { "zero_balance", "real_fund",
-						"special" };
 	const struct payment *payment = &event->payment;
 
 	put_begin(out, "voucher_no", event);
@@ -224,12 +236,12 @@ static void put_payment(struct buf *out, const struct event *event) {
 	put_text(out, "payee", payment->payee->name);
 	if (payment->payee->id)
 		put_text(out, "payee_id", payment->payee->id);
-	put_text(out, "payee_type", types[payment->payee->type]);
+	put_text(out, "payee_type", party_types[payment->payee->type]);
 	put_text(out, "payee_account", payment->payee->account);
-	put_text(out, "method", ways[payment->method]);
+	put_text(out, "method", pay_methods[payment->method]);
 	put_text(out, "pay_mode",
 		 payment->authorised ? "authorised" : "direct");
-	put_text(out, "account_class", accounts[payment->account]);
+	put_text(out, "account_class", pay_accounts[payment->account]);
 	put_amount(out, "amount", event, payment->amount);
 	if (payment->contract) {
 		buf_puts(out, ",\"contract_no\":\"");
@@ -240,8 +252,12 @@ static void put_payment(struct buf *out, const struct event *event) {
 		buf_printf(out, ",\"invoice_no\":\"%08u\"", payment->invoice);
 	if (payment->fund != NO_FUND)
 		put_text(out, "fund", funds[payment->fund].code);
-	if (payment->memo)
+	if (payment->memo) {
+		put_key(out, "memo");
+		buf_putc(out, '"');
 		put_memo(out, event);
+		buf_putc(out, '"');
+	}
 	put_end(out, "paid_at", event);
 }
 
@@ -451,18 +467,24 @@ static void spoil(struct buf *out, size_t start, enum flaw flaw) {
 	}
 }
 
-void event_json(struct buf *out, const struct event *event) {
-	static void (*const put[N_STREAMS])(struct buf *,
-					    const struct event *) = {
+void event_write(struct buf *out, const struct event *event) {
+	static void (*const put[N_CHANNELS])(struct buf *,
+					     const struct event *) = {
 		[BUDGETS] = put_budget,     [PAYMENTS] = put_payment,
 		[CARDS] = put_card,         [APPROVALS] = put_approval,
 		[ORDERS] = put_order,       [TENDERS] = put_tender,
 		[BIDS] = put_bid,           [AWARDS] = put_award,
 		[CONTRACTS] = put_contract, [PARTIES] = put_party,
+		[CHANNEL_EDU] = edu_json,
 	};
+	unsigned channel = event_channel(event);
 	size_t start = out->len;
 
-	put[event->stream](out, event);
+	if (channel == CHANNEL_HEALTH) {
+		health_row(out, event);
+		return;
+	}
+	put[channel](out, event);
 	spoil(out, start, (enum flaw)event->flaw);
 }
 
@@ -502,22 +524,23 @@ void event_key(struct buf *out, const struct event *event) {
 void counts_json(struct buf *out, const struct city *city) {
 	struct {
 		uint32_t records, copies, hostile;
-	} n[N_STREAMS] = { 0 };
+	} n[N_CHANNELS] = { 0 };
 
 	for (uint32_t i = 0; i < city->n; i++) {
 		const struct event *event = city->events[i];
+		unsigned channel = event_channel(event);
 
-		n[event->stream].records++;
-		n[event->stream].copies += event->copy_of != NULL;
-		n[event->stream].hostile += event->flaw != FLAW_NONE;
+		n[channel].records++;
+		n[channel].copies += event->copy_of != NULL;
+		n[channel].hostile += event->flaw != FLAW_NONE;
 	}
 	buf_putc(out, '{');
-	for (unsigned s = 0; s < N_STREAMS; s++) {
+	for (unsigned s = 0; s < N_CHANNELS; s++) {
 		buf_comma(out);
 		buf_printf(out,
 			   "\"%s\":{\"read\":%u,\"kept\":%u,\"refused\":%u,"
 			   "\"duplicate\":%u}",
-			   stream_names[s], n[s].records,
+			   channels[s].name, n[s].records,
 			   n[s].records - n[s].copies - n[s].hostile,
 			   n[s].hostile, n[s].copies);
 	}

@@ -875,8 +875,9 @@ class Oracle:
         self.late = 0
         self.refusals = {}
         self.dead = []  # (topic, partition, offset)
-        self.topics = {s.topic: s for s in package.streams.values()}
-        self.ids = {s.name: {} for s in package.streams.values()}
+        known = [*package.streams.values(), *package.sources.values()]
+        self.topics = {s.topic: s for s in known}
+        self.ids = {s.name: {} for s in known}
         self.watermark = NEVER
         self.greatest = {}  # (topic, partition) -> greatest event time
         self.partitions = set()
@@ -902,13 +903,17 @@ class Oracle:
                         stream.used |= words & set(stream.fields)
         for table in self.registries:
             table.stream.used = set(table.stream.fields)
+        for source in self.package.sources.values():
+            source.used = source.base.used
 
     def streams_read(self):
         """The names of those that rules or their tables ask for."""
-        read = [stream for rule in self.rules
-                for stream in rule.aliases.values()]
-        read += [table.stream for table in self.registries]
-        return sorted({stream.name for stream in read})
+        read = {stream.name for rule in self.rules
+                for stream in rule.streams()}
+        read |= {table.stream.name for table in self.registries}
+        read |= {source.name for source in self.package.sources.values()
+                 if source.base.name in read}
+        return sorted(read)
 
     def _ids_for(self):
         """The longest window of a stream, at most 90 days; those where no
@@ -918,6 +923,8 @@ class Oracle:
                 widths = [rule.width or 90 * DAY for rule in self.rules
                           if stream in rule.streams()]
                 stream.id_for = min(max(widths, default=90 * DAY), 90 * DAY)
+        for source in self.package.sources.values():
+            source.id_for = source.base.id_for
 
     # -- input ---------------------------------------------------------
 
@@ -947,7 +954,7 @@ class Oracle:
         late = event.time < self.watermark
         self.late += late
         for table in self.registries:
-            if table.stream is stream:
+            if table.stream is stream.base:
                 table.take(event, self.watermark)
         for rule in self.rules:
             self._fold(rule, event, late)

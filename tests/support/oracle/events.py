@@ -159,7 +159,7 @@ class FieldType:
     def __init__(self, spec):
         if isinstance(spec, str):
             spec = {"type": spec}
-        unknown = set(spec) - {"type", "path", "mask"}
+        unknown = set(spec) - {"type", "path", "mask", "format"}
         if unknown:
             raise Unsupported(f"field with {unknown}")
         words = spec["type"].split()
@@ -178,6 +178,7 @@ class FieldType:
             self.kind = "enum"
             self.values = [v.strip() for v in found[1].split(",")]
         self.path = spec.get("path")
+        self.format = spec.get("format")
 
 
 class Refused(Exception):
@@ -186,8 +187,11 @@ class Refused(Exception):
         self.reason = reason
 
 
-def _number(text, digits):
+def _number(text, digits, thousands=None):
     """Digits of a JSON number or of plain text, exactly, in minor units."""
+    if thousands and re.fullmatch(
+            rf"-?\d{{1,3}}({re.escape(thousands)}\d{{3}})+(\.\d+)?", text):
+        text = text.replace(thousands, "")
     if not re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,4})?", text):
         raise Refused("bad_number")
     value = Fraction(text) * 10 ** digits
@@ -240,7 +244,7 @@ class Stream:
     def __init__(self, name, spec, calendar):
         known = {"topic", "format", "time", "max_delay", "idle_after", "id",
                  "id_for", "fields", "max_skew", "calendar", "max_bytes",
-                 "encoding", "columns"}
+                 "encoding", "columns", "numbers"}
         if set(spec) - known or spec.get("format", "json") not in \
                 ("json", "csv"):
             raise Unsupported(f"stream {name}: {set(spec) - known}")
@@ -258,6 +262,11 @@ class Stream:
         self.columns = None
         if spec.get("format") == "csv":
             self.columns = spec["columns"]
+        numbers = spec.get("numbers", {})
+        if set(numbers) - {"thousands"}:
+            raise Unsupported(f"stream {name}: {numbers}")
+        self.thousands = numbers.get("thousands")
+        self.base = self  # of a source: what rules know it as
         self.used = None  # set by the package: fields that rules read
 
     def decode(self, payload):
@@ -269,10 +278,12 @@ class Stream:
         if self.columns:
             document = _row(payload, self.columns, self.encoding)
         else:
-            document = _json(payload, set(self.used) | {self.time, self.id},
-                             self.encoding)
+            names = set(self.used) | ({self.time, self.id} - {None})
+            read = {part for name in names for part in
+                    (self.fields[name].path or name).strip("/").split("/")}
+            document = _json(payload, read, self.encoding)
         event = Event()
-        event.stream = self
+        event.stream = self.base
         event.payload = payload
         event.fields = {}
         for name, kind in self.fields.items():
@@ -284,7 +295,8 @@ class Stream:
 
     def _value(self, name, kind, document):
         value = document
-        for part in (kind.path or "/" + name).lstrip("/").split("/"):
+        path = (kind.path or "/" + name).lstrip("/")
+        for part in [path] if self.columns else path.split("/"):
             value = value.get(part) if isinstance(value, dict) else None
         if value is None:
             if kind.optional:
@@ -307,6 +319,8 @@ class Stream:
             if type(value) is not bool:
                 raise Refused("wrong_type")
             return value
+        if kind.format:
+            return self._formatted(kind.format, value)
         if kind.kind in ("timestamp", "date"):
             if type(value) is not str:
                 raise Refused("wrong_type")
@@ -316,13 +330,57 @@ class Stream:
         if type(value) not in (_Raw, str):
             raise Refused("wrong_type")
         if kind.kind == "int":
-            return _number(value, 0)
+            return _number(value, 0, self.thousands)
         if kind.kind == "money":
-            return Money(_number(value, DIGITS[kind.currency]),
-                         kind.currency)
+            return Money(_number(value, DIGITS[kind.currency],
+                                 self.thousands), kind.currency)
         if kind.kind == "double":
             return float(value)
         raise Unsupported(f"type {kind.kind}")
+
+
+    def _formatted(self, form, value):
+        """A time that is not written as RFC 3339."""
+        if form == "epoch_ms":
+            if type(value) not in (_Raw, str):
+                raise Refused("wrong_type")
+            usec = _number(value, 3)
+            if not BEGIN <= usec < END:
+                raise Refused("bad_time")
+            return Time(usec)
+        if type(value) is not str:
+            raise Refused("wrong_type")
+        try:
+            local = datetime.datetime.strptime(value, form)
+        except ValueError:
+            raise Refused("bad_time") from None
+        clock = datetime.timedelta(hours=local.hour, minutes=local.minute,
+                                   seconds=local.second)
+        return Time(self.calendar.midnight(local.date())
+                    + clock // datetime.timedelta(microseconds=1))
+
+
+# The instants of the years 1 to 9999.
+BEGIN = -62135596800 * 10 ** 6
+END = 253402300800 * 10 ** 6
+
+
+def source_of(name, spec, base, base_spec, calendar):
+    """Another shape in which the events of a stream come."""
+    own = {key: value for key, value in base_spec.items()
+           if key != "columns"}
+    own.update({"topic": name, **spec})
+    fields = {n: {"type": s} if isinstance(s, str) else dict(s)
+              for n, s in base_spec["fields"].items()}
+    for field, form in own.pop("fields", {}).items() \
+            if "fields" in spec else ():
+        fields[field].update({"path": form} if isinstance(form, str)
+                             else form)
+    own["fields"] = fields
+    del own["stream"]
+    source = Stream(name, own, calendar)
+    source.base = base
+    return source
 
 
 def _text(payload, encoding):
@@ -507,6 +565,7 @@ class Package:
 
     def __init__(self, paths):
         self.streams, self.tables, self.calendars = {}, {}, {}
+        self.sources = {}
         self.lists, self.macros, self.rules = {}, {}, []
         self.folders = {}  # of the file in which a rule stands
         self.overrides = []
@@ -516,8 +575,14 @@ class Package:
                 self._read(file)
         for override in self.overrides:
             self._override(dict(override))
-        for name, spec in self.streams.items():
+        specs = dict(self.streams)
+        for name, spec in specs.items():
             self.streams[name] = Stream(name, spec, self.calendar(spec))
+        for name, spec in self.sources.items():
+            base = specs[spec["stream"]]
+            self.sources[name] = source_of(
+                name, spec, self.streams[spec["stream"]], base,
+                self.calendar(base))
         for name, (spec, folder) in self.tables.items():
             self.tables[name] = StreamTable(name, spec, self) \
                 if "stream" in spec else \
@@ -537,6 +602,7 @@ class Package:
             raise Unsupported("several packages")
         self.name = spec.pop("package")
         self.streams.update(spec.pop("streams", {}))
+        self.sources.update(spec.pop("sources", {}))
         self.macros.update(spec.pop("macros", {}))
         rules = spec.pop("rules", [])
         self.rules += rules

@@ -231,6 +231,16 @@ static uint64_t first_hash(const struct engine *engine,
 
 /* --- keys that come and go --- */
 
+/*
+ * Nodes and groups of keys long gone would pile up for ever, so all of it goes
+ * and is built anew if it is needed again.
+ */
+static bool is_stale(const struct plan_state *ps) {
+	size_t most = 2 * (size_t)ps->index.n + 1024;
+
+	return ps->evictor->in_use > most || ps->evictor->n_groups > most;
+}
+
 /* A place among those without an alert, beside others that it may have. */
 static void note(struct evictor *evictor, uint32_t group, handle_t key,
 		 const struct key *record) {
@@ -240,23 +250,36 @@ static void note(struct evictor *evictor, uint32_t group, handle_t key,
 	settle(evictor, group);
 }
 
-void evict_note(const struct engine *engine, struct plan_state *ps,
-		handle_t key) {
-	uint32_t group;
-
-	if (!ps->evictor)
+static void drop_stale(struct plan_state *ps) {
+	if (!is_stale(ps))
 		return;
-	group = group_of(ps->evictor, first_hash(engine, ps, key));
+	evictor_free(ps->evictor);
+	ps->evictor = NULL;
+}
+
+static void note_new(const struct engine *engine, struct plan_state *ps,
+		     handle_t key) {
+	uint32_t group = group_of(ps->evictor, first_hash(engine, ps, key));
+
 	ps->evictor->groups[group].n_keys++;
 	note(ps->evictor, group, key, key_read(engine, key));
 }
 
+void evict_note(const struct engine *engine, struct plan_state *ps,
+		handle_t key) {
+	if (!ps->evictor)
+		return;
+	note_new(engine, ps, key);
+	drop_stale(ps);
+}
+
 void evict_note_quiet(const struct engine *engine, struct plan_state *ps,
 		      handle_t key) {
-	if (ps->evictor && !key_has_alert(engine, ps, key))
-		note(ps->evictor,
-		     group_of(ps->evictor, first_hash(engine, ps, key)), key,
-		     key_read(engine, key));
+	if (!ps->evictor || key_has_alert(engine, ps, key))
+		return;
+	note(ps->evictor, group_of(ps->evictor, first_hash(engine, ps, key)),
+	     key, key_read(engine, key));
+	drop_stale(ps);
 }
 
 /* Its nodes stay and are recognised as nobody's later. */
@@ -277,20 +300,12 @@ static void note_all(const struct engine *engine, struct plan_state *ps,
 
 	for (i = 0; slots && i < n; i++)
 		if (slots[i].handle && slots[i].handle != INDEX_TOMBSTONE)
-			evict_note(engine, ps, slots[i].handle);
-}
-
-/* Nodes and groups of keys long gone would pile up for ever. */
-static bool is_stale(const struct plan_state *ps) {
-	size_t most = 2 * (size_t)ps->index.n + 1024;
-
-	return ps->evictor->in_use > most || ps->evictor->n_groups > most;
+			note_new(engine, ps, slots[i].handle);
 }
 
 static void build(const struct engine *engine, struct plan_state *ps) {
 	const struct index *index = &ps->index;
 
-	evictor_free(ps->evictor);
 	ps->evictor = calloc(1, sizeof(*ps->evictor));
 	assert(ps->evictor);
 	note_all(engine, ps, index->slots, (size_t)index->mask + 1);
@@ -381,7 +396,7 @@ bool evict(struct engine *engine, struct plan_state *ps,
 
 	held.keys =
 		arena_array(&engine->scratch, handle_t, engine->n_taking + 1);
-	if (!ps->evictor || is_stale(ps))
+	if (!ps->evictor)
 		build(engine, ps);
 	key = choose(engine, ps, &held);
 	for (i = 0; i < held.n; i++)

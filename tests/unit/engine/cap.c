@@ -517,6 +517,38 @@ static void at_the_limit_of_memory_reviews_are_cut_short(void **state) {
 	world_close(&w);
 }
 
+/*
+ * What was needed once at a cap is not kept for ever: keys that come and go
+ * without another eviction would pile up in it.
+ */
+static void what_chooses_goes_when_it_is_stale(void **state) {
+	struct world w;
+	char unit[16], at[40];
+	int i;
+
+	(void)state;
+	open_capped(&w,
+		    RULE("  window: 1h\n"
+			 "  measure: {cnt: count()}\n"
+			 "  alert_if: cnt >= 9\n"),
+		    4);
+	for (i = 0; i < 5; i++) {
+		snprintf(unit, sizeof(unit), "%d", i);
+		pay_to(&w, unit, "P", "1", "2026-03-01T00:00:00Z");
+	}
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
+	assert_non_null(w.engine->plans[0].evictor);
+	for (i = 0; i < 2000; i++) {
+		snprintf(at, sizeof(at), "%d-%02d-%02dT00:00:00Z",
+			 2027 + i / 300, 1 + i % 300 / 25, 1 + i % 25);
+		snprintf(unit, sizeof(unit), "N%d", i);
+		pay_to(&w, unit, "P", "1", at);
+	}
+	assert_int_equal(counters(&w)->evicted[LIMIT_KEYS], 1);
+	assert_null(w.engine->plans[0].evictor);
+	world_close(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_floods_pays),
@@ -532,6 +564,7 @@ int main(void) {
 		cmocka_unit_test(at_the_limit_of_memory_who_floods_pays),
 		cmocka_unit_test(at_the_limit_of_memory_reviews_are_cut_short),
 		cmocka_unit_test(a_key_with_latest_stays_until_it_is_evicted),
+		cmocka_unit_test(what_chooses_goes_when_it_is_stale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -455,6 +455,9 @@ void peers_enter(struct engine *engine, const struct event *event,
 		return;
 	}
 	entries_bound(engine, ps);
+	if (!touch->key) /* another element may have made it */
+		touch->key = key_find(engine, ps, touch->hash, touch->bytes,
+				      touch->len);
 	if (!touch->key)
 		touch->key = key_make(engine, ps, touch->hash, touch->bytes,
 				      touch->len, event->time);

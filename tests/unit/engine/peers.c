@@ -677,6 +677,37 @@ static void the_record_names_the_cohort(void **state) {
 	world_close(&w);
 }
 
+/* S7.12, S1.8: elements of one record are of one cohort from the first on. */
+static void elements_of_a_record_enter_one_cohort(void **state) {
+	struct world w;
+	int i;
+
+	(void)state;
+	world_open(&w,
+		   STREAMS "  joint:\n"
+			   "    topic: joint\n"
+			   "    time: at\n"
+			   "    fields: {item: string, names: list(string), "
+			   "price: int, at: timestamp}\n"
+			   "rules:\n"
+			   "- rule: r\n"
+			   "  title: t\n"
+			   "  from: joint\n"
+			   "  each: names as name\n"
+			   "  baseline:\n"
+			   "    usual: {of: price, over: 10h, peers: "
+			   "[item]}\n"
+			   "  let: {seen: usual.n}\n"
+			   "  alert_if: seen > 0\n");
+	for (i = 0; i < 2; i++)
+		world_take_in(&w, "joint", 0,
+			      "{\"item\":\"I\",\"names\":[\"a\",\"b\",\"c\"],"
+			      "\"price\":1,\"at\":\"2026-03-01T00:00:00Z\"}");
+	assert_int_equal(engine_outbox(w.engine)->n, 3);
+	assert_true(value_named(&w, "seen") == 3);
+	world_close(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_sorting_all_of_it),
@@ -691,6 +722,7 @@ int main(void) {
 		cmocka_unit_test(windows_that_end_find_room),
 		cmocka_unit_test(rules_share_cohorts),
 		cmocka_unit_test(the_record_names_the_cohort),
+		cmocka_unit_test(elements_of_a_record_enter_one_cohort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

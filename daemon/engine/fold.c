@@ -924,6 +924,7 @@ static void fold_stretch(struct folding *f, handle_t key) {
 			return;
 		}
 		bag_leave(f->engine, ps, key, ps->at.bag);
+		stretch_disorder(f->engine, ps, key);
 	}
 	COUNT(f->engine, ps->plan, late_closed, 1);
 	f->touch->judges = false;

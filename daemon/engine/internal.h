@@ -733,7 +733,7 @@ bool stretch_find(struct engine *engine, const struct plan_state *ps,
 void stretch_begin(struct chain_walk *walk, const struct engine *engine,
 		   const struct plan_state *ps, const struct chain *chain,
 		   const struct stretch *s);
-/* An entry has come that is not the newest. */
+/* An entry has come that is not the newest, or the newest one left. */
 void stretch_disorder(struct engine *engine, const struct plan_state *ps,
 		      handle_t key);
 /* The oldest one, or what is not one; false: nothing is there. */

@@ -413,7 +413,8 @@ void stretch_bound(struct engine *engine, struct plan_state *ps, handle_t key) {
 
 /*
  * What is over must be known as long as an event that belongs to it could open
- * a window of its own: a late one, for the watermark is past it.
+ * a window of its own: a late one, for the watermark is past it. With nothing
+ * behind it the clock does not count: timers that look at the key raise it.
  */
 usec_t stretch_key_ends(const struct engine *engine,
 			const struct plan_state *ps, handle_t key) {
@@ -423,10 +424,9 @@ usec_t stretch_key_ends(const struct engine *engine,
 	usec_t reach =
 		window->kind == WINDOW_SESSION ? window->gap : window->width;
 	usec_t last = key_read(engine, key)->clock;
+	bool empty = !chain->n && !line->has_head;
 
-	if (line->has_closed && line->closed > last)
+	if (line->has_closed && (empty || line->closed > last))
 		last = line->closed;
-	if (!chain->n && !line->has_head)
-		return last + reach + 1;
-	return last + 2 * reach + 2;
+	return empty ? last + reach + 1 : last + 2 * reach + 2;
 }

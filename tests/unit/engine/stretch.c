@@ -285,6 +285,46 @@ static void each_window_shows_its_own_records(void **state) {
 	world_close(&w);
 }
 
+#define LOOKED_AT SESSION("") "  every: 1d\n"
+
+/*
+ * S3.25: what was not taken leaves nothing behind, also where another key's
+ * entries came to lie in its place.
+ */
+static void a_bid_that_is_over_is_forgotten_at_once(void **state) {
+	struct world w;
+	int i;
+
+	(void)state;
+	world_open(&w, LOOKED_AT);
+	bid(&w, "T", "A", "1", "2026-03-01");
+	bid(&w, "Z", "A", "1", "2026-04-01");
+	bid(&w, "T", "A", "1", "2026-03-10");
+	assert_int_equal(counters(&w)->late_closed, 1);
+	for (i = 0; i < 2; i++)
+		bid(&w, "U", "A", "1", "2026-03-31");
+	assert_alerts(&w, "fired condition yellow firing U "
+			  "@2026-03-31T00:00:00Z "
+			  "{\"cnt\":2,\"total\":\"2.00\"}\n");
+	bid(&w, "T", "A", "1", "2026-03-31");
+	assert_alerts(&w, "");
+	world_close(&w);
+}
+
+/* S9.3: looking at a key does not keep it. */
+static void a_key_that_is_looked_at_goes_all_the_same(void **state) {
+	struct world w;
+
+	(void)state;
+	world_open(&w, LOOKED_AT);
+	bid(&w, "T", "A", "1", "2026-03-01");
+	advance_to(&w, "2026-03-10");
+	assert_int_equal(keys(&w), 1);
+	advance_to(&w, "2026-03-20");
+	assert_int_equal(keys(&w), 0);
+	world_close(&w);
+}
+
 /* S3.26 */
 static void a_long_session_keeps_what_folds(void **state) {
 	struct world w;
@@ -865,6 +905,8 @@ int main(void) {
 		cmocka_unit_test(what_is_over_takes_nothing_any_more),
 		cmocka_unit_test(at_its_end_fields_are_of_its_own_last_event),
 		cmocka_unit_test(each_window_shows_its_own_records),
+		cmocka_unit_test(a_bid_that_is_over_is_forgotten_at_once),
+		cmocka_unit_test(a_key_that_is_looked_at_goes_all_the_same),
 		cmocka_unit_test(a_long_session_keeps_what_folds),
 		cmocka_unit_test(a_long_session_loses_what_cannot_fold),
 		cmocka_unit_test(rules_of_one_plan_see_the_same_end),

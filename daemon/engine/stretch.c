@@ -56,6 +56,8 @@ struct cutter {
 	const struct timeline *line;
 	struct chain_walk walk;
 	bool begun;
+	bool has_barren;
+	usec_t barren; /* nothing but strays is left of this time */
 	/* Of the window that is cut. */
 	struct stretch *s;
 	const struct entry *last, *before, *close;
@@ -99,11 +101,20 @@ static void take(struct cutter *cutter, const struct entry *entry) {
 		s->end = end_after(cutter, s->last_time);
 }
 
-/* What closes at @time finds a window that opens at that very time. */
-static bool opens_at(struct chain_walk walk, usec_t time) {
+/*
+ * What closes at @time finds a window that opens at that very time. Whoever
+ * closes without end at one time is looked through once.
+ */
+static bool opens_at(struct cutter *cutter, usec_t time) {
+	struct chain_walk walk = cutter->walk;
+
+	if (cutter->has_barren && cutter->barren == time)
+		return false;
 	for (; walk.entry && walk.entry->time == time; chain_step(&walk))
 		if (!closes(walk.entry))
 			return true;
+	cutter->has_barren = true;
+	cutter->barren = time;
 	return false;
 }
 
@@ -134,7 +145,7 @@ static bool open(struct cutter *cutter) {
 	}
 	if (!entry)
 		return false;
-	if (closes(entry) && !opens_at(cutter->walk, entry->time)) {
+	if (closes(entry) && !opens_at(cutter, entry->time)) {
 		s->is_stray = true;
 		s->start = s->end = entry->time;
 		chain_step(&cutter->walk);
@@ -380,6 +391,23 @@ static bool all_fold(const struct plan *plan) {
 }
 
 /*
+ * All entries of the oldest window have left, and the next one's follow: what
+ * was summed up of it must not be taken for theirs, so it goes, too.
+ */
+static void head_lose(struct engine *engine, struct plan_state *ps,
+		      handle_t key, struct stretch *first) {
+	const struct timeline *line = timeline_of(engine, ps, key);
+	const uint8_t *bag = bytes_of(engine, key, ps->at.bag);
+	struct quality quality;
+
+	memcpy(&quality, bag + ps->at.in.quality, sizeof(quality));
+	if (line->has_head)
+		COUNT(engine, ps->plan, lost, quality.merged);
+	head_clear(engine, ps, key);
+	stretch_first(engine, ps, key, first);
+}
+
+/*
  * What is older than a window that is too long (or than many short ones) has
  * no window of its own any more, so it leaves.
  */
@@ -396,6 +424,8 @@ void stretch_bound(struct engine *engine, struct plan_state *ps, handle_t key) {
 	stretch_disorder(engine, ps, key);
 	while (chain->n > most / 2) {
 		oldest = chain_oldest(chain, &engine->pages, ps->at.entry_size);
+		if (oldest->time > first.end)
+			head_lose(engine, ps, key, &first);
 		merged = stretch_has(&first, oldest) && all_fold(ps->plan);
 		if (stretch_has(&first, oldest))
 			head_take(engine, ps, key, oldest);

@@ -67,14 +67,19 @@ static uint64_t keys(const struct world *w) {
 	return engine_plan_counters(w->engine, 0)->keys;
 }
 
-/* What stands at @what in the last record; the outbox is left as it is. */
-static void assert_last_has(struct world *w, const char *what) {
+/* What stands at @what in the record before @n others; all of them stay. */
+static void assert_has_before(struct world *w, size_t n, const char *what) {
 	struct outbox *outbox = engine_outbox(w->engine);
+	const char *json;
 
-	assert_true(outbox->n > 0);
-	if (!strstr(outbox_at(outbox, outbox->n - 1)->json, what))
-		fail_msg("no %s in %s", what,
-			 outbox_at(outbox, outbox->n - 1)->json);
+	assert_true(outbox->n > n);
+	json = outbox_at(outbox, outbox->n - 1 - n)->json;
+	if (!strstr(json, what))
+		fail_msg("no %s in %s", what, json);
+}
+
+static void assert_last_has(struct world *w, const char *what) {
+	assert_has_before(w, 0, what);
 }
 
 /*** sessions ***/
@@ -427,14 +432,16 @@ static void an_evicted_key_names_a_window_that_is_lost(void **state) {
 	bid(&w, "T", "A", "1", "2026-03-15");
 	alerts(&w);
 	bid(&w, "S", "A", "1", "2026-03-09");
-	assert_last_has(&w, "\"period\":\"2026-03-08T08:00:00+08:00\","
-			    "\"window_start\":\"2026-03-08T08:00:00+08:00\"");
+	assert_has_before(&w, 1,
+			  "\"period\":\"2026-03-01T08:00:00+08:00\","
+			  "\"window_start\":\"2026-03-01T08:00:00+08:00\"");
+	assert_last_has(&w, "\"merged\":1");
 	assert_alerts(&w, "stale evicted yellow stale T "
 			  "@2026-03-15T00:00:00Z "
-			  "{\"cnt\":2,\"total\":\"2.00\"}\n"
+			  "{\"cnt\":0,\"total\":\"0.00\"}\n"
 			  "stale evicted yellow stale T "
 			  "@2026-03-15T00:00:00Z "
-			  "{\"cnt\":0,\"total\":\"0.00\"}\n");
+			  "{\"cnt\":2,\"total\":\"2.00\"}\n");
 	world_close(&w);
 }
 
@@ -875,6 +882,52 @@ static void the_end_of_all_files_closes_what_ends_there(void **state) {
 	world_close(&w);
 }
 
+/* S3.26: what one window left behind is none of the next one's. */
+static void a_closed_window_that_leaves_is_not_the_next_one(void **state) {
+	struct world w;
+	int i;
+
+	(void)state;
+	world_open(&w, UNTIL("max: 30d", "  alert_if: cnt >= 1\n"
+					 "  max_entries: 8\n"));
+	for (i = 0; i < 3; i++)
+		bid(&w, "T", "A", "1", "2026-03-01");
+	award(&w, "T", "A", "2026-03-02");
+	for (i = 0; i < 5; i++)
+		bid(&w, "T", "A", "1", "2026-03-03");
+	award(&w, "T", "B", "2026-03-04");
+	advance_to(&w, "2026-03-20");
+	assert_last_has(&w, "\"merged\":1");
+	assert_alerts(&w, "fired condition yellow resolved T "
+			  "@2026-03-04T00:00:00Z "
+			  "{\"cnt\":5,\"won\":\"B\"}\n");
+	assert_int_equal(counters(&w)->lost, 4);
+	world_close(&w);
+}
+
+/* S3.22: many at one time, before the bid that only one of them closes. */
+static void closes_of_one_time_may_come_first(void **state) {
+	struct world w;
+	int i;
+
+	(void)state;
+	world_open(&w, UNTIL("max: 30d", "  alert_if: cnt == 1\n"));
+	for (i = 0; i < 100; i++)
+		award(&w, "T", "A", "2026-03-02");
+	bid(&w, "T", "A", "1", "2026-03-02");
+	bid(&w, "T", "A", "1", "2026-03-03");
+	award(&w, "T", "B", "2026-03-04");
+	advance_to(&w, "2026-03-20");
+	assert_alerts(&w, "fired condition yellow resolved T "
+			  "@2026-03-02T00:00:00Z "
+			  "{\"cnt\":1,\"won\":\"A\"}\n"
+			  "fired condition yellow resolved T "
+			  "@2026-03-04T00:00:00Z "
+			  "{\"cnt\":1,\"won\":\"B\"}\n");
+	assert_int_equal(counters(&w)->no_window, 99);
+	world_close(&w);
+}
+
 /* A flood of closes is bounded as a flood of bids is. */
 static void closes_are_bounded(void **state) {
 	struct world w;
@@ -927,6 +980,9 @@ int main(void) {
 		cmocka_unit_test(each_resolves_what_does_not_hold_at_the_close),
 		cmocka_unit_test(a_close_out_of_order_cuts_a_window),
 		cmocka_unit_test(the_end_of_all_files_closes_what_ends_there),
+		cmocka_unit_test(
+			a_closed_window_that_leaves_is_not_the_next_one),
+		cmocka_unit_test(closes_of_one_time_may_come_first),
 		cmocka_unit_test(closes_are_bounded),
 	};
 

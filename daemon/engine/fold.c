@@ -874,6 +874,8 @@ static void fold_period(struct folding *f, handle_t key) {
 		bag_fold(f, touch->period, ps->at.period_bag);
 		curves_fold(f, touch->period);
 	}
+	if (window_judges_once(&ps->plan->window))
+		touch->judges = false;
 	if (plan_period_start(ps, touch->period_number + 1) <=
 	    f->engine->watermark) {
 		COUNT(f->engine, ps->plan, late_closed, 1);

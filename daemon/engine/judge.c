@@ -994,6 +994,8 @@ static void period_timer(struct engine *engine, const struct timer *timer) {
 		return;
 	}
 	judge_at(engine, timer, timer->target, true, timer->period);
+	if (rs->per_event) /* what it says of a period that is over stands */
+		return;
 	life = life_find(engine, &j);
 	if (!life)
 		return;

@@ -587,7 +587,8 @@ static void period_arm(struct engine *engine, struct plan_state *ps,
 	if (timer.due <= engine->watermark)
 		return;
 	for (i = 0; i < ps->plan->n_rules; i++) {
-		if (ps->plan->rules[i]->per_event)
+		if (ps->plan->rules[i]->per_event &&
+		    !window_judges_once(&ps->plan->window))
 			continue;
 		timer.rule = ps->plan->rules[i]->rank;
 		timers_add(&engine->timers, &timer);

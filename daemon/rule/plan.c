@@ -520,8 +520,9 @@ static const struct shape_key window_keys[] = {
 	{ "session", "fixed", NULL, "until the key was silent for so long" },
 	{ "until", "text or <until>", NULL,
 	  "until an event of that stream closes it" },
-	{ "judge", "close|each", "close",
-	  "of `until`: at the end, or at each event as well" },
+	{ "judge", "close|each", NULL,
+	  "at the end, which is the default of `until`; or at each event as "
+	  "well, which is that of `calendar` and `tumble`" },
 };
 const struct shape window_shape = { "window", window_keys,
 				    ARRAY_SIZE(window_keys) };
@@ -586,19 +587,26 @@ static int window_session(struct rule_build *b, const struct yaml_node *node) {
 
 static const char *const judge_words[] = { "close", "each" };
 
+/* When it is over, or at each of its events as well. */
+static int window_judge(struct rule_build *b, const struct yaml_node *node,
+			unsigned each) {
+	if (shape_choice(b->l->diag, node, "judge", judge_words,
+			 ARRAY_SIZE(judge_words), &each) < 0)
+		return -EINVAL;
+	b->window.each = each;
+	return 0;
+}
+
 static int window_until(struct rule_build *b, const struct yaml_node *node) {
 	const struct yaml_node *max = yaml_get(node, "max");
-	unsigned each = 0;
 
 	b->window.kind = WINDOW_UNTIL;
 	if (!max)
 		return diag_at(b->l->diag, node->place, "E112",
 			       "`until` lacks `max`: how long a window waits "
 			       "for an event that may never come");
-	if (shape_choice(b->l->diag, yaml_get(node, "judge"), "judge",
-			 judge_words, ARRAY_SIZE(judge_words), &each) < 0)
+	if (window_judge(b, yaml_get(node, "judge"), 0) < 0)
 		return -EINVAL;
-	b->window.each = each;
 	return window_max(b, max);
 }
 
@@ -610,7 +618,9 @@ bool judges_once(const struct rule_build *b) {
 	const struct yaml_node *judge =
 		yaml_get(yaml_get(b->node, "window"), "judge");
 
-	return is_until(b) && !(judge && yaml_is_text(judge, "each"));
+	if (!judge)
+		return is_until(b);
+	return yaml_is_text(judge, "close");
 }
 
 static int window_map(struct rule_build *b, const struct yaml_node *node) {
@@ -637,9 +647,10 @@ static int window_map(struct rule_build *b, const struct yaml_node *node) {
 	if (yaml_get(node, "max") && !last && !session && !until)
 		return diag_at(b->l->diag, node->place, "E305",
 			       "`max` goes with `last`, `session` and `until`");
-	if (judge && !until)
+	if (judge && !until && !tumble && !calendar)
 		return diag_at(b->l->diag, judge->place, "E305",
-			       "`judge` goes with `until`");
+			       "`judge` goes with `until`, `calendar` and "
+			       "`tumble`");
 	if (session)
 		return window_session(b, node);
 	if (until)
@@ -652,10 +663,14 @@ static int window_map(struct rule_build *b, const struct yaml_node *node) {
 	}
 	if (tumble) {
 		b->window.kind = WINDOW_TUMBLE;
+		if (window_judge(b, judge, 1) < 0)
+			return -EINVAL;
 		return window_width(b, tumble, "tumble");
 	}
 	if (calendar) {
 		b->window.kind = WINDOW_CALENDAR;
+		if (window_judge(b, judge, 1) < 0)
+			return -EINVAL;
 		if (shape_choice(b->l->diag, calendar, "calendar", unit_names,
 				 ARRAY_SIZE(unit_names), &unit) < 0)
 			return -EINVAL;
@@ -729,9 +744,11 @@ static void window_text(const struct window *window, struct buf *out) {
 	case WINDOW_TUMBLE:
 		buf_puts(out, "tumble ");
 		span_format(out, width);
+		buf_puts(out, window->each ? "" : " judge close");
 		return;
 	case WINDOW_CALENDAR:
 		buf_puts(out, unit_names[window->unit]);
+		buf_puts(out, window->each ? "" : " judge close");
 		return;
 	case WINDOW_LAST:
 		buf_printf(out, "last %u", window->last);

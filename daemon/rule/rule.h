@@ -38,7 +38,7 @@ struct window {
 	enum window_kind kind;
 	usec_t width;   /* 0: no limit (last or session without max) */
 	usec_t gap;     /* of a session */
-	bool each;      /* until: judged while it is open, too */
+	bool each;      /* until, periods: judged while it is open, too */
 	uint32_t panes; /* k */
 	enum calendar_unit unit;
 	uint32_t last; /* n */
@@ -51,7 +51,9 @@ static inline bool window_is_stretch(const struct window *window) {
 
 /* Judged once, when it is over. */
 static inline bool window_judges_once(const struct window *window) {
-	return window->kind == WINDOW_UNTIL && !window->each;
+	return (window->kind == WINDOW_UNTIL || window->kind == WINDOW_TUMBLE ||
+		window->kind == WINDOW_CALENDAR) &&
+	       !window->each;
 }
 
 /* One stream that feeds a plan. */

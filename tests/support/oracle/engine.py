@@ -743,8 +743,9 @@ class Rule:
             self.window, self.width = "sliding", span(spec["sliding"])
             self.pane = self.width // int(spec["panes"])
             self.slides = True
-        elif set(spec) == {"calendar"}:
+        elif "calendar" in spec and set(spec) <= {"calendar", "judge"}:
             self.window, self.unit = "calendar", spec["calendar"]
+            self.once = spec.get("judge", "each") == "close"
         elif "session" in spec:
             self.window, self.opens = "session", True
             self.gap = span(spec["session"])
@@ -1209,7 +1210,7 @@ class Oracle:
         why = "late" if entry.late else "condition"
         judgings = [(1, lambda coarse=coarse: self._rejudge_beneath(
             rule, coarse, why, entry.time)) for coarse in touched]
-        if not out_of_window:
+        if not out_of_window and not rule.once:
             judgings.append((0, lambda: self._judge(
                 rule, key, period, key.clock, entry, why, entry,
                 entry.time)))
@@ -1444,8 +1445,9 @@ class Oracle:
 
     def _fire_event(self, rule, key, scope, level, why, now, event):
         life = Life()
+        last = scope.period.entries[-1] if rule.opens else key.last
         life.fired_by = event.event.coordinates + (event.place,) \
-            if event else scope.period.entries[-1].event.coordinates + (now,)
+            if event else last.event.coordinates + (now,)
         life.period = scope.period.start if rule.opens else None
         self._emit(rule, key, scope.period, life, "fired", why, level, scope,
                    now, event, state="resolved", is_open=True)
@@ -1679,7 +1681,7 @@ class Oracle:
         if rule.opens:
             self._on_end(due, rule, key)
             return
-        if period in key.closed:
+        if period in key.closed or rule.per_event and not rule.once:
             return
         key.clock = max(key.clock, due)
         self._judge(rule, key, period, due, key.last, "condition", None, due)

@@ -47,6 +47,8 @@ def _rows(path):
 def _change(package, test):
     for item in test["given"]:
         for name, fields in item.items():
+            if name == "advance":
+                continue
             ident = fields[package.streams[name].id]
             fields.update(test.get("change", {}).get(ident, {}))
 
@@ -62,16 +64,24 @@ def run(paths, rule, test):
     oracle = Oracle(package)
     oracle.rules = [r for r in oracle.rules if r.name == rule]
     oracle.decision("catch_up")
+    advanced = 0
+
+    def advance(step):
+        nonlocal advanced
+        advanced = max(advanced, oracle.greatest_of_all) + span(step)
+        oracle.decision("advance", at=advanced)
+
     for number, item in enumerate(test["given"]):
         (name, fields), = item.items()
+        if name == "advance":
+            advance(fields)
+            continue
         payload = json.dumps(fields, ensure_ascii=False).encode()
         oracle.record(Record(package.streams[name].topic, 0, number, -1,
                              None, payload))
     oracle.decision("end")
-    at = oracle.greatest_of_all
     for step in test.get("advance", []):
-        at += span(step)
-        oracle.decision("advance", at=at)
+        advance(step)
     return _compare(package, test, oracle.out)
 
 

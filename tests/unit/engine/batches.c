@@ -46,76 +46,106 @@
 		     "[unit]}}\n"                                              \
 		     "  let: {known: has(known(payee))}\n"                     \
 		     "  alert_if: paid > 90 && all > 4 && known\n")            \
-			RULE("calendar",                                       \
-			     "  by: [unit]\n"                                  \
-			     "  window: {calendar: month}\n"                   \
-			     "  measure: {total: sum(amount), cnt: "           \
-			     "count()}\n"                                      \
-			     "  baseline: {usual: {of: total, over: 3, "       \
-			     "stat: "                                          \
-			     "median_mad, min_samples: 2}}\n"                  \
-			     "  alert_if: total > 300 && usual.z(total) > "    \
-			     "1.5\n"                                           \
-			     "  level: {red: usual.z(total) > 3.5, "           \
-			     "yellow: "                                        \
-			     "\"true\"}\n"                                     \
-			     "  message: \"{unit} {total|money} "              \
-			     "{payee}\"\n") RULE("sliding",                    \
-						 "  let: {tail: "              \
-						 "\"payee.substring(1)\", "    \
-						 "part: "                      \
-						 "\"ratio(total, all)\"}\n"    \
-						 "  by: [unit, tail]\n"        \
-						 "  window: 20d\n"             \
-						 "  max_entries: 16\n"         \
-						 "  measure: {total: "         \
-						 "sum(amount), all: {agg: "    \
-						 "sum(amount), by: "           \
-						 "[unit]}}\n"                  \
-						 "  alert_if: total >= "       \
-						 "150 && part > 0.4\n"         \
-						 "  level: {orange: part "     \
-						 "> 0.7, green: "              \
-						 "\"true\"}\n"                 \
-						 "  cooldown: 2d\n")           \
-				RULE("panes",                                  \
-				     "  by: [payee]\n"                         \
-				     "  window: {sliding: "                    \
-				     "16d, panes: 8}\n"                        \
-				     "  measure: {total: "                     \
-				     "sum(amount)}\n"                          \
-				     "  alert_if: total > "                    \
-				     "700\n") RULE("scans",                    \
-						   "  by: [unit]\n"            \
-						   "  window: 30d\n"           \
-						   "  measure: {payees: "      \
-						   "distinct(payee), "         \
-						   "mid: median(x), run: "     \
-						   "streak(payee)}\n"          \
-						   "  alert_if: payees >= 4 "  \
-						   "|| run >= 3 || "           \
-						   "mid > 0.9\n"               \
-						   "  resolve_if: payees < "   \
-						   "3\n")                      \
-					RULE("last",                           \
-					     "  by: [unit]\n"                  \
-					     "  window: {last: 5, max: 40d}\n" \
-					     "  measure: {spread: cv(x)}\n"    \
-					     "  alert_if: spread > 0.8\n")     \
-						RULE("daily",                  \
+			RULE("closes",                                         \
+			     "  by: [payee]\n"                                 \
+			     "  window: {tumble: 1d, judge: close}\n"          \
+			     "  measure: {total: sum(amount)}\n"               \
+			     "  alert_if: total > 120\n")                      \
+				RULE("calendar",                               \
+				     "  by: [unit]\n"                          \
+				     "  window: {calendar: month}\n"           \
+				     "  measure: {total: sum(amount), cnt: "   \
+				     "count()}\n"                              \
+				     "  baseline: {usual: {of: total, over: "  \
+				     "3, "                                     \
+				     "stat: "                                  \
+				     "median_mad, min_samples: 2}}\n"          \
+				     "  alert_if: total > 300 && "             \
+				     "usual.z(total) > "                       \
+				     "1.5\n"                                   \
+				     "  level: {red: usual.z(total) > 3.5, "   \
+				     "yellow: "                                \
+				     "\"true\"}\n"                             \
+				     "  message: \"{unit} {total|money} "      \
+				     "{payee}\"\n") RULE("sliding",            \
+							 "  let: {tail: "      \
+							 "\"payee.substring("  \
+							 "1)\", "              \
+							 "part: "              \
+							 "\"ratio(total, "     \
+							 "all)\"}\n"           \
+							 "  by: [unit, "       \
+							 "tail]\n"             \
+							 "  window: 20d\n"     \
+							 "  max_entries: 16\n" \
+							 "  measure: {total: " \
+							 "sum(amount), all: "  \
+							 "{agg: "              \
+							 "sum(amount), by: "   \
+							 "[unit]}}\n"          \
+							 "  alert_if: total "  \
+							 ">= "                 \
+							 "150 && part > 0.4\n" \
+							 "  level: {orange: "  \
+							 "part "               \
+							 "> 0.7, green: "      \
+							 "\"true\"}\n"         \
+							 "  cooldown: 2d\n")   \
+					RULE("panes",                          \
+					     "  by: [payee]\n"                 \
+					     "  window: {sliding: "            \
+					     "16d, panes: 8}\n"                \
+					     "  measure: {total: "             \
+					     "sum(amount)}\n"                  \
+					     "  alert_if: total > "            \
+					     "700\n") RULE("scans",            \
+							   "  by: [unit]\n"    \
+							   "  window: 30d\n"   \
+							   "  measure: "       \
+							   "{payees: "         \
+							   "distinct(payee), " \
+							   "mid: median(x), "  \
+							   "run: "             \
+							   "streak(payee)}\n"  \
+							   "  alert_if: "      \
+							   "payees >= 4 "      \
+							   "|| run >= 3 || "   \
+							   "mid > 0.9\n"       \
+							   "  resolve_if: "    \
+							   "payees < "         \
+							   "3\n")              \
+						RULE("last",                   \
 						     "  by: [unit]\n"          \
-						     "  window: 5d\n"          \
-						     "  every: 1d at 07:00\n"  \
-						     "  measure: {cnt: "       \
-						     "count()}\n"              \
-						     "  alert_if: cnt < 2\n")  \
-							RULE("big",            \
+						     "  window: {last: 5, "    \
+						     "max: 40d}\n"             \
+						     "  measure: {spread: "    \
+						     "cv(x)}\n"                \
+						     "  alert_if: spread > "   \
+						     "0.8\n")                  \
+							RULE("daily",          \
 							     "  by: [unit]\n"  \
+							     "  window: 5d\n"  \
+							     "  every: 1d at " \
+							     "07:00\n"         \
+							     "  measure: "     \
+							     "{cnt: "          \
+							     "count()}\n"      \
 							     "  alert_if: "    \
-							     "amount > 95\n"   \
-							     "  "              \
-							     "review_within: " \
-							     "20d\n")
+							     "cnt < 2\n")      \
+								RULE("big",    \
+								     "  by: "  \
+								     "[unit]"  \
+								     "\n"      \
+								     "  "      \
+								     "alert_"  \
+								     "if: "    \
+								     "amount " \
+								     "> 95\n"  \
+								     "  "      \
+								     "review_" \
+								     "within:" \
+								     " "       \
+								     "20d\n")
 
 /*
  * Windows that their own events open and close; what comes out of order is
@@ -349,6 +379,7 @@ static void batch_sizes_and_outboxes_give_the_same_bytes(void **state) {
 	assert_true(count(&first, "dead ") > 10);
 	assert_true(count(&first, "\"rule\":\"rows\"") > 100);
 	assert_true(count(&first, "\"rule\":\"lots\"") > 100);
+	assert_true(count(&first, "\"rule\":\"closes\"") > 100);
 	buf_free(&first);
 }
 

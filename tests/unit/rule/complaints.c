@@ -320,7 +320,19 @@ CASES(says_what_a_session_and_until_must_be,
       { RULE "  window: {session: 2h, max: 5bd}\n  alert_if: 'true'\n",
 	"b.yaml:6:30+3 E303 `max` is a length such as 90d or 1y\n" },
       { RULE "  window: {session: 2h, judge: each}\n  alert_if: 'true'\n",
-	"b.yaml:6:32+4 E305 `judge` goes with `until`\n" },
+	"b.yaml:6:32+4 E305 `judge` goes with `until`, `calendar` and "
+	"`tumble`\n" },
+      { RULE "  window: {calendar: day, judge: once}\n  alert_if: 'true'\n",
+	"b.yaml:6:34+4 E301 `judge` is close or each, not `once`\n" },
+      { RULE "  by: [unit]\n  window: {calendar: day, judge: close}\n"
+	     "  per: key\n  alert_if: 'true'\n",
+	"b.yaml:8:8+3 E305 a window that is judged once, at its close, raises "
+	"an alert that stands for review as one of an event does; `per: key` "
+	"goes with `judge: each`\n" },
+      { RULE "  window: {tumble: 1d, judge: close}\n  every: 1d at 07:00\n"
+	     "  alert_if: 'true'\n",
+	"b.yaml:7:10+11 E305 this window is judged once, at its close; `every` "
+	"goes with `judge: each`\n" },
       { RULE "  window: {sliding: 2h, max: 1d}\n  alert_if: 'true'\n",
 	"b.yaml:6:11+1 E305 `max` goes with `last`, `session` and `until`\n" },
       { RULE "  by: [unit]\n  window: {session: 2h}\n"

@@ -13,8 +13,9 @@ SEMANTICS = os.path.join(ROOT, "tests", "conformance", "semantics")
 SETS = [[RULES, LEFT_OUT]] + [
     [os.path.join(SEMANTICS, name) for name in ("streams.yaml", file)]
     for file in ("1-each.yaml", "3-closes.yaml", "3-keys.yaml",
-                 "3-stretches.yaml", "6-ladders.yaml", "6-texts.yaml", "7-months.yaml",
-                 "7-peers.yaml", "8-streams.yaml")]
+                 "3-stretches.yaml", "6-ladders.yaml", "6-texts.yaml",
+                 "7-closed.yaml", "7-months.yaml", "7-peers.yaml",
+                 "8-streams.yaml")]
 
 
 class Oracle(unittest.TestCase):

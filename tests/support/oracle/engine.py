@@ -396,8 +396,8 @@ class PeersBaseline(Baseline):
                          {"peers", "fallback", "exclude_same"})
         self.of = spec["of"]
         self.measure = rule.measures.get(self.of)
-        if self.measure and rule.window != "calendar":
-            raise Unsupported("peers of a measure without calendar")
+        if self.measure and not (rule.unit or rule.opens):
+            raise Unsupported("peers of a measure that never ends")
         self.over = span(spec["over"])
         self.circles = [tuple(names) for names in
                         [spec["peers"], *spec.get("fallback", [])]]
@@ -438,11 +438,10 @@ class PeersBaseline(Baseline):
         if not self.measure:
             self._put(scope, time, scope.lookup(self.of))
 
-    def close(self, key, period, end):
-        """A period of the key is over, and judged."""
-        entries = key.periods.get(period)
+    def close(self, last, entries, end):
+        """A window is over, and judged."""
         if self.measure and entries:
-            self._put(EventScope(key.last), end, self.measure.over(entries))
+            self._put(EventScope(last), end, self.measure.over(entries))
 
     def _put(self, scope, time, value):
         group = self._tuple(scope, self.same)
@@ -1646,6 +1645,7 @@ class Oracle:
         window = windows[0]
         if window.entries:
             self._close(rule, key, window)
+            self._set_timer(due, rule, key, "values", None, window)
         stretch.drop(key, window)
 
     def _close(self, rule, key, window):
@@ -1692,12 +1692,17 @@ class Oracle:
             self._publish(rule, key, period, life, "resolved", "period",
                           life.level, scope, due, None)
 
-    def _on_values(self, due, rule, key, period, _what):
+    def _on_values(self, due, rule, key, period, window):
         if period in key.entered:
             return
-        key.entered.add(period)
+        last, entries, end = key.last, key.periods.get(period), due
+        if window:
+            last, entries, end = \
+                window.entries[-1], window.entries, window.end
+        else:
+            key.entered.add(period)
         for baseline in rule.peers:
-            baseline.close(key, period, due)
+            baseline.close(last, entries, end)
 
     def _on_review(self, due, rule, key, _period, what):
         life, scope = what

@@ -209,6 +209,40 @@ static void state(struct report *report, const char *name, const char *help,
 	}
 }
 
+/* Of all cohorts that the rule looks at. */
+static uint64_t cohorts_of(const struct report *report, const struct rule *rule,
+			   size_t at) {
+	const struct ruleset *rules = report->view.rules;
+	uint64_t sum = 0, one;
+
+	for (size_t i = 0; i < rules->n_plans; i++) {
+		const struct plan *plan = rules->plans[i];
+		const struct plan_counters *counters =
+			engine_plan_counters(report->view.engine, i);
+
+		for (size_t k = 0; k < plan->n_readers; k++)
+			if (plan->readers[k] == rule) {
+				memcpy(&one, (const char *)counters + at,
+				       sizeof(one));
+				sum += one;
+			}
+	}
+	return sum;
+}
+
+static void cohorts(struct report *report, const char *name, const char *help,
+		    size_t at) {
+	const struct ruleset *rules = report->view.rules;
+
+	family(report, METRIC_GAUGE, name, "rule", help);
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		struct metric_label label = { "rule", rules->rules[i]->full };
+
+		metric_count(report->out, name, &label, 1,
+			     cohorts_of(report, rules->rules[i], at));
+	}
+}
+
 static void rules(struct report *report) {
 #define RULE(member) offsetof(struct rule_counters, member)
 	by_rule(report, METRIC_COUNTER, "tocsin_rule_judged_total",
@@ -258,6 +292,14 @@ static void rules(struct report *report) {
 	state(report, "tocsin_rule_state_bytes",
 	      "State of the rule's plan; rules may share one.",
 	      offsetof(struct plan_counters, bytes));
+	cohorts(report, "tocsin_rule_cohorts",
+		"Cohorts of peers that the rule looks at; rules may share "
+		"them.",
+		offsetof(struct plan_counters, keys));
+	cohorts(report, "tocsin_rule_cohort_values", "Values in them.",
+		offsetof(struct plan_counters, entries));
+	cohorts(report, "tocsin_rule_cohort_bytes", "State of them.",
+		offsetof(struct plan_counters, bytes));
 }
 
 /* A counter that each table has which a stream fills. */

@@ -37,6 +37,12 @@ rules:
   alert_if: cnt >= 3 || total > 2500
   level: {red: total > 5000, yellow: "true"}
   cooldown: 2h
+- rule: unusual
+  title: {zh: 金额异常, en: Unlike what others get}
+  status: live
+  from: pays
+  baseline: {usual: {of: amount, over: 3650d, peers: [unit], exclude_same: [payee]}}
+  alert_if: usual.z(amount) > 1000.0
 """
 KEYS = 40
 
@@ -109,6 +115,12 @@ class Limits(unittest.TestCase):
         changes, metrics = self._run({})
         self.assertEqual(changes["stale"], 0)
         self.assertGreater(changes["fired"], 50)
+        rule = '{rule="limits/unusual"}'
+        self.assertEqual(metrics["tocsin_rule_cohorts" + rule], 7)
+        self.assertEqual(metrics["tocsin_rule_cohort_values" + rule],
+                         sum(value for name, value in metrics.items()
+                             if name.startswith("tocsin_events_kept_total")))
+        self.assertGreater(metrics["tocsin_rule_cohort_bytes" + rule], 50000)
         self.assertEqual(sum(
             value for name, value in metrics.items()
             if name.startswith("tocsin_rule_evicted_total")), 0)

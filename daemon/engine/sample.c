@@ -7,6 +7,8 @@
  */
 #include "engine/internal.h"
 
+#include "aggregate/parts.h"
+
 #include <math.h>
 
 /* A double's bits in the order of doubles; both zeros are one. */
@@ -183,13 +185,9 @@ static i128 exact_between(const struct between *b) {
 
 static struct value value_between(const struct between *b) {
 	struct value ret = b->low;
-	double d;
 
-	if (ret.kind == KIND_DOUBLE) {
-		d = inexact_between(b);
-		return isfinite(d) ? value_double(d)
-				   : value_missing(MISSING_OVERFLOW);
-	}
+	if (ret.kind == KIND_DOUBLE)
+		return value_finite(inexact_between(b));
 	ret.i = (int64_t)i128_divide_even(exact_between(b), b->parts);
 	return ret;
 }
@@ -211,7 +209,7 @@ void sample_quartiles(const struct sample *sample, struct value *q1,
 	if (sample->like.kind == KIND_DOUBLE) {
 		a = inexact_between(&low);
 		b = inexact_between(&high);
-		*spread = value_double(b - a);
+		*spread = value_finite(b - a);
 	} else {
 		a = i128_to_double(exact_between(&low)) / scale;
 		b = i128_to_double(exact_between(&high)) / scale;
@@ -219,8 +217,8 @@ void sample_quartiles(const struct sample *sample, struct value *q1,
 						      exact_between(&low)) /
 				       scale);
 	}
-	*q1 = value_double(a);
-	*q3 = value_double(b);
+	*q1 = value_finite(a);
+	*q3 = value_finite(b);
 }
 
 /* --- median absolute deviation --- */
@@ -362,7 +360,7 @@ struct value sample_mad(const struct sample *sample, struct value *mid) {
 	if (n % 2 == 0)
 		high = least(&s, &cut);
 	if (v.kind == KIND_DOUBLE)
-		return value_double(1.4826 *
+		return value_finite(1.4826 *
 				    ((low.inexact + high.inexact) / 2));
 	return value_double(1.4826 * (i128_to_double(low.exact + high.exact) /
 				      (4 * money_scale(v))));

@@ -708,6 +708,40 @@ static void elements_of_a_record_enter_one_cohort(void **state) {
 	world_close(&w);
 }
 
+/* S5.1: what no double can hold is missing, and no number. */
+static void a_spread_beyond_all_doubles_is_missing(void **state) {
+	static const char *const stats[] = { "iqr", "median_mad" };
+	CLEANUP(buf_free) struct buf json = { 0 }, yaml = { 0 };
+	struct world w;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(stats); i++) {
+		buf_reset(&yaml);
+		buf_printf(&yaml,
+			   STREAMS "rules:\n" RULE(
+				   "r", "  baseline:\n"
+					"    usual: {of: x, over: 10h, peers: "
+					"[item], stat: %s, min_samples: 2}\n"
+					"  let: {s: usual.spread}\n"
+					"  alert_if: s > 0\n"),
+			   stats[i]);
+		world_open(&w, buf_cstr(&yaml));
+		for (k = 0; k < 5; k++) {
+			buf_reset(&json);
+			buf_printf(&json,
+				   "{\"item\":\"I\",\"supplier\":\"S\","
+				   "\"price\":1,\"x\":%s1.7e308,\"paid\":1,"
+				   "\"at\":\"2026-03-01T00:00:0%zuZ\"}",
+				   k & 1 ? "-" : "", k);
+			world_take_in(&w, "bids", 0, buf_cstr(&json));
+		}
+		assert_int_equal(counters(&w)->fired, 0);
+		assert_true(counters(&w)->missing[MISSING_OVERFLOW] > 0);
+		world_close(&w);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_sorting_all_of_it),
@@ -723,6 +757,7 @@ int main(void) {
 		cmocka_unit_test(rules_share_cohorts),
 		cmocka_unit_test(the_record_names_the_cohort),
 		cmocka_unit_test(elements_of_a_record_enter_one_cohort),
+		cmocka_unit_test(a_spread_beyond_all_doubles_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

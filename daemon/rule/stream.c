@@ -8,6 +8,8 @@
 #include "event/event.h"
 #include "rule/load.h"
 
+#define MAX_TOPICS 64 /* coordinates have six bits for them */
+
 static const struct shape_key stream_keys[] = {
 	{ "topic", "text", "the stream's name", "Kafka's topic" },
 	{ "format", "json|csv", "json", "of the records" },
@@ -469,6 +471,9 @@ static void stream_same_id(struct loader *l, const struct yaml_node *node) {
 
 static bool topic_is_new(struct loader *l, const struct stream *stream,
 			 const struct yaml_node *node) {
+	if (l->streams.n == MAX_TOPICS)
+		diag_at(l->diag, stream->place, "E302",
+			"more than %d topics: streams and sources", MAX_TOPICS);
 	for (size_t i = 0; i < l->streams.n; i++) {
 		const struct stream *other = l->streams.items[i];
 

@@ -642,6 +642,26 @@ CASES(says_what_a_source_must_be,
 		"payee, state, bidders, paid_at]}\n",
 	"b.yaml:4:50+1 E203 no column for the field `amount`\n" })
 
+/* Six bits of an event's coordinates say which topic it is of. */
+static void says_that_there_are_too_many_topics(void **state) {
+	CLEANUP(buf_free) struct buf rules = { 0 };
+	CLEANUP(buf_free) struct buf got = { 0 };
+	struct world *world = *state;
+
+	put_file(world, "a.yaml", STREAMS);
+	load_with(world, NULL);
+	buf_puts(&rules, SOURCES);
+	for (size_t i = world->set->n_streams; i <= 64; i++)
+		buf_printf(&rules, "  d%zu: {stream: payments}\n", i);
+	put_file(world, "b.yaml", buf_cstr(&rules));
+	load_with(world, NULL);
+	complaints(world, &got);
+	assert_non_null(strstr(buf_cstr(&got),
+			       "+3 E302 more than 64 topics: streams and "
+			       "sources\n"));
+	assert_int_equal(world->diag.n_errors, 1);
+}
+
 static void collects_all_complaints_of_a_run(void **state) {
 	struct world *world = *state;
 
@@ -684,6 +704,7 @@ int main(void) {
 		TEST(checks_overrides),
 		TEST(finds_the_place_in_a_text_of_several_lines),
 		TEST(says_what_a_source_must_be),
+		TEST(says_that_there_are_too_many_topics),
 		TEST(collects_all_complaints_of_a_run),
 		TEST(says_that_a_path_cannot_be_read),
 	};

@@ -30,6 +30,7 @@ static void plan_init(struct engine *engine, size_t p) {
 			(uint32_t)engine->options.max_entries_per_rule;
 	n = ps->plan->n_measures + 1;
 	ps->n_by = (uint16_t)ps->plan->n_by;
+	ps->is_of_peers = ps->plan->peers;
 	ps->n_rules = (uint16_t)ps->plan->n_rules;
 	ps->n_watchers = (uint16_t)ps->plan->n_watchers;
 	ps->rules = arena_array(&engine->arena, struct rule_state *,
@@ -519,7 +520,7 @@ static bool take(struct engine *engine, struct event *event,
 	arena_reset(&engine->scratch);
 	judge_all(engine, event, touches, n, late);
 	for (i = 0; i < n; i++)
-		if (touches[i].plan->plan->peers)
+		if (touches[i].plan->is_of_peers)
 			peers_enter(engine, event, &touches[i]);
 	engine->n_taking = 0;
 	if (event->stream->id)

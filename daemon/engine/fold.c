@@ -1029,7 +1029,7 @@ void fold(struct engine *engine, const struct event *event, struct touch *touch,
 			     .late = late };
 	const struct plan *plan = touch->plan->plan;
 
-	if (plan->peers) {
+	if (touch->plan->is_of_peers) {
 		peers_fold(engine, event, touch, late);
 		return;
 	}

@@ -214,6 +214,7 @@ struct plan_state {
 	const struct plan *plan;
 	struct rule_state **rules; /* whose own plan it is, by rank */
 	uint16_t n_rules, n_watchers, n_by;
+	bool is_of_peers; /* its keys are cohorts */
 	struct layout at;
 	bool keyed;            /* keeps a record per key */
 	uint32_t most_entries; /* of one key */

@@ -47,7 +47,11 @@ static const struct table_row *find_in(const struct table_data *table,
 				return &table->rows[i];
 		return NULL;
 	}
-	for (key = keys[column];; key.len--) {
+	key = keys[column];
+	/* A stranger writes the text, and no row fits what is longer. */
+	if (table->prefix[column] && key.len > table->longest[column])
+		key.len = table->longest[column];
+	for (;; key.len--) {
 		size_t first = bound(table, lo, hi, column, key, 0);
 		size_t last = bound(table, first, hi, column, key, 1);
 
@@ -561,6 +565,10 @@ static void sort_rows(struct table_data *table) {
 	if (table->n_rows)
 		qsort_r(table->rows, table->n_rows, sizeof(*table->rows),
 			compare_rows, table);
+	for (size_t i = 0; i < table->n_rows; i++)
+		for (size_t k = 0; k < table->n_keys; k++)
+			if (table->rows[i].keys[k].len > table->longest[k])
+				table->longest[k] = table->rows[i].keys[k].len;
 }
 
 static int read_rows(struct loader *l, struct table_data *table,
@@ -777,6 +785,7 @@ static int table_key(struct loader *l, struct table_data *table,
 			       "`key` names 1 to %d columns", TABLE_MAX_KEYS);
 	table->keys = arena_array(l->arena, const char *, node->n);
 	table->prefix = arena_array(l->arena, bool, node->n);
+	table->longest = arena_array(l->arena, uint32_t, node->n);
 	for (size_t i = 0; i < node->n; i++) {
 		const char *text = NULL;
 		const char *blank;

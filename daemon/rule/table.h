@@ -24,6 +24,7 @@ struct table_data {
 	size_t n_keys;
 	const char **keys;
 	bool *prefix;
+	uint32_t *longest; /* bytes of the longest key in a column */
 	bool dated;
 	const char *from, *to; /* columns */
 	size_t n_fields;

@@ -55,6 +55,17 @@ static void takes_the_longest_row_left_column_first(void **state) {
 	assert_int_equal(find(table, "", "", "2026-01-01"), -1);
 }
 
+static void looks_no_further_than_the_longest_row(void **state) {
+	const struct table_data *table = tables(*state, rows);
+	static char region[1 << 20];
+
+	memset(region, '0', sizeof(region) - 1);
+	memcpy(region, "9901", 4);
+	assert_int_equal(find(table, region, "A07", "2026-01-01"), 40000);
+	assert_int_equal(table->longest[0], 4);
+	assert_int_equal(table->longest[1], 2);
+}
+
 static void both_ends_of_a_validity_are_inclusive(void **state) {
 	const struct table_data *table = tables(*state, rows);
 
@@ -311,6 +322,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(takes_the_longest_row_left_column_first),
+		TEST(looks_no_further_than_the_longest_row),
 		TEST(both_ends_of_a_validity_are_inclusive),
 		TEST(reads_quoted_cells_and_lists),
 		TEST(says_which_lines_overlap),

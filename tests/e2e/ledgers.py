@@ -178,7 +178,7 @@ class Rules(unittest.TestCase):
 
 
 COUNTS_B = {
-    "amount-outlier": 69, "directorate-growth": 40, "month-missing": 2,
+    "amount-outlier": 69, "directorate-growth": 27, "month-missing": 2,
     "over-limit": 174, "round-amounts": 11, "rows-twice": 15,
     "same-amount-same-day": 403, "split-in-a-day": 349}
 COUNTS_S = {"below-limit": 5, "concentration": 37, "growth": 37,

@@ -621,6 +621,17 @@ static void look_again(struct kafka *kafka, bool unsettled) {
 	pthread_mutex_unlock(&kafka->lock);
 }
 
+/*
+ * It may still be of where reading began before: of another offset than the
+ * one that comes next it is not believed but asked for again.
+ */
+static void on_gone(struct kafka *kafka, struct partition *p, int64_t offset) {
+	if (offset != p->next && begin_at(p, p->next) == 0)
+		return;
+	p->is.gone = true;
+	look_again(kafka, true);
+}
+
 /* An error stands in the queue as a message would. */
 static void on_trouble(struct kafka *kafka, struct partition *p,
 		       const rd_kafka_message_t *message) {
@@ -631,8 +642,7 @@ static void on_trouble(struct kafka *kafka, struct partition *p,
 		break;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-		p->is.gone = true;
-		look_again(kafka, true);
+		on_gone(kafka, p, message->offset);
 		break;
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
@@ -668,8 +678,10 @@ static size_t read_partition(void *self, size_t i, struct feed_record *records,
 	for (ssize_t m = 0; m < got; m++) {
 		rd_kafka_message_t *message = messages[m];
 
-		if (message->err) {
+		/* Begun again in the midst of it, it may come once more. */
+		if (message->err)
 			on_trouble(kafka, p, message);
+		if (message->err || message->offset < p->next) {
 			rd_kafka_message_destroy(message);
 			continue;
 		}

@@ -97,4 +97,5 @@ class Log(unittest.TestCase):
         daemon.wait_ready()
         self.produce(5, 10)
         run_of.take_all_and_stop(self.world, daemon)
+        self.assertEqual(daemon.child.output().count("with a seam"), 1)
         run_of.check_seam(self.world, daemon, ids)

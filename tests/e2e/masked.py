@@ -15,7 +15,7 @@ KEY = "a site's own key"
 
 
 def references(world):
-    """{reference: masked account} of all that Redis holds."""
+    """{reference: masked value} of all that Redis holds."""
     out = {}
     with world.redis.connect() as redis:
         for document in run_of.documents(redis):
@@ -25,16 +25,21 @@ def references(world):
     return out
 
 
-def accounts(world):
-    """Every account in the log, as who guesses would try them."""
-    records = read_all(broker().address, [world.topic("payments")])
-    found = (json.loads(r.payload) for r in records)
-    return {p["payee_account"] for p in found if p.get("payee_account")}
+def secrets(world):
+    """What masked fields hold in the log, as who guesses would try it."""
+    names = world.find_in_rules(r"^ *(\w+): \{.*mask: ")
+    for record in read_all(broker().address, run_of.topics(world)):
+        try:
+            fields = json.loads(record.payload)
+        except ValueError:
+            continue
+        yield from (fields[name] for name in names
+                    if isinstance(fields.get(name), str))
 
 
 def guesses(world, key):
-    return {hmac.new(key, account.encode(), hashlib.sha256).hexdigest()[:32]
-            for account in accounts(world)}
+    return {hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+            for secret in set(secrets(world))}
 
 
 class Masked(unittest.TestCase):

@@ -37,13 +37,13 @@ def producer():
 
 
 def ends(world):
-    """{(topic, partition): next offset} as the broker says."""
+    """{(topic, partition): next offset} of those that hold any record."""
     out = {}
     with Handle(_PRODUCER, broker().address, {}) as handle:
         for topic in topics(world):
             for partition in range(PARTITIONS):
-                _, high = handle.offsets(topic, partition)
-                if high:
+                low, high = handle.offsets(topic, partition)
+                if high > low:
                     out[topic, partition] = high
     return out
 

@@ -189,6 +189,27 @@ static void says_when_an_offset_is_gone(void **state) {
 	assert_true(feed.class->partition(feed.self, 0)->gone);
 }
 
+/* What the client found out at another offset lies in the queue already. */
+static void forgets_what_was_gone_when_it_begins_elsewhere(void **state) {
+	static const char *const topics[] = { "pays" };
+
+	(void)state;
+	produce("pays", 0, 10);
+	open_feed(topics, 1);
+	wait_partitions(2);
+	/* And what comes from there may lie behind it. */
+	for (int more = 0; more < 30; more += 10) {
+		assert_int_equal(feed.class->start(feed.self, 0, 1000), 0);
+		for (int i = 0; i < 20; i++)
+			turn();
+		assert_int_equal(feed.class->start(feed.self, 0, 0), 0);
+		for (int i = 0; i < more; i++)
+			turn();
+		assert_int_equal(read_all(0, 0), 10);
+		assert_false(feed.class->partition(feed.self, 0)->gone);
+	}
+}
+
 /* The mock cluster keeps 5 MiB of a partition. */
 static void says_where_a_log_begins_that_was_cut(void **state) {
 	static const char *const topics[] = { "pays" };
@@ -411,6 +432,7 @@ int main(void) {
 		TEST(reads_each_partition_by_itself),
 		TEST(begins_again_where_it_is_told),
 		TEST(says_when_an_offset_is_gone),
+		TEST(forgets_what_was_gone_when_it_begins_elsewhere),
 		TEST(says_where_a_log_begins_that_was_cut),
 		TEST(says_when_a_topic_may_not_be_read),
 		TEST(says_when_a_topic_was_deleted_and_when_it_is_back),

@@ -63,7 +63,7 @@ static const char *phrase(struct city *city, unsigned class) {
 }
 
 static int64_t next_amount(struct city *city, struct line *line) {
-	uint32_t place = line->step + rng_below(&city->rng, UINT32_C(1) << 29);
+	uint32_t place = line->step + rng_below(&city->rng, UINT32_C(1) << 28);
 
 	line->step += GOLDEN;
 	return scale10(line->base, place) + rng_between(&city->rng, 0, 99);
@@ -150,6 +150,8 @@ static unsigned choose_rate(struct city *city) {
 /* A random pick, no class twice, a solid one first. */
 static void unit_lines(struct city *city, struct unit *unit,
 		       unsigned per_unit) {
+	static const char *const second[] = { "31002", "31003", "31006",
+					      "31007" };
 	uint8_t deck[N_CLASSES];
 	unsigned n = 0, solid, capital = class_of("31002");
 
@@ -167,8 +169,16 @@ static void unit_lines(struct city *city, struct unit *unit,
 		deck[j] = deck[i];
 		line_of(city, unit, class);
 	}
-	for (unsigned i = 0; i < (per_unit > 4 ? 2 : 1); i++)
-		line_of(city, unit, capital + (unit->number + i * 3u) % 5);
+	capital += unit->number % 5u;
+	line_of(city, unit, capital);
+	/* Works are for a few units only. */
+	if (per_unit > 4) {
+		unsigned nth = unit->number / 5u;
+
+		while (class_of(second[nth % 4]) == capital)
+			nth++;
+		line_of(city, unit, class_of(second[nth % 4]));
+	}
 }
 
 void lines_make(struct city *city) {

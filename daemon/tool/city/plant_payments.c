@@ -8,9 +8,12 @@
 #include <string.h>
 
 static bool has_invoice(const struct event *event) {
+	enum class_kind kind = classes[event->payment.class].kind;
+
+	/* What should have been paid by card would be another case. */
 	return event->payment.invoice && event->payment.fund == NO_FUND &&
-	       classes[event->payment.class].kind != CLASS_RENT &&
-	       classes[event->payment.class].kind != CLASS_CAPITAL;
+	       kind != CLASS_RENT && kind != CLASS_CAPITAL &&
+	       (kind != CLASS_CARD || event->payment.method == PAY_CARD);
 }
 
 static bool is_large_with_invoice(const struct event *event) {
@@ -491,7 +494,7 @@ static void plant_vague(struct city *city) {
 	} cases[] = {
 		{ PLAIN, 1, 180000, "往来款", "a large one for 往来款" },
 		{ PLAIN, 1, 96000, "其他", "a large one for 其他" },
-		{ PLAIN, 1, 135000, "", "a large one for nothing" },
+		{ PLAIN, 1, 135000, " ", "a large one for nothing" },
 		{ PLAIN, 1, 240000, "备用金", "a large one for 备用金" },
 		{ NEAR, 1, 50150, "代付", "just large enough" },
 		{ NEAR, 1, 51900, "款", "just large enough, one character" },
@@ -557,6 +560,8 @@ static void plant_outliers(struct city *city) {
 		{ SILENT, "30207", 22, "at the upper end of the usual" },
 	};
 
+	const struct party *payees[ARRAY_SIZE(cases)];
+
 	plant_turn(city);
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct unit *unit = plant_unit(city, i);
@@ -572,6 +577,14 @@ static void plant_outliers(struct city *city) {
 
 		event->payment.method = PAY_TRANSFER;
 		event->payment.taken = true;
+		/* Each to another of those who are paid of old. */
+		for (unsigned k = 0; k < i; k++)
+			while (event->payment.payee == payees[k]) {
+				event->payment.payee = line->payees[rng_below(
+					&city->rng, line->n_payees)];
+				k = 0;
+			}
+		payees[i] = event->payment.payee;
 		if (cases[i].grade == HIDDEN)
 			for (unsigned n = 0; n < 6; n++)
 				pay(city, line,
@@ -682,7 +695,7 @@ static void plant_bypassed(struct city *city) {
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		unsigned class = class_of(cases[i].class);
 		struct unit *unit = plant_unit(city, i);
-		int month = 202503 + (int)i % 8;
+		int month = 202503 + (int)i % 7;
 		struct event *first = NULL, *last = NULL;
 		struct line *line;
 		struct label *label;

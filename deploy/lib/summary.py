@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import sys
+import time
 import unicodedata
 import urllib.error
 import urllib.request
@@ -184,17 +185,30 @@ def rules(text):
                           text, re.M))
 
 
+def settled(url, counts, seconds=10):
+    """The metrics, once they tell of all that was sent; they are published
+    once a second."""
+    end = time.monotonic() + seconds
+    while True:
+        text = get(url)
+        if time.monotonic() >= end or all(
+                metric(text, "tocsin_events_read_total", stream) ==
+                counts[stream]["read"] for stream in streams(text)):
+            return text
+        time.sleep(0.1)
+
+
 def main(city, path, metrics):
     with open(os.path.join(city, "labels.jsonl"), encoding="utf-8") as file:
         labels = [json.loads(line) for line in file]
     with open(os.path.join(city, "counts.json"), encoding="utf-8") as file:
         counts = json.load(file)
+    text = settled(metrics, counts)
     alerts, n = {}, 0
     for record in transitions(Redis(path)):
         n += 1
         alert = alerts.setdefault(record["id"], Alert(record))
         alert.levels.add(record["level"])
-    text = get(metrics)
     wrong = compare(labels, alerts, rules(text))
     read = {}
     for name in ("read", "kept", "refused", "duplicate"):

@@ -7,8 +7,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-COMMAND = [os.path.join(ROOT, "deploy", "quickstart"), "--events", "5000",
-           "--seconds", "0"]
+COMMAND = [os.path.join(ROOT, "deploy", "quickstart"), "--seconds", "0"]
 
 
 def running_with(text):

@@ -235,13 +235,15 @@ class Tests(Folder):
                 ("tables: {limit: []}", "there is no table `limit`"),
                 ("change: {z: {amount: 1}}",
                  "no event before this has the id `z`"),
-                ("file: none.jsonl", "none.jsonl cannot be read"),
-                ("givn: []", "has no key `givn` (did you mean `given`?)")):
+                ("file: none.jsonl", "none.jsonl cannot be read")):
             self.expect(GIVEN + f"""\
   - name: wrong
     {wrong}
     expect: []
-""", 1, 1, text, "error E")
+""", 1, 1, text, "error E50")
+        self.expect(GIVEN + "  - name: wrong\n    givn: []\n"
+                    "    expect: []\n", 1, 1, "error E110: a test has no key "
+                    "`givn` (did you mean `given`?)")
         self.expect(GIVEN + "  - name: wrong\n    like: three\n", 1, 1,
                     "a test says what it expects")
         self.expect(GIVEN + "  - name: wrong\n    like: three\n"

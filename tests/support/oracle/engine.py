@@ -1219,7 +1219,7 @@ class Oracle:
         """A key that has been freed: nothing is in its windows any more, its
         baselines are over, and no alert or cooldown hangs on it."""
         now = self.watermark if now is None else now
-        if key.latest or not (rule.slides or rule.unit or rule.opens):
+        if key.latest or rule.window is None and rule.measures:
             return False
         if rule.opens:
             return stretch.forgotten(rule, key, now) and \
@@ -1232,7 +1232,7 @@ class Oracle:
         if rule.unit:  # what a period's end resolved has no cooldown
             return self._last_end(rule, key) <= now and \
                 not any(life.firing for life in key.alerts.values())
-        held = rule.window_of(key, None)
+        held = rule.window_of(key, None) if rule.slides else ()
         if (rule.exit_of(held[-1].time) if held else key.clock) > now:
             return False
         return not any(

@@ -1,6 +1,7 @@
 #include "base/pages.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,11 +9,13 @@
 #include "base/util.h"
 
 /*
- * Pages are mapped so many at a time: fresh ones are zero, and cost nothing
- * until they are touched.
+ * All pages have their addresses from the beginning, so that a handle is an
+ * offset and a table never moves; memory comes behind them so many at a time.
+ * Fresh ones are zero, and cost nothing until they are touched.
  */
 #define CHUNK_PAGES 16u
 #define PAGE_COUNT_MAX (1u << 20)
+#define LEAST_PAGES 1024u
 #define UNITS (PAGE_BYTES / PAGE_UNIT)
 
 /*
@@ -27,11 +30,15 @@ static const uint16_t large_bytes[] = {
 #define SMALL_CLASSES (SMALL_MAX / PAGE_UNIT)
 #define SIZES (SMALL_CLASSES + ARRAY_SIZE(large_bytes))
 
-/* A class for each size and kind; pages of none are empty. */
-#define ALL_CLASSES (PAGES_KINDS * SIZES)
-#define NO_CLASS UINT8_MAX
+/*
+ * A class for each size and kind, and one kind more for tables that are small.
+ * A page of no class is empty, or one of those that a large table has.
+ */
+#define KIND_TABLE PAGES_KINDS
+#define ALL_CLASSES ((PAGES_KINDS + 1) * SIZES)
+#define IN_TABLE (PAGES_EMPTY - 1)
 #define NO_PAGE UINT32_MAX
-_Static_assert(ALL_CLASSES < NO_CLASS, "a class is a byte");
+_Static_assert(ALL_CLASSES < IN_TABLE, "a class is not a mark");
 
 /*
  * What a page has to give: cells that came back, linked through their first
@@ -70,6 +77,22 @@ size_t pages_class_bytes(size_t size) {
 	return class_bytes(class_of(size));
 }
 
+/* As many as there can be; fewer where addresses are rationed. */
+static void reserve(struct pages *pages) {
+	uint32_t n = PAGE_COUNT_MAX;
+	void *base;
+
+	for (; n >= LEAST_PAGES; n /= 2) {
+		base = mmap(NULL, (size_t)n * PAGE_BYTES, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (base == MAP_FAILED)
+			continue;
+		pages->base = base;
+		pages->reserved = n;
+		return;
+	}
+}
+
 void pages_init(struct pages *pages, size_t limit_bytes) {
 	*pages = (struct pages){ .limit_bytes = limit_bytes,
 				 .now = 1,
@@ -81,12 +104,12 @@ void pages_init(struct pages *pages, size_t limit_bytes) {
 		pages->classes[i] =
 			(struct size_class){ .roomy = NO_PAGE,
 					     .bytes = class_bytes(i % SIZES) };
+	reserve(pages);
 }
 
 void pages_free(struct pages *pages) {
-	for (uint32_t i = 0; i < pages->cap; i += CHUNK_PAGES)
-		munmap(pages->page[i], (size_t)CHUNK_PAGES * PAGE_BYTES);
-	free(pages->page);
+	if (pages->base)
+		munmap(pages->base, (size_t)pages->reserved * PAGE_BYTES);
 	free(pages->generation);
 	free(pages->class_of);
 	free(pages->cells);
@@ -101,33 +124,41 @@ static void *grow(void *array, size_t n, size_t size) {
 	return array;
 }
 
-/* One chunk more. The kernel refusing memory is like reaching the limit. */
-static bool pages_map(struct pages *pages) {
-	uint32_t cap = pages->cap + CHUNK_PAGES;
-	uint8_t *chunk;
+/*
+ * Memory behind the first @n pages. The kernel refusing it is like reaching
+ * the limit.
+ */
+static bool pages_map(struct pages *pages, uint32_t n) {
+	uint32_t most = (n + CHUNK_PAGES - 1) / CHUNK_PAGES * CHUNK_PAGES;
 
-	if (cap > PAGE_COUNT_MAX)
+	if (n <= pages->mapped)
+		return true;
+	if (most > pages->reserved ||
+	    mprotect(pages_at(pages, pages->mapped),
+		     (size_t)(most - pages->mapped) * PAGE_BYTES,
+		     PROT_READ | PROT_WRITE) < 0)
 		return false;
-	chunk = mmap(NULL, (size_t)CHUNK_PAGES * PAGE_BYTES,
-		     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		     0);
-	if (chunk == MAP_FAILED)
-		return false;
-	/* Doubled, so that growing page by page stays linear. */
-	if (!(pages->cap & (pages->cap - 1))) {
-		uint32_t n = pages->cap ? 2 * pages->cap : CHUNK_PAGES;
-
-		pages->page = grow(pages->page, n, sizeof(*pages->page));
-		pages->generation =
-			grow(pages->generation, n, sizeof(*pages->generation));
-		pages->class_of =
-			grow(pages->class_of, n, sizeof(*pages->class_of));
-		pages->cells = grow(pages->cells, n, sizeof(*pages->cells));
-	}
-	for (uint32_t i = 0; i < CHUNK_PAGES; i++)
-		pages->page[pages->cap + i] = chunk + (size_t)i * PAGE_BYTES;
-	pages->cap = cap;
+	pages->mapped = most;
+	if (most <= pages->cap)
+		return true;
+	while (pages->cap < most)
+		pages->cap = pages->cap ? 2 * pages->cap : CHUNK_PAGES;
+	pages->generation =
+		grow(pages->generation, pages->cap, sizeof(*pages->generation));
+	pages->class_of =
+		grow(pages->class_of, pages->cap, sizeof(*pages->class_of));
+	pages->cells = grow(pages->cells, pages->cap, sizeof(*pages->cells));
 	return true;
+}
+
+void pages_touch(struct pages *pages, uint32_t page) {
+	if (pages->touched)
+		pages->touched(pages->context, page);
+	pages->generation[page] = pages->now;
+}
+
+uint32_t pages_flip(struct pages *pages) {
+	return pages->now++;
 }
 
 static void link_front(struct pages *pages, uint32_t *head, uint32_t number) {
@@ -149,33 +180,52 @@ static void unlink_page(struct pages *pages, uint32_t *head, uint32_t number) {
 		pages->cells[cells->next].prev = cells->prev;
 }
 
+/* Pages at the end, of one piece; NO_PAGE: there are none. */
+static uint32_t pages_add(struct pages *pages, uint32_t n) {
+	uint32_t first = pages->n;
+
+	if (n > pages->reserved - first || !pages_map(pages, first + n))
+		return NO_PAGE;
+	for (uint32_t i = first; i < first + n; i++) {
+		pages->generation[i] = pages->now;
+		pages->cells[i] = (struct page_cells){ 0 };
+		pages->class_of[i] = IN_TABLE;
+	}
+	pages->n += n;
+	return first;
+}
+
 /* A page without cells, zeroed; NO_PAGE: there is none. */
 static uint32_t page_take(struct pages *pages) {
 	uint32_t number = pages->empty;
 
-	if (number != NO_PAGE) {
-		unlink_page(pages, &pages->empty, number);
-		memset(pages->page[number], 0, PAGE_BYTES);
-		return number;
-	}
-	if (pages->limit_bytes &&
-	    (size_t)(pages->n + 1) * PAGE_BYTES > pages->limit_bytes)
-		return NO_PAGE;
-	if (pages->n == pages->cap && !pages_map(pages))
-		return NO_PAGE;
-	return pages->n++;
+	if (number == NO_PAGE)
+		return pages_add(pages, 1);
+	unlink_page(pages, &pages->empty, number);
+	if (pages->generation[number] != pages->now)
+		pages_touch(pages, number);
+	memset(pages_at(pages, number), 0, PAGE_BYTES);
+	return number;
+}
+
+static bool is_table(unsigned class) {
+	return class / SIZES == KIND_TABLE;
 }
 
 static bool page_begin(struct pages *pages, unsigned class) {
 	struct size_class *c = &pages->classes[class];
-	uint32_t number = page_take(pages);
-	/* Handle 0 means none, so the first cell of page 0 is not given out. */
-	uint32_t first = number ? 0 : c->bytes / PAGE_UNIT;
+	uint32_t number, first;
 
+	if (!is_table(class) && pages->limit_bytes &&
+	    (size_t)(pages->in_use + 1) * PAGE_BYTES > pages->limit_bytes)
+		return false;
+	number = page_take(pages);
 	if (number == NO_PAGE)
 		return false;
-	pages->generation[number] = pages->now;
-	pages->class_of[number] = (uint8_t) class;
+	/* Handle 0 means none, so the first cell of page 0 is not given out. */
+	first = number ? 0 : c->bytes / PAGE_UNIT;
+	pages->in_use += !is_table(class);
+	pages->class_of[number] = (uint16_t) class;
 	pages->cells[number] = (struct page_cells){
 		.fresh = number << 12 | first,
 		.n_fresh = (uint16_t)(PAGE_BYTES / c->bytes - !number)
@@ -206,29 +256,44 @@ static handle_t take_cell(struct pages *pages, struct page_cells *cells,
 	return handle;
 }
 
-handle_t pages_alloc_kind(struct pages *pages, size_t size, unsigned kind) {
-	unsigned class = kind * (unsigned)SIZES + class_of(size);
+static handle_t cell_alloc(struct pages *pages, unsigned class) {
 	struct size_class *c = &pages->classes[class];
 	struct page_cells *cells;
 	handle_t handle;
 
-	assert(size <= CELL_MAX && kind < PAGES_KINDS);
 	if (c->roomy == NO_PAGE && !page_begin(pages, class))
 		return 0;
 	cells = &pages->cells[c->roomy];
 	handle = take_cell(pages, cells, c->bytes);
 	cells->used++;
-	pages->used_bytes += c->bytes;
-	pages->taken += c->bytes;
-	if (pages->account)
-		*pages->account += c->bytes;
 	if (!has_room(cells))
 		unlink_page(pages, &c->roomy, c->roomy);
 	return handle;
 }
 
+handle_t pages_alloc_kind(struct pages *pages, size_t size, unsigned kind) {
+	unsigned class = kind * (unsigned)SIZES + class_of(size);
+	uint32_t bytes = pages->classes[class].bytes;
+	handle_t handle;
+
+	assert(size <= CELL_MAX && kind < PAGES_KINDS);
+	handle = cell_alloc(pages, class);
+	if (!handle)
+		return 0;
+	pages->used_bytes += bytes;
+	pages->taken += bytes;
+	if (pages->account)
+		*pages->account += bytes;
+	return handle;
+}
+
 handle_t pages_alloc(struct pages *pages, size_t size) {
 	return pages_alloc_kind(pages, size, 0);
+}
+
+static void page_empty(struct pages *pages, uint32_t number) {
+	link_front(pages, &pages->empty, number);
+	pages->class_of[number] = PAGES_EMPTY;
 }
 
 /*
@@ -238,8 +303,8 @@ handle_t pages_alloc(struct pages *pages, size_t size) {
 static void page_end(struct pages *pages, struct size_class *c,
 		     uint32_t number) {
 	unlink_page(pages, &c->roomy, number);
-	link_front(pages, &pages->empty, number);
-	pages->class_of[number] = NO_CLASS;
+	pages->in_use -= !is_table(pages->class_of[number]);
+	page_empty(pages, number);
 }
 
 static void page_has_room(struct pages *pages, struct size_class *c,
@@ -249,25 +314,31 @@ static void page_has_room(struct pages *pages, struct size_class *c,
 	link_front(pages, &c->roomy, number);
 }
 
-void pages_release(struct pages *pages, handle_t handle) {
+static void cell_release(struct pages *pages, handle_t handle) {
 	uint32_t number = handle >> 12;
-	struct page_cells *cells;
+	struct page_cells *cells = &pages->cells[number];
 	struct size_class *c;
 
-	if (!handle)
-		return;
-	assert(number < pages->n && pages->class_of[number] != NO_CLASS);
-	cells = &pages->cells[number];
+	assert(number < pages->n && pages->class_of[number] < ALL_CLASSES);
 	c = &pages->classes[pages->class_of[number]];
 	if (!has_room(cells))
 		page_has_room(pages, c, number);
 	memcpy(pages_write(pages, handle), &cells->free, sizeof(cells->free));
 	cells->free = handle;
-	pages->used_bytes -= c->bytes;
-	if (pages->account)
-		*pages->account -= c->bytes;
 	if (!--cells->used && (c->roomy != number || cells->next != NO_PAGE))
 		page_end(pages, c, number);
+}
+
+void pages_release(struct pages *pages, handle_t handle) {
+	size_t bytes;
+
+	if (!handle)
+		return;
+	bytes = pages_cell_bytes(pages, handle);
+	cell_release(pages, handle);
+	pages->used_bytes -= bytes;
+	if (pages->account)
+		*pages->account -= bytes;
 }
 
 size_t pages_cell_bytes(const struct pages *pages, handle_t handle) {
@@ -281,6 +352,103 @@ bool pages_has(const struct pages *pages, handle_t handle, unsigned kind) {
 	if (!handle || handle >> 12 >= pages->n)
 		return false;
 	class = pages->class_of[handle >> 12];
-	return class / SIZES == kind &&
+	return class / SIZES == kind && class < ALL_CLASSES &&
 	       (handle & 0xfff) * PAGE_UNIT % pages->classes[class].bytes == 0;
+}
+
+static uint32_t table_pages(size_t bytes) {
+	return (uint32_t)((bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+}
+
+handle_t pages_table(struct pages *pages, size_t bytes) {
+	uint32_t first;
+
+	if (bytes <= CELL_MAX)
+		return cell_alloc(pages, KIND_TABLE * (unsigned)SIZES +
+						 class_of(bytes));
+	if (bytes / PAGE_BYTES >= PAGE_COUNT_MAX)
+		return 0;
+	/* Page 0 has no handle at its beginning. */
+	if (!pages->n && pages_add(pages, 1) == 0)
+		page_empty(pages, 0);
+	first = pages_add(pages, table_pages(bytes));
+	return first == NO_PAGE ? 0 : first << 12;
+}
+
+/*
+ * The pages of a table are cells' from then on. Tables double, so all that
+ * one has left behind is no more than it has now.
+ */
+void pages_table_release(struct pages *pages, handle_t table, size_t bytes) {
+	if (!table)
+		return;
+	if (bytes <= CELL_MAX) {
+		cell_release(pages, table);
+		return;
+	}
+	for (uint32_t i = table_pages(bytes); i-- > 0;)
+		page_empty(pages, (table >> 12) + i);
+}
+
+static void save(struct buf *out, const void *bytes, size_t len) {
+	buf_add(out, bytes, len);
+}
+
+void pages_save(const struct pages *pages, struct buf *out) {
+	const uint64_t head[] = { pages->n, pages->in_use, pages->empty,
+				  pages->used_bytes, pages->taken };
+
+	save(out, head, sizeof(head));
+	for (unsigned i = 0; i < ALL_CLASSES; i++)
+		save(out, &pages->classes[i].roomy, sizeof(uint32_t));
+	save(out, pages->class_of, pages->n * sizeof(*pages->class_of));
+	save(out, pages->cells, pages->n * sizeof(*pages->cells));
+}
+
+static bool is_page(const struct pages *pages, uint32_t number) {
+	return number == NO_PAGE || number < pages->n;
+}
+
+/* What the numbers lead to is there; whose bytes they are a CRC has said. */
+static bool is_whole(const struct pages *pages) {
+	if (!is_page(pages, pages->empty))
+		return false;
+	for (unsigned i = 0; i < ALL_CLASSES; i++)
+		if (!is_page(pages, pages->classes[i].roomy))
+			return false;
+	for (uint32_t i = 0; i < pages->n; i++) {
+		const struct page_cells *cells = &pages->cells[i];
+
+		if (pages->class_of[i] >= ALL_CLASSES &&
+		    pages->class_of[i] < IN_TABLE)
+			return false;
+		if (!is_page(pages, cells->next) ||
+		    !is_page(pages, cells->prev))
+			return false;
+		if (cells->free && cells->free >> 12 != i)
+			return false;
+	}
+	return true;
+}
+
+int pages_restore(struct pages *pages, struct saved *from) {
+	size_t each = sizeof(*pages->class_of) + sizeof(*pages->cells);
+	uint32_t n = (uint32_t)saved_count(from, each);
+
+	pages->in_use = (uint32_t)saved_number(from);
+	pages->empty = (uint32_t)saved_number(from);
+	pages->used_bytes = saved_number(from);
+	pages->taken = saved_number(from);
+	for (unsigned i = 0; i < ALL_CLASSES; i++)
+		saved_take(from, &pages->classes[i].roomy, sizeof(uint32_t));
+	if (from->is_bad)
+		return -EBADMSG;
+	if (!pages_map(pages, n))
+		return -ENOMEM;
+	pages->n = n;
+	saved_take(from, pages->class_of, n * sizeof(*pages->class_of));
+	saved_take(from, pages->cells, n * sizeof(*pages->cells));
+	if (n)
+		memset(pages->generation, 0, n * sizeof(*pages->generation));
+	return !from->is_bad && is_whole(pages) ? 0 : -EBADMSG;
 }

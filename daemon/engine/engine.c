@@ -202,19 +202,12 @@ void engine_free(struct engine *engine) {
 
 	if (!engine)
 		return;
-	for (i = 0; engine->plans && i < engine->set->n_plans; i++) {
+	for (i = 0; engine->plans && i < engine->set->n_plans; i++)
 		evictor_free(engine->plans[i].evictor);
-		index_free(&engine->plans[i].index);
-		index_free(&engine->plans[i].groups);
-	}
-	for (i = 0; engine->streams && i < engine->set->n_streams; i++) {
-		index_free(&engine->streams[i].ids);
+	for (i = 0; engine->streams && i < engine->set->n_streams; i++)
 		free(engine->streams[i].partitions);
-	}
-	registries_free(engine);
 	seam_free(engine);
 	outbox_free(&engine->outbox);
-	timers_free(&engine->timers);
 	pages_free(&engine->pages);
 	buf_free(&engine->body);
 	buf_free(&engine->text);
@@ -336,7 +329,7 @@ static bool fire_due(struct engine *engine, bool at_the_end) {
 		if (!outbox_has_room(&engine->outbox))
 			return false;
 		timer = *first;
-		timers_pop(&engine->timers);
+		timers_pop(&engine->timers, &engine->pages);
 		judge_timer(engine, &timer);
 		arena_reset(&engine->scratch);
 	}
@@ -356,7 +349,7 @@ static bool is_wanted(const void *context, const struct timer *timer) {
 static void prune(struct engine *engine) {
 	if (engine->timers.n <= engine->timers_most)
 		return;
-	timers_prune(&engine->timers, is_wanted, engine);
+	timers_prune(&engine->timers, &engine->pages, is_wanted, engine);
 	engine->timers_most = engine->timers.n * 2 + 1024;
 }
 
@@ -651,6 +644,10 @@ bool engine_decide(struct engine *engine, const struct decision *decision) {
 }
 
 /* --- looking in --- */
+
+struct pages *engine_pages(struct engine *engine) {
+	return &engine->pages;
+}
 
 struct outbox *engine_outbox(struct engine *engine) {
 	return &engine->outbox;

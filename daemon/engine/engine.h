@@ -77,6 +77,26 @@ size_t engine_run(struct engine *engine, struct event *const *events, size_t n,
 /* True: done. False: the outbox is full, call again with the same decision. */
 bool engine_decide(struct engine *engine, const struct decision *decision);
 
+/*
+ * What a checkpoint holds: the bytes of all pages that are not empty, and
+ * beside them what engine_save() appends to @out, which is small and grows
+ * with the number of pages, not of keys. To be called between two inputs, by
+ * an engine that is not silent; the outbox is no part of it. An engine that
+ * was restored goes on as the one that was saved, byte for byte.
+ */
+struct pages *engine_pages(struct engine *engine);
+void engine_save(const struct engine *engine, struct buf *out);
+/*
+ * @options as engine_new() had them. @page fills in one page, 0 or negative
+ * errno. -EPROTO: saved by another version; -EBADMSG: not what was saved for
+ * @set, or broken; -ENOMEM.
+ */
+int engine_restore(struct engine **ret, const struct ruleset *set,
+		   const struct engine_options *options, const void *saved,
+		   size_t len,
+		   int (*page)(void *context, uint32_t number, uint8_t *bytes),
+		   void *context);
+
 struct outbox *engine_outbox(struct engine *engine);
 uint64_t engine_ordinal(const struct engine *engine); /* of the last input */
 uint64_t engine_seq(const struct engine *engine);

@@ -67,7 +67,7 @@ static void release(struct engine *engine, struct stream_state *stream,
 	const struct id_cell *cell = pages_read(&engine->pages, at);
 
 	charge(engine, &stream->ids_bytes);
-	index_remove(&stream->ids, (uint32_t)cell->id.lo, at);
+	index_remove(&stream->ids, &engine->pages, (uint32_t)cell->id.lo, at);
 	pages_release(&engine->pages, at);
 	stream->counters.ids--;
 }
@@ -107,7 +107,7 @@ void id_remember(struct engine *engine, struct stream_state *stream,
 	if (!is_new)
 		return;
 	stream->counters.ids++;
-	index_add(&stream->ids, (uint32_t)event->id.lo, at);
+	index_add(&stream->ids, &engine->pages, (uint32_t)event->id.lo, at);
 	wheel_add(&stream->ids_wheel, &engine->pages, at,
 		  event->time + stream->stream->id_for);
 }

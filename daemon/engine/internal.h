@@ -504,7 +504,6 @@ uint32_t route_by_rows(struct engine *engine, const struct event *event,
 
 /* registry.c */
 void registries_init(struct engine *engine);
-void registries_free(struct engine *engine);
 /* Takes an event into the tables that its stream fills. */
 void registries_fold(struct engine *engine, const struct event *event);
 /* Lets the key go that was longest without a new row; false: none. */
@@ -663,6 +662,8 @@ void ids_expire(struct engine *engine, struct stream_state *stream);
 bool room_make(struct engine *engine);
 /* Bytes of pages that may be mapped. */
 size_t room_pages(const struct engine *engine);
+/* Somebody whom the engine has. */
+bool room_is_payer(const struct engine *engine, const struct payer *payer);
 
 /* evict.c */
 /* Gives a key up; false: there is none but those of the event at hand. */

@@ -883,7 +883,7 @@ static void every_timer(struct engine *engine, const struct timer *timer) {
 	judge_at(engine, timer, timer->target, has_period,
 		 has_period ? plan_period(rs->plan, timer->due) : 0);
 	next.due = every_next(rs->rule, timer->due);
-	timers_add(&engine->timers, &next);
+	timers_add(&engine->timers, &engine->pages, &next);
 }
 
 /*

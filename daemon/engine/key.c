@@ -202,7 +202,7 @@ static void key_arm_every(struct engine *engine, struct plan_state *ps,
 		timer.due = every_next(rule, after);
 		timer.rule = rule->rank;
 		timer.kind = TIMER_EVERY;
-		timers_add(&engine->timers, &timer);
+		timers_add(&engine->timers, &engine->pages, &timer);
 	}
 }
 
@@ -266,7 +266,7 @@ handle_t key_make(struct engine *engine, struct plan_state *ps, uint32_t hash,
 	memcpy((uint8_t *)key + ps->at.key, bytes, len);
 	if (ps->at.newest != NOWHERE)
 		newest_write(engine, ps, handle)->time = INT64_MIN;
-	index_add(&ps->index, hash, handle);
+	index_add(&ps->index, &engine->pages, hash, handle);
 	ps->counters.keys++;
 	key_arm_every(engine, ps, handle);
 	ends = key_ends(engine, ps, handle);
@@ -356,8 +356,8 @@ static void key_drop(struct engine *engine, struct plan_state *ps,
 
 	charge(engine, &ps->counters.bytes);
 	evict_forget(engine, ps, handle);
-	index_remove(&ps->index, key_hash(engine, key_bytes(ps, key), key->len),
-		     handle);
+	index_remove(&ps->index, &engine->pages,
+		     key_hash(engine, key_bytes(ps, key), key->len), handle);
 	ps->counters.keys--;
 	key_release(engine, ps, handle);
 }
@@ -591,11 +591,11 @@ static void period_arm(struct engine *engine, struct plan_state *ps,
 		    !window_judges_once(&ps->plan->window))
 			continue;
 		timer.rule = ps->plan->rules[i]->rank;
-		timers_add(&engine->timers, &timer);
+		timers_add(&engine->timers, &engine->pages, &timer);
 	}
 	if (ps->plan->n_handovers) {
 		timer.rule = peers_timer_rule(engine, ps);
-		timers_add(&engine->timers, &timer);
+		timers_add(&engine->timers, &engine->pages, &timer);
 	}
 }
 

@@ -363,7 +363,7 @@ void life_arm_review(struct engine *engine, handle_t handle, usec_t due) {
 
 	life->review = ++engine->created;
 	timer.period = (int64_t)life->review;
-	timers_add(&engine->timers, &timer);
+	timers_add(&engine->timers, &engine->pages, &timer);
 }
 
 static void life_arm(struct engine *engine, handle_t handle,
@@ -376,7 +376,7 @@ static void life_arm(struct engine *engine, handle_t handle,
 			       .rule = life->rule,
 			       .kind = (uint8_t)kind };
 
-	timers_add(&engine->timers, &timer);
+	timers_add(&engine->timers, &engine->pages, &timer);
 }
 
 /*

@@ -169,7 +169,8 @@ static handle_t group_make(struct engine *engine, struct plan_state *ps,
 	group->cohort = cohort;
 	group->len = len;
 	memcpy((uint8_t *)group + group_head(ps), bytes, len);
-	index_add(&ps->groups, group_hash(engine, cohort, bytes, len), handle);
+	index_add(&ps->groups, &engine->pages,
+		  group_hash(engine, cohort, bytes, len), handle);
 	return handle;
 }
 
@@ -177,7 +178,7 @@ static void group_end(struct engine *engine, struct plan_state *ps,
 		      handle_t handle) {
 	struct group *group = pages_write(&engine->pages, handle);
 
-	index_remove(&ps->groups,
+	index_remove(&ps->groups, &engine->pages,
 		     group_hash(engine, group->cohort,
 				group_bytes(engine, ps, handle), group->len),
 		     handle);

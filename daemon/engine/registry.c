@@ -125,13 +125,6 @@ void registries_init(struct engine *engine) {
 	}
 }
 
-void registries_free(struct engine *engine) {
-	size_t i;
-
-	for (i = 0; engine->registries && i < engine->set->n_registries; i++)
-		index_free(&engine->registries[i].index);
-}
-
 /* --- what goes --- */
 
 static uint32_t release_rows(struct engine *engine, struct registry_state *rs,
@@ -167,7 +160,7 @@ static void drop_key(struct engine *engine, struct registry_state *rs,
 	const struct row_key *key = key_of(engine, at);
 
 	unlink_key(engine, rs, at);
-	index_remove(&rs->index, key->hash, at);
+	index_remove(&rs->index, &engine->pages, key->hash, at);
 	release_rows(engine, rs, key->newest);
 	pages_release(&engine->pages, at);
 	rs->counters.keys--;
@@ -211,7 +204,7 @@ static handle_t make_key(struct engine *engine, struct registry_state *rs,
 	key->hash = hash;
 	key->len = len;
 	memcpy(key->bytes, bytes, len);
-	index_add(&rs->index, hash, at);
+	index_add(&rs->index, &engine->pages, hash, at);
 	append_key(engine, rs, at);
 	rs->counters.keys++;
 	return at;

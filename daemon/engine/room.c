@@ -42,6 +42,11 @@ static size_t count_of(const struct engine *engine, enum payer_kind kind) {
 	return 0;
 }
 
+bool room_is_payer(const struct engine *engine, const struct payer *payer) {
+	return payer->kind < PAYER_MAX &&
+	       (!payer->bytes || payer->index < count_of(engine, payer->kind));
+}
+
 static uint64_t bytes_of(const struct engine *engine, enum payer_kind kind,
 			 size_t index) {
 	switch (kind) {

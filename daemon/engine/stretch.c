@@ -289,11 +289,11 @@ void stretch_arm(struct engine *engine, struct plan_state *ps, handle_t key) {
 	timer.period = line->serial;
 	for (i = 0; i < ps->n_rules; i++) {
 		timer.rule = ps->rules[i]->rank;
-		timers_add(&engine->timers, &timer);
+		timers_add(&engine->timers, &engine->pages, &timer);
 	}
 	if (ps->plan->n_handovers) {
 		timer.rule = peers_timer_rule(engine, ps);
-		timers_add(&engine->timers, &timer);
+		timers_add(&engine->timers, &engine->pages, &timer);
 	}
 }
 

@@ -3,17 +3,34 @@
 #include "base/util.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define FIRST_SIZE 64u
 #define STEP 32u
 
-static struct index_slot *slots_new(uint32_t size) {
-	struct index_slot *slots = calloc(size, sizeof(*slots));
+static size_t table_bytes(uint32_t mask) {
+	return ((size_t)mask + 1) * sizeof(struct index_slot);
+}
 
+static struct index_slot *slots_at(const struct pages *pages, handle_t table) {
+	return (struct index_slot *)(void *)(pages->base +
+					     (size_t)table * PAGE_UNIT);
+}
+
+static void slots_new(struct index *index, struct pages *pages, uint32_t size) {
+	index->mask = size - 1;
+	index->table = pages_table(pages, table_bytes(index->mask));
 	/* Out of memory half-way through an event has no sensible outcome. */
-	assert(slots);
-	return slots;
+	if (!index->table)
+		abort();
+	index->slots = slots_at(pages, index->table);
+}
+
+static void slot_write(struct pages *pages, struct index_slot *at,
+		       struct index_slot slot) {
+	pages_change(pages, at, sizeof(*at));
+	*at = slot;
 }
 
 static handle_t probe_old(const struct index *index, uint32_t hash,
@@ -64,15 +81,21 @@ handle_t index_next(const struct index *index, uint32_t hash,
 	return probe(index, hash, cursor);
 }
 
-static void put(struct index *index, struct index_slot new) {
+static void put(struct index *index, struct pages *pages,
+		struct index_slot new) {
 	uint32_t at = new.hash;
 
 	while (index->slots[at & index->mask].handle)
 		at++;
-	index->slots[at & index->mask] = new;
+	slot_write(pages, &index->slots[at & index->mask], new);
 }
 
-static void move_some(struct index *index) {
+static void bury(struct pages *pages, struct index_slot *slot) {
+	slot_write(pages, slot,
+		   (struct index_slot){ slot->hash, INDEX_TOMBSTONE });
+}
+
+static void move_some(struct index *index, struct pages *pages) {
 	struct index_slot *slot;
 	uint32_t i;
 
@@ -80,41 +103,42 @@ static void move_some(struct index *index) {
 		slot = &index->old[index->moved++];
 		if (!slot->handle || slot->handle == INDEX_TOMBSTONE)
 			continue;
-		put(index, *slot);
-		slot->handle = INDEX_TOMBSTONE;
+		put(index, pages, *slot);
+		bury(pages, slot);
 	}
 	if (index->moved <= index->old_mask)
 		return;
-	free(index->old);
+	pages_table_release(pages, index->old_table,
+			    table_bytes(index->old_mask));
 	index->old = NULL;
+	index->old_table = 0;
 }
 
-static void grow(struct index *index) {
+static void grow(struct index *index, struct pages *pages) {
 	uint32_t size = (index->mask + 1) * 2;
 
 	assert(!index->old && size);
 	index->old = index->slots;
 	index->old_mask = index->mask;
+	index->old_table = index->table;
 	index->moved = 0;
-	index->slots = slots_new(size);
-	index->mask = size - 1;
+	slots_new(index, pages, size);
 }
 
-void index_add(struct index *index, uint32_t hash, handle_t handle) {
-	if (!index->slots) {
-		index->slots = slots_new(FIRST_SIZE);
-		index->mask = FIRST_SIZE - 1;
-	}
+void index_add(struct index *index, struct pages *pages, uint32_t hash,
+	       handle_t handle) {
+	if (!index->slots)
+		slots_new(index, pages, FIRST_SIZE);
 	if (index->old)
-		move_some(index);
+		move_some(index, pages);
 	else if ((uint64_t)index->n * 4 >= ((uint64_t)index->mask + 1) * 3)
-		grow(index);
-	put(index, (struct index_slot){ hash, handle });
+		grow(index, pages);
+	put(index, pages, (struct index_slot){ hash, handle });
 	index->n++;
 }
 
 /* Closes the gap, so that probing never meets a tombstone here. */
-static void close_gap(struct index *index, uint32_t gap) {
+static void close_gap(struct index *index, struct pages *pages, uint32_t gap) {
 	uint32_t at = gap;
 	struct index_slot slot;
 
@@ -126,13 +150,14 @@ static void close_gap(struct index *index, uint32_t gap) {
 		if (((at - slot.hash) & index->mask) <
 		    ((at - gap) & index->mask))
 			continue;
-		index->slots[gap] = slot;
+		slot_write(pages, &index->slots[gap], slot);
 		gap = at;
 	}
-	index->slots[gap] = (struct index_slot){ 0 };
+	slot_write(pages, &index->slots[gap], (struct index_slot){ 0 });
 }
 
-void index_remove(struct index *index, uint32_t hash, handle_t handle) {
+void index_remove(struct index *index, struct pages *pages, uint32_t hash,
+		  handle_t handle) {
 	struct index_cursor cursor = { 0 };
 	handle_t found = index_first(index, hash, &cursor);
 
@@ -142,10 +167,9 @@ void index_remove(struct index *index, uint32_t hash, handle_t handle) {
 	}
 	index->n--;
 	if (cursor.in_old)
-		index->old[cursor.at & index->old_mask].handle =
-			INDEX_TOMBSTONE;
+		bury(pages, &index->old[cursor.at & index->old_mask]);
 	else
-		close_gap(index, cursor.at & index->mask);
+		close_gap(index, pages, cursor.at & index->mask);
 }
 
 size_t index_bytes(const struct index *index) {
@@ -158,8 +182,47 @@ size_t index_bytes(const struct index *index) {
 	return slots * sizeof(struct index_slot);
 }
 
-void index_free(struct index *index) {
-	free(index->slots);
-	free(index->old);
-	*index = (struct index){ 0 };
+void index_save(const struct index *index, struct buf *out) {
+	const uint32_t said[] = {
+		index->table,     index->slots ? index->mask : 0,   index->n,
+		index->old_table, index->old ? index->old_mask : 0, index->moved
+	};
+
+	buf_add(out, said, sizeof(said));
+}
+
+/* A table of this size is there, and begins where one can. */
+static bool is_table(const struct pages *pages, handle_t table, uint32_t mask) {
+	uint64_t end = (uint64_t)table * PAGE_UNIT + table_bytes(mask);
+
+	return table && mask < UINT32_MAX / 2 && !(mask & (mask + 1)) &&
+	       mask + 1 >= FIRST_SIZE && end <= (uint64_t)pages->n * PAGE_BYTES;
+}
+
+int index_restore(struct index *index, const struct pages *pages,
+		  struct saved *from) {
+	uint32_t said[6];
+
+	saved_take(from, said, sizeof(said));
+	*index = (struct index){ .table = said[0],
+				 .mask = said[1],
+				 .n = said[2],
+				 .old_table = said[3],
+				 .old_mask = said[4],
+				 .moved = said[5] };
+	if (index->table && !is_table(pages, index->table, index->mask))
+		return -EBADMSG;
+	if (index->old_table &&
+	    (!index->table ||
+	     !is_table(pages, index->old_table, index->old_mask) ||
+	     index->moved > index->old_mask))
+		return -EBADMSG;
+	/* Probing ends at an empty slot, so one must be left. */
+	if (index->n > (index->table ? index->mask : 0))
+		return -EBADMSG;
+	if (index->table)
+		index->slots = slots_at(pages, index->table);
+	if (index->old_table)
+		index->old = slots_at(pages, index->old_table);
+	return 0;
 }

@@ -29,7 +29,8 @@ struct index {
 	uint32_t n;    /* in both tables */
 	struct index_slot *old;
 	uint32_t old_mask;
-	uint32_t moved; /* slots of old that were moved across */
+	uint32_t moved;            /* slots of old that were moved across */
+	handle_t table, old_table; /* of both, among the pages */
 };
 
 struct index_cursor {
@@ -42,11 +43,17 @@ handle_t index_first(const struct index *index, uint32_t hash,
 		     struct index_cursor *cursor);
 handle_t index_next(const struct index *index, uint32_t hash,
 		    struct index_cursor *cursor);
-void index_add(struct index *index, uint32_t hash, handle_t handle);
+void index_add(struct index *index, struct pages *pages, uint32_t hash,
+	       handle_t handle);
 /* The handle must be there. */
-void index_remove(struct index *index, uint32_t hash, handle_t handle);
-void index_free(struct index *index);
+void index_remove(struct index *index, struct pages *pages, uint32_t hash,
+		  handle_t handle);
 size_t index_bytes(const struct index *index);
+
+/* Where its tables lie among the pages; -EBADMSG: nowhere in them. */
+void index_save(const struct index *index, struct buf *out);
+int index_restore(struct index *index, const struct pages *pages,
+		  struct saved *from);
 
 static inline void index_prefetch(const struct index *index, uint32_t hash) {
 	if (index->slots)

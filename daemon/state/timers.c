@@ -1,7 +1,9 @@
 #include "state/timers.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COMPARE(a, b)                                                          \
 	do {                                                                   \
@@ -18,26 +20,56 @@ static bool before(const struct timer *a, const struct timer *b) {
 	return a->target < b->target;
 }
 
-void timers_add(struct timers *timers, const struct timer *timer) {
+#define FIRST_CAP 256u
+
+static size_t table_bytes(size_t cap) {
+	return cap * sizeof(struct timer);
+}
+
+static struct timer *heap_at(const struct pages *pages, handle_t table) {
+	return (struct timer *)(void *)(pages->base +
+					(size_t)table * PAGE_UNIT);
+}
+
+static void grow(struct timers *timers, struct pages *pages) {
+	size_t cap = timers->cap ? timers->cap * 2 : FIRST_CAP;
+	handle_t table = pages_table(pages, table_bytes(cap));
+
+	/* Out of memory half-way through an event has no sensible outcome. */
+	if (!table)
+		abort();
+	if (timers->n)
+		memcpy(heap_at(pages, table), timers->heap,
+		       table_bytes(timers->n));
+	pages_table_release(pages, timers->table, table_bytes(timers->cap));
+	timers->heap = heap_at(pages, table);
+	timers->cap = cap;
+	timers->table = table;
+}
+
+static void put(struct timers *timers, struct pages *pages, size_t i,
+		const struct timer *timer) {
+	pages_change(pages, &timers->heap[i], sizeof(*timer));
+	timers->heap[i] = *timer;
+}
+
+void timers_add(struct timers *timers, struct pages *pages,
+		const struct timer *timer) {
 	size_t i = timers->n, parent;
 
-	if (timers->n == timers->cap) {
-		timers->cap = timers->cap ? timers->cap * 2 : 256;
-		timers->heap = reallocarray(timers->heap, timers->cap,
-					    sizeof(*timers->heap));
-		assert(timers->heap);
-	}
+	if (timers->n == timers->cap)
+		grow(timers, pages);
 	timers->n++;
 	for (; i; i = parent) {
 		parent = (i - 1) / 4;
 		if (!before(timer, &timers->heap[parent]))
 			break;
-		timers->heap[i] = timers->heap[parent];
+		put(timers, pages, i, &timers->heap[parent]);
 	}
-	timers->heap[i] = *timer;
+	put(timers, pages, i, timer);
 }
 
-void timers_prune(struct timers *timers,
+void timers_prune(struct timers *timers, struct pages *pages,
 		  bool (*wanted)(const void *context,
 				 const struct timer *timer),
 		  const void *context) {
@@ -49,7 +81,7 @@ void timers_prune(struct timers *timers,
 	for (i = 0; i < n; i++) {
 		timer = timers->heap[i];
 		if (wanted(context, &timer))
-			timers_add(timers, &timer);
+			timers_add(timers, pages, &timer);
 	}
 }
 
@@ -68,7 +100,7 @@ static size_t least_child(const struct timers *timers, size_t i) {
 	return least;
 }
 
-void timers_pop(struct timers *timers) {
+void timers_pop(struct timers *timers, struct pages *pages) {
 	const struct timer *last;
 	size_t i = 0, child;
 
@@ -78,13 +110,31 @@ void timers_pop(struct timers *timers) {
 		child = least_child(timers, i);
 		if (!before(&timers->heap[child], last))
 			break;
-		timers->heap[i] = timers->heap[child];
+		put(timers, pages, i, &timers->heap[child]);
 		i = child;
 	}
-	timers->heap[i] = *last;
+	put(timers, pages, i, last);
 }
 
-void timers_free(struct timers *timers) {
-	free(timers->heap);
-	*timers = (struct timers){ 0 };
+void timers_save(const struct timers *timers, struct buf *out) {
+	const uint64_t said[] = { timers->table, timers->n, timers->cap };
+
+	buf_add(out, said, sizeof(said));
+}
+
+int timers_restore(struct timers *timers, const struct pages *pages,
+		   struct saved *from) {
+	uint64_t table = saved_number(from), n = saved_number(from);
+	uint64_t cap = saved_number(from);
+	uint64_t all = (uint64_t)pages->n * PAGE_BYTES;
+
+	if (table > UINT32_MAX || cap > all / sizeof(struct timer) || n > cap ||
+	    !table != !cap || table * PAGE_UNIT + table_bytes(cap) > all ||
+	    (cap && (cap < FIRST_CAP || cap & (cap - 1))))
+		return -EBADMSG;
+	*timers =
+		(struct timers){ .n = n, .cap = cap, .table = (handle_t)table };
+	if (table)
+		timers->heap = heap_at(pages, timers->table);
+	return 0;
 }

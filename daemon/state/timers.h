@@ -34,15 +34,21 @@ struct timer {
 struct timers {
 	struct timer *heap; /* four children each */
 	size_t n, cap;
+	handle_t table; /* where it lies among the pages */
 };
 
-void timers_add(struct timers *timers, const struct timer *timer);
+void timers_add(struct timers *timers, struct pages *pages,
+		const struct timer *timer);
 /* The first one, or NULL. */
 const struct timer *timers_first(const struct timers *timers);
-void timers_pop(struct timers *timers);
+void timers_pop(struct timers *timers, struct pages *pages);
 /* Keeps those that @wanted says. */
-void timers_prune(struct timers *timers,
+void timers_prune(struct timers *timers, struct pages *pages,
 		  bool (*wanted)(const void *context,
 				 const struct timer *timer),
 		  const void *context);
-void timers_free(struct timers *timers);
+
+/* -EBADMSG: what was saved is not among the pages. */
+void timers_save(const struct timers *timers, struct buf *out);
+int timers_restore(struct timers *timers, const struct pages *pages,
+		   struct saved *from);

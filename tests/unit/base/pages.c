@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,115 @@ static void a_write_marks_the_generation_of_its_page_alone(void **state) {
 	pages_free(&pages);
 }
 
+struct told {
+	const struct pages *pages;
+	uint32_t page;
+	size_t times;
+	uint8_t first; /* byte of it, when it was told */
+};
+
+static void tell(void *context, uint32_t page) {
+	struct told *told = context;
+
+	told->page = page;
+	told->times++;
+	told->first = *pages_at(told->pages, page);
+}
+
+static void a_page_is_told_of_once_and_before_it_changes(void **state) {
+	struct told told = { 0 };
+	struct pages pages;
+	uint8_t *table;
+	handle_t a, b;
+
+	(void)state;
+	pages_init(&pages, 0);
+	a = pages_table(&pages, 3 * PAGE_BYTES);
+	b = pages_alloc(&pages, 48);
+	table = pages.base + (size_t)a * PAGE_UNIT;
+	pages_change(&pages, table, 1);
+	*table = 7;
+	told.pages = &pages;
+	pages.touched = tell;
+	pages.context = &told;
+	assert_int_equal(pages_flip(&pages), 1);
+	assert_int_equal(told.times, 0);
+	pages_change(&pages, table, 1);
+	*table = 8;
+	assert_int_equal(told.times, 1);
+	assert_int_equal(told.page, a >> 12);
+	assert_int_equal(told.first, 7);
+	pages_change(&pages, table, 5);
+	assert_int_equal(told.times, 1);
+	/* Over a seam of two pages: both. */
+	pages_change(&pages, table + 2 * PAGE_BYTES - 1, 2);
+	assert_int_equal(told.times, 3);
+	pages_release(&pages, b);
+	assert_int_equal(told.times, 4);
+	assert_int_equal(told.page, b >> 12);
+	pages_free(&pages);
+}
+
+/* Tables count towards no limit; what they leave serves cells. */
+static void pages_of_a_table_serve_cells_afterwards(void **state) {
+	struct pages pages;
+	handle_t table, small;
+	uint32_t n;
+
+	(void)state;
+	pages_init(&pages, 2 * PAGE_BYTES);
+	table = pages_table(&pages, 2 * PAGE_BYTES);
+	small = pages_table(&pages, 512);
+	assert_int_not_equal(small, 0);
+	assert_int_equal(pages.used_bytes, 0);
+	memset(pages.base + (size_t)table * PAGE_UNIT, 0xff, 2 * PAGE_BYTES);
+	n = pages.n;
+	pages_table_release(&pages, table, 2 * PAGE_BYTES);
+	for (size_t i = 0; i < 2 * (PAGE_BYTES / CELL_MAX) - 1; i++) {
+		handle_t cell = pages_alloc(&pages, CELL_MAX);
+
+		assert_int_not_equal(cell, 0);
+		assert_int_equal(*(const uint8_t *)pages_read(&pages, cell), 0);
+	}
+	assert_int_equal(pages.n, n);
+	pages_table_release(&pages, small, 512);
+	pages_free(&pages);
+}
+
+static void what_was_saved_is_found_again_or_refused(void **state) {
+	struct pages one, other;
+	struct buf saved = { 0 };
+	struct saved from;
+	handle_t next;
+
+	(void)state;
+	pages_init(&one, 0);
+	for (size_t i = 0; i < 3000; i++)
+		next = pages_alloc(&one, i * 31 % 4000);
+	pages_release(&one, next);
+	pages_save(&one, &saved);
+	for (size_t len = 0; len < saved.len; len += 97) {
+		from = (struct saved){ (const uint8_t *)saved.data, len,
+				       false };
+		pages_init(&other, 0);
+		assert_int_equal(pages_restore(&other, &from), -EBADMSG);
+		pages_free(&other);
+	}
+	from = (struct saved){ (const uint8_t *)saved.data, saved.len, false };
+	pages_init(&other, 0);
+	assert_int_equal(pages_restore(&other, &from), 0);
+	assert_int_equal(from.left, 0);
+	for (uint32_t i = 0; i < one.n; i++)
+		memcpy(pages_at(&other, i), pages_at(&one, i), PAGE_BYTES);
+	for (size_t i = 0; i < 3000; i++)
+		assert_int_equal(pages_alloc(&other, i * 7 % 4000),
+				 pages_alloc(&one, i * 7 % 4000));
+	assert_int_equal(one.used_bytes, other.used_bytes);
+	pages_free(&one);
+	pages_free(&other);
+	buf_free(&saved);
+}
+
 static void releasing_none_is_nothing(void **state) {
 	struct pages pages;
 
@@ -261,6 +371,9 @@ int main(void) {
 		cmocka_unit_test(a_handle_that_outlived_its_page_is_told),
 		cmocka_unit_test(
 			a_write_marks_the_generation_of_its_page_alone),
+		cmocka_unit_test(a_page_is_told_of_once_and_before_it_changes),
+		cmocka_unit_test(pages_of_a_table_serve_cells_afterwards),
+		cmocka_unit_test(what_was_saved_is_found_again_or_refused),
 		cmocka_unit_test(releasing_none_is_nothing),
 		cmocka_unit_test(grows_over_many_pages),
 	};

@@ -1,6 +1,7 @@
 /*
  * S1.6, S1.7: the same inputs give the same bytes, however they are cut into
- * batches and however small the outbox is.
+ * batches, however small the outbox is, and wherever the engine is saved and
+ * another one goes on in its place.
  */
 #include "engine/accounts.h"
 #include "engine/world.h"
@@ -295,9 +296,90 @@ static void decide(struct world *world, const struct decision *decision,
 	drain(world, out);
 }
 
+/* Pages of a snapshot, as they were before the engine went on. */
+struct snapshot {
+	struct pages *of;
+	uint8_t **page;
+	uint32_t n;
+};
+
+static void take_page(struct snapshot *snapshot, uint32_t number) {
+	snapshot->page[number] = malloc(PAGE_BYTES);
+	assert_non_null(snapshot->page[number]);
+	memcpy(snapshot->page[number], pages_at(snapshot->of, number),
+	       PAGE_BYTES);
+}
+
+/* Told once of each page, so none is there yet. */
+static void before_it_changes(void *context, uint32_t number) {
+	struct snapshot *snapshot = context;
+
+	if (number >= snapshot->n)
+		return;
+	assert_null(snapshot->page[number]);
+	take_page(snapshot, number);
+}
+
+static int give_page(void *context, uint32_t number, uint8_t *bytes) {
+	struct snapshot *snapshot = context;
+
+	assert_true(number < snapshot->n);
+	if (!snapshot->page[number])
+		take_page(snapshot, number);
+	memcpy(bytes, snapshot->page[number], PAGE_BYTES);
+	return 0;
+}
+
+static void take_events(struct world *world, size_t from, size_t n,
+			struct buf *out) {
+	size_t taken = 0;
+
+	while (taken < n) {
+		taken += engine_run(world->engine, events + from + taken,
+				    n - taken, 0);
+		drain(world, out);
+	}
+}
+
+/*
+ * The engine is saved. It goes on, and what it changes is copied before; what
+ * it says is forgotten. Then another one begins where it was saved and takes
+ * the same events in its place.
+ */
+static void transplant(struct world *world,
+		       const struct engine_options *options, size_t from,
+		       size_t n, struct buf *out) {
+	struct buf saved = { 0 }, forgotten = { 0 };
+	struct pages *pages = engine_pages(world->engine);
+	struct snapshot snapshot = { .of = pages, .n = pages->n };
+	struct engine *old = world->engine;
+	size_t dead_before = dead.len;
+
+	snapshot.page = calloc(pages->n + 1, sizeof(*snapshot.page));
+	assert_non_null(snapshot.page);
+	engine_save(old, &saved);
+	pages_flip(pages);
+	pages->touched = before_it_changes;
+	pages->context = &snapshot;
+	take_events(world, from, n, &forgotten);
+	dead.len = dead_before;
+	pages->touched = NULL;
+	assert_int_equal(engine_restore(&world->engine, world->set, options,
+					saved.data, saved.len, give_page,
+					&snapshot),
+			 0);
+	engine_free(old);
+	take_events(world, from, n, out);
+	for (uint32_t i = 0; i < snapshot.n; i++)
+		free(snapshot.page[i]);
+	free(snapshot.page);
+	buf_free(&saved);
+	buf_free(&forgotten);
+}
+
 /* The clock is advanced once, at MANY / 2. */
 static void run(struct world *world, struct engine_options options,
-		size_t batch, struct buf *out) {
+		size_t batch, bool transplants, struct buf *out) {
 	struct decision end = { .kind = DECISION_END };
 	size_t done = 0, some, until;
 
@@ -308,8 +390,11 @@ static void run(struct world *world, struct engine_options options,
 	while (done < MANY) {
 		until = done < MANY / 2 ? MANY / 2 : MANY;
 		some = until - done < batch ? until - done : batch;
-		done += engine_run(world->engine, events + done, some, 0);
-		drain(world, out);
+		if (transplants)
+			transplant(world, &options, done, some, out);
+		else
+			take_events(world, done, some, out);
+		done += some;
 		if (done == MANY / 2) {
 			struct decision advance = {
 				.kind = DECISION_ADVANCE,
@@ -343,8 +428,8 @@ static size_t count(const struct buf *buf, const char *what) {
 /* Fills @first, to be looked at: a test is blind where little happens. */
 static void hold(const char *rules, struct engine_options options,
 		 struct buf *first) {
-	static const size_t batches[] = { 1, 7, 4096, 1 };
-	static const size_t outboxes[] = { 4096, 4096, 4096, 1 };
+	static const size_t batches[] = { 1, 7, 4096, 1, 211 };
+	static const size_t outboxes[] = { 4096, 4096, 4096, 1, 4096 };
 	struct buf other = { 0 };
 	struct world world;
 	size_t i;
@@ -356,7 +441,7 @@ static void hold(const char *rules, struct engine_options options,
 
 		options.outbox = outboxes[i];
 		buf_reset(out);
-		run(&world, options, batches[i], out);
+		run(&world, options, batches[i], i == 4, out);
 		assert_int_equal(out->len, first->len);
 		assert_memory_equal(out->data, first->data, first->len);
 	}

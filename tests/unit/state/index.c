@@ -25,11 +25,13 @@ static bool has(const struct index *index, uint32_t hash, handle_t handle) {
 
 static void finds_all_while_it_grows(void **state) {
 	struct index index = { 0 };
+	struct pages pages;
 	uint32_t i, k;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = 1; i <= MANY; i++) {
-		index_add(&index, mix(i), i);
+		index_add(&index, &pages, mix(i), i);
 		if (i % 1009)
 			continue;
 		for (k = 1; k <= i; k += 37)
@@ -37,44 +39,51 @@ static void finds_all_while_it_grows(void **state) {
 		assert_false(has(&index, mix(i + 1), i + 1));
 	}
 	assert_int_equal(index.n, MANY);
-	index_free(&index);
+	pages_free(&pages);
 }
 
 static void forgets_what_is_removed_and_nothing_else(void **state) {
 	struct index index = { 0 };
+	struct pages pages;
 	uint32_t i;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = 1; i <= MANY; i++) {
-		index_add(&index, mix(i) & 0xffff, i);
+		index_add(&index, &pages, mix(i) & 0xffff, i);
 		if (i % 3 == 0)
-			index_remove(&index, mix(i / 3) & 0xffff, i / 3);
+			index_remove(&index, &pages, mix(i / 3) & 0xffff,
+				     i / 3);
 	}
 	for (i = 1; i <= MANY; i += 11)
 		assert_int_equal(has(&index, mix(i) & 0xffff, i), i > MANY / 3);
 	assert_int_equal(index.n, MANY - MANY / 3);
-	index_free(&index);
+	pages_free(&pages);
 }
 
 static void keeps_handles_that_share_a_hash(void **state) {
 	struct index index = { 0 };
+	struct pages pages;
 	uint32_t i;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = 1; i <= 300; i++)
-		index_add(&index, 7, i);
-	index_remove(&index, 7, 150);
+		index_add(&index, &pages, 7, i);
+	index_remove(&index, &pages, 7, 150);
 	for (i = 1; i <= 300; i++)
 		assert_int_equal(has(&index, 7, i), i != 150);
-	index_free(&index);
+	pages_free(&pages);
 }
 
 static void finds_nothing_when_empty(void **state) {
 	struct index index = { 0 };
+	struct pages pages;
 
 	(void)state;
+	pages_init(&pages, 0);
 	assert_false(has(&index, 0, 1));
-	index_free(&index);
+	pages_free(&pages);
 }
 
 int main(void) {

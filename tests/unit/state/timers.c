@@ -19,41 +19,45 @@ static void fires_in_the_order_that_all_machines_share(void **state) {
 		{ .due = 2, .rule = 1, .created = 4, .kind = 1, .period = 0 },
 	};
 	struct timers timers = { 0 };
+	struct pages pages;
 	size_t i;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = sizeof(order) / sizeof(*order); i--;)
-		timers_add(&timers, &order[i]);
+		timers_add(&timers, &pages, &order[i]);
 	for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
 		assert_memory_equal(timers_first(&timers), &order[i],
 				    sizeof(*order));
-		timers_pop(&timers);
+		timers_pop(&timers, &pages);
 	}
 	assert_null(timers_first(&timers));
-	timers_free(&timers);
+	pages_free(&pages);
 }
 
 static void keeps_a_heap_of_many(void **state) {
 	struct timers timers = { 0 };
+	struct pages pages;
 	struct timer timer = { 0 };
 	uint32_t seed = 7, i;
 	usec_t last = INT64_MIN;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = 0; i < 20000; i++) {
 		seed = seed * 1664525u + 1013904223u;
 		timer.due = seed >> 8;
 		timer.created = i;
-		timers_add(&timers, &timer);
+		timers_add(&timers, &pages, &timer);
 		if (i % 3 == 0)
-			timers_pop(&timers);
+			timers_pop(&timers, &pages);
 	}
 	while (timers.n) {
 		assert_true(timers_first(&timers)->due >= last);
 		last = timers_first(&timers)->due;
-		timers_pop(&timers);
+		timers_pop(&timers, &pages);
 	}
-	timers_free(&timers);
+	pages_free(&pages);
 }
 
 static bool is_even(const void *context, const struct timer *timer) {
@@ -63,27 +67,29 @@ static bool is_even(const void *context, const struct timer *timer) {
 
 static void lets_those_go_that_nobody_wants(void **state) {
 	struct timers timers = { 0 };
+	struct pages pages;
 	struct timer timer = { 0 };
 	uint32_t seed = 7, i, kept = 0;
 	usec_t last = INT64_MIN;
 
 	(void)state;
+	pages_init(&pages, 0);
 	for (i = 0; i < 1000; i++) {
 		seed = seed * 1664525u + 1013904223u;
 		timer.due = seed >> 8;
 		timer.created = i;
-		timers_add(&timers, &timer);
+		timers_add(&timers, &pages, &timer);
 		kept += timer.due % 2 == 0;
 	}
-	timers_prune(&timers, is_even, NULL);
+	timers_prune(&timers, &pages, is_even, NULL);
 	assert_int_equal(timers.n, kept);
 	while (timers.n) {
 		assert_true(timers_first(&timers)->due >= last);
 		last = timers_first(&timers)->due;
 		assert_int_equal(last % 2, 0);
-		timers_pop(&timers);
+		timers_pop(&timers, &pages);
 	}
-	timers_free(&timers);
+	pages_free(&pages);
 }
 
 struct cell {

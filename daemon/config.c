@@ -373,6 +373,7 @@ static int read_redis_url(struct reading *reading, const struct option *option,
 static const char *const languages[] = { "zh", "en" };
 static const char *const clocks[] = { "wall", "events" };
 static const char *const losses[] = { "rebuild", "halt" };
+static const char *const gaps[] = { "seam", "skip", "halt" };
 static const char *const logs[] = { "text", "json" };
 
 #define AT(member) .at = offsetof(struct config, member)
@@ -415,8 +416,17 @@ static const struct option options[] = {
 	{ NULL, "redis_loss", "rebuild|halt",
 	  "when Redis has lost what it had acknowledged", "rebuild",
 	  .read = read_choice, AT(loss), CHOICE(losses) },
-	{ NULL, "state", "FOLDER", "journal and lock", NULL, .needed = true,
-	  .read = read_path, AT(state) },
+	{ NULL, "on_gap", "seam|skip|halt",
+	  "when records that were to be read next are gone", "seam",
+	  .read = read_choice, AT(gap), CHOICE(gaps) },
+	{ "checkpoint", "every", "DURATION",
+	  "how often the state is written down; 0s: never", "30s",
+	  .read = read_span, AT(checkpoint_every) },
+	{ "journal", "keep", "DURATION",
+	  "how long the order of inputs is kept at least", "24h",
+	  .read = read_span, AT(journal_keep) },
+	{ NULL, "state", "FOLDER", "journal, checkpoints, lock", NULL,
+	  .needed = true, .read = read_path, AT(state) },
 	{ NULL, "rules", "[PATH, …]", "files and folders of rules", NULL,
 	  .needed = true, .read = read_paths },
 	{ "limits", "memory", "SIZE", "of keyed state; beyond it, eviction",
@@ -461,7 +471,8 @@ static const struct option options[] = {
 	  .read = read_secret, AT(mask_key) },
 };
 
-static const char *const sections[] = { "kafka", "redis", "limits" };
+static const char *const sections[] = { "kafka", "redis", "checkpoint",
+					"journal", "limits" };
 
 static bool in_section(const struct option *option, const char *section) {
 	if (!section || !option->section)

@@ -41,7 +41,8 @@ struct config {
 	int64_t http_port;
 	unsigned language;
 	usec_t stop_timeout, align_wait;
-	unsigned clock, loss, log;
+	unsigned clock, loss, gap, log;
+	usec_t checkpoint_every, journal_keep;
 	const char *mask_key; /* secret; NULL: none */
 };
 

@@ -396,6 +396,35 @@ static void partitions(struct report *report) {
 			 watermark_of);
 }
 
+static void checkpoints(struct report *report) {
+	static const struct checkpointer_counters none;
+	const struct lane_view *view = &report->view;
+	const struct checkpointer_counters *of =
+		view->checkpoints ? view->checkpoints : &none;
+
+	one(report, METRIC_COUNTER, "tocsin_checkpoints_total",
+	    "Checkpoints written.", (double)of->taken);
+	one(report, METRIC_COUNTER, "tocsin_checkpoints_failed_total",
+	    "Checkpoints that could not be written.", (double)of->failed);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_timestamp_seconds",
+	    "When the last one was taken; 0: none.",
+	    (double)of->last_taken / 1e6);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_pages",
+	    "Pages of 64 KiB that the last one wrote.", (double)of->pages);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_state_bytes",
+	    "All that the last one stands for.", (double)of->state_bytes);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_seconds",
+	    "How long the last one took to write.", (double)of->usec / 1e6);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_pause_seconds",
+	    "How long the lane stood still for the last one.",
+	    (double)of->pause_usec / 1e6);
+	one(report, METRIC_GAUGE, "tocsin_checkpoint_pause_most_seconds",
+	    "… and for any of them.", (double)of->pause_most / 1e6);
+	one(report, METRIC_COUNTER, "tocsin_checkpoint_copied_pages_total",
+	    "Pages that the lane copied before it changed them.",
+	    (double)of->copied);
+}
+
 static void lane(struct report *report) {
 	const struct lane_view *view = &report->view;
 
@@ -428,6 +457,12 @@ static void lane(struct report *report) {
 	    "1: the journal has no room, nothing is taken.", view->full);
 	one(report, METRIC_COUNTER, "tocsin_seams_total",
 	    "Seams begun since the start.", (double)view->seams);
+	one(report, METRIC_COUNTER, "tocsin_gaps_total",
+	    "Gaps in the log that were skipped.", (double)view->gaps);
+	one(report, METRIC_GAUGE, "tocsin_replay_left",
+	    "Records of the journal still to be replayed.",
+	    (double)view->replay_left);
+	checkpoints(report);
 	one(report, METRIC_COUNTER, "tocsin_restarts_total",
 	    "How often the lane began again because Redis lost data.",
 	    (double)view->restarts);

@@ -625,6 +625,7 @@ static void decide(struct engine *engine, const struct decision *decision) {
 		return;
 	case DECISION_WENT_ON:
 	case DECISION_SEAM:
+	case DECISION_GAP:
 	case DECISION_MAX:
 		break;
 	}

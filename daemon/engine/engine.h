@@ -46,6 +46,8 @@ enum decision_kind {
 	DECISION_ADVANCE,   /* at: raises the watermark to it */
 	DECISION_END,       /* of the last file: advance to the greatest time */
 	DECISION_SEAM,      /* text, seq, hash, open */
+	DECISION_GAP,       /* topic, partition, at: the offset that is next;
+			       what was before it is gone */
 	DECISION_MAX
 };
 

@@ -1,5 +1,7 @@
 #include "lane/intake.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,8 @@ struct intake *intake_new(struct feed feed, size_t index, uint32_t number,
 				   .topic = is->topic,
 				   .partition = is->partition,
 				   .stream = stream,
-				   .greatest = INT64_MIN };
+				   .greatest = INT64_MIN,
+				   .last = { .offset = -1 } };
 	for (size_t i = 0; i < 2; i++) {
 		intake->batches[i] = calloc(1, sizeof(struct intake_batch));
 		if (!intake->batches[i])
@@ -48,6 +51,18 @@ void intake_free(struct intake *intake) {
 	free(intake);
 }
 
+int intake_restart(struct intake *intake, int64_t offset) {
+	for (size_t i = 0; i < 2; i++)
+		empty(intake, intake->batches[i]);
+	intake->taken = NULL;
+	intake->looks_back = intake->is_foreign = false;
+	intake->last = (struct intake_last){ .offset = -1 };
+	intake->next = offset;
+	intake->missing_since = intake->waited_since = 0;
+	return intake->feed.class->start(intake->feed.self, intake->index,
+					 offset);
+}
+
 static void decode(struct intake *intake, struct intake_batch *batch) {
 	for (size_t i = 0; i < batch->n; i++) {
 		const struct feed_record *record = &batch->records[i];
@@ -65,7 +80,36 @@ static void decode(struct intake *intake, struct intake_batch *batch) {
 	}
 }
 
+static uint32_t crc_of(const struct feed_record *record) {
+	return record->payload ? crc32c(0, record->payload, record->len) : 0;
+}
+
+/*
+ * The record before the one that comes next is there to be compared. If it is
+ * gone, by age or compaction, nobody can tell; what was read of a log that is
+ * not this one is another's.
+ */
+static void look_back(struct intake *intake, struct intake_batch *batch) {
+	const struct feed_record *record = &batch->records[0];
+	const struct intake_last *last = &intake->last;
+
+	intake->looks_back = false;
+	if (record->offset != last->offset)
+		return;
+	batch->at = 1;
+	if (crc_of(record) == last->crc &&
+	    record->timestamp_ms == last->timestamp) {
+		if (batch->n == 1)
+			empty(intake, batch);
+		return;
+	}
+	intake->is_foreign = true;
+	empty(intake, batch);
+}
+
 void intake_fill(struct intake *intake) {
+	if (intake->is_foreign)
+		return;
 	/* So that what is read now comes behind what lies ready. */
 	intake_head(intake);
 	for (unsigned i = 0; i < 2; i++) {
@@ -79,6 +123,8 @@ void intake_fill(struct intake *intake) {
 			INTAKE_BATCH);
 		intake->read += (int64_t)batch->n;
 		decode(intake, batch);
+		if (batch->n && intake->looks_back)
+			look_back(intake, batch);
 		if (!batch->n)
 			break;
 	}
@@ -105,11 +151,23 @@ struct event *intake_head(struct intake *intake) {
 void intake_take(struct intake *intake) {
 	struct intake_batch *batch = intake->batches[intake->current];
 
-	const struct event *event = &batch->events[batch->at++];
+	const struct event *event = &batch->events[batch->at];
 
+	intake->taken = &batch->records[batch->at++];
 	intake->next = event->at.offset + 1;
 	if (!event->refusal && event->time > intake->greatest)
 		intake->greatest = event->time;
+}
+
+void intake_note_last(struct intake *intake) {
+	const struct feed_record *record = intake->taken;
+
+	if (!record)
+		return;
+	intake->taken = NULL;
+	intake->last = (struct intake_last){ .offset = record->offset,
+					     .timestamp = record->timestamp_ms,
+					     .crc = crc_of(record) };
 }
 
 bool intake_is_pinned(const struct intake *intake) {

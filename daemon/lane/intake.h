@@ -21,6 +21,13 @@ struct intake_batch {
 	size_t n, at;
 };
 
+/* The last record that was taken, to know the log again by. */
+struct intake_last {
+	int64_t offset; /* -1: none */
+	int64_t timestamp;
+	uint32_t crc; /* CRC-32C of its payload */
+};
+
 struct intake {
 	struct feed feed;
 	size_t index;    /* the feed's number of it */
@@ -41,11 +48,18 @@ struct intake {
 	int64_t acknowledged;  /* behind the last record of a snapshot */
 	usec_t greatest;       /* event time taken; INT64_MIN: none */
 	int64_t read;          /* records handed over by the feed */
+	struct intake_last last;
+	const struct feed_record *taken; /* since intake_note_last() */
+	bool looks_back; /* the next one is the last one, or another log */
+	bool is_foreign; /* it was another */
 };
 
 struct intake *intake_new(struct feed feed, size_t index, uint32_t number,
 			  const struct stream *stream, uint64_t seed);
 void intake_free(struct intake *intake);
+
+/* Reads on at @offset, as if all before it had been taken. */
+int intake_restart(struct intake *intake, int64_t offset);
 
 /* Reads and decodes what there is room for. */
 void intake_fill(struct intake *intake);
@@ -55,6 +69,8 @@ void intake_release(struct intake *intake);
 struct event *intake_head(struct intake *intake);
 /* Takes the head. */
 void intake_take(struct intake *intake);
+/* Keeps in mind what was taken last, while it still stands. */
+void intake_note_last(struct intake *intake);
 /* Without a head: no, it is only that both batches are in use. */
 bool intake_is_pinned(const struct intake *intake);
 /* Read to its end, and nothing is left here either. */

@@ -43,6 +43,9 @@ struct journal {
 	struct buf pending;
 	uint64_t pending_position;
 	struct buf scratch;
+	struct journal_header header;
+	char *lane, *seam; /* of the header */
+	struct journal_state state;
 	struct journal_partition *partitions;
 	size_t n_partitions;
 	uint64_t sync_asked; /* up to here */
@@ -78,6 +81,16 @@ void partitions_add(struct journal_partition **partitions, size_t *n,
 	if (!more[*n].topic)
 		abort();
 	++*n;
+}
+
+struct journal_partition *partitions_find(struct journal_partition *partitions,
+					  size_t n, const char *topic,
+					  int32_t partition) {
+	for (size_t i = 0; i < n; i++)
+		if (partitions[i].partition == partition &&
+		    strcmp(partitions[i].topic, topic) == 0)
+			return &partitions[i];
+	return NULL;
 }
 
 void partitions_free(struct journal_partition *partitions, size_t n) {
@@ -355,11 +368,11 @@ static void hand_over(struct journal *journal, bool sync) {
 	pthread_mutex_unlock(&journal->lock);
 }
 
-static void put(struct journal *journal, uint32_t kind) {
+static void put(struct journal *journal, uint32_t kind,
+		const struct buf *payload) {
 	record_put(&journal->pending, kind, journal->position,
-		   atomic_load(&journal->durable), journal->scratch.data,
-		   journal->scratch.len);
-	journal->position += record_bytes(journal->scratch.len);
+		   atomic_load(&journal->durable), payload->data, payload->len);
+	journal->position += record_bytes(payload->len);
 }
 
 static void begin_segment(struct journal *journal, uint64_t need) {
@@ -370,20 +383,71 @@ static void begin_segment(struct journal *journal, uint64_t need) {
 	journal->pending_position = journal->position;
 }
 
-/* Writes the payload in scratch, in a new segment if it does not fit. */
-static void append(struct journal *journal, uint32_t kind) {
-	uint64_t need = record_bytes(journal->scratch.len);
-	uint64_t used = journal->position - journal->segment;
+static void put_text(struct buf *out, const char *text, size_t len) {
+	put_varint(out, len);
+	buf_add(out, text, len);
+}
 
-	if (used + need + RECORD_HEAD > journal->segment_bytes) {
-		record_put(&journal->pending, RECORD_END, journal->position,
-			   atomic_load(&journal->durable), NULL, 0);
-		journal->position += RECORD_HEAD;
-		/* Synced, so that no later claim can hide a hole in it. */
-		hand_over(journal, true);
-		begin_segment(journal, need);
+void journal_put_header(struct buf *out, const struct journal_header *header) {
+	const char *seam = header->seam ? header->seam : "";
+
+	put_varint(out, JOURNAL_VERSION);
+	put_text(out, header->lane, strlen(header->lane));
+	buf_add(out, header->rules, 32);
+	put_fixed64(out, header->seed);
+	put_fixed64(out, header->first_ordinal);
+	put_text(out, seam, strlen(seam));
+}
+
+/* What a reader needs to know who begins here. */
+static void put_state(struct journal *journal, struct buf *out) {
+	journal_put_header(out, &journal->header);
+	put_varint(out, journal->state.ordinal);
+	put_varint(out, journal->state.has_seam);
+	put_varint(out, journal->state.seam_seq);
+	put_varint(out, journal->n_partitions);
+	for (size_t i = 0; i < journal->n_partitions; i++) {
+		const struct journal_partition *partition =
+			&journal->partitions[i];
+
+		put_text(out, partition->topic, strlen(partition->topic));
+		put_zigzag(out, partition->partition);
+		put_zigzag(out, partition->first);
+		put_zigzag(out, partition->next);
 	}
-	put(journal, kind);
+}
+
+static void end_segment(struct journal *journal) {
+	record_put(&journal->pending, RECORD_END, journal->position,
+		   atomic_load(&journal->durable), NULL, 0);
+	journal->position += RECORD_HEAD;
+	/* Synced, so that no later claim can hide a hole in it. */
+	hand_over(journal, true);
+}
+
+/*
+ * Begins a segment if a payload of up to @most bytes may not fit into this
+ * one. Before anything of the entry is noted: what stands at the beginning of
+ * a segment is how things were before it.
+ */
+static void make_room(struct journal *journal, size_t most) {
+	CLEANUP(buf_free) struct buf state = { 0 };
+	uint64_t need = record_bytes(most);
+	uint64_t used = journal->position - journal->segment;
+	bool ends = used + need + RECORD_HEAD > journal->segment_bytes;
+
+	if (!ends && (used || !journal->segment))
+		return;
+	put_state(journal, &state);
+	if (ends)
+		end_segment(journal);
+	begin_segment(journal, need + record_bytes(state.len));
+	put(journal, RECORD_STATE, &state);
+}
+
+/* Writes the payload in scratch. */
+static void append(struct journal *journal, uint32_t kind) {
+	put(journal, kind, &journal->scratch);
 	if (journal->pending.len > HANDOVER_BYTES)
 		hand_over(journal, false);
 }
@@ -395,22 +459,6 @@ static int start(struct journal *journal) {
 		return -r;
 	journal->started = true;
 	return 0;
-}
-
-static void put_text(struct buf *out, const char *text, size_t len) {
-	put_varint(out, len);
-	buf_add(out, text, len);
-}
-
-static void put_header(struct buf *out, const struct journal_header *header) {
-	const char *seam = header->seam ? header->seam : "";
-
-	put_varint(out, JOURNAL_VERSION);
-	put_text(out, header->lane, strlen(header->lane));
-	buf_add(out, header->rules, 32);
-	put_fixed64(out, header->seed);
-	put_fixed64(out, header->first_ordinal);
-	put_text(out, seam, strlen(seam));
 }
 
 static void journal_freep(struct journal **journal) {
@@ -425,6 +473,16 @@ static int remove_segment(const char *dir, uint64_t start) {
 	return r;
 }
 
+static void keep_header(struct journal *journal,
+			const struct journal_header *header) {
+	journal->header = *header;
+	journal->header.lane = journal->lane = strdup(header->lane);
+	journal->seam = header->seam ? strdup(header->seam) : NULL;
+	journal->header.seam = journal->seam;
+	if (!journal->lane || (header->seam && !journal->seam))
+		abort();
+}
+
 int journal_create(struct journal **ret, const char *dir,
 		   const struct journal_header *header) {
 	CLEANUP(journal_freep) struct journal *journal = NULL;
@@ -435,8 +493,10 @@ int journal_create(struct journal **ret, const char *dir,
 		return -errno;
 	journal = journal_new(dir);
 	begin_segment(journal, 0);
-	put_header(&journal->scratch, header);
-	put(journal, RECORD_HEADER);
+	keep_header(journal, header);
+	journal->state.ordinal = header->first_ordinal;
+	journal_put_header(&journal->scratch, header);
+	put(journal, RECORD_HEADER, &journal->scratch);
 	chunk = (struct chunk){ .segment = 0,
 				.segment_bytes = journal->segment_bytes,
 				.data = journal->pending,
@@ -513,6 +573,8 @@ int journal_append(struct journal **ret, struct journal_reader *reader) {
 	journal->sync_asked = journal->position;
 	if (fresh)
 		begin_segment(journal, 0);
+	keep_header(journal, &reader->header);
+	journal->state = reader->state;
 	journal->partitions = TAKE(reader->partitions);
 	journal->n_partitions = reader->n_partitions;
 	reader->n_partitions = 0;
@@ -541,6 +603,8 @@ void journal_close(struct journal *journal) {
 	partitions_free(journal->partitions, journal->n_partitions);
 	buf_free(&journal->pending);
 	buf_free(&journal->scratch);
+	free(journal->lane);
+	free(journal->seam);
 	free(journal->dir);
 	free(journal);
 }
@@ -549,6 +613,7 @@ void journal_turn(struct journal *journal, int64_t poll_time,
 		  const struct journal_run *runs, size_t n) {
 	struct buf *out = &journal->scratch;
 
+	make_room(journal, (2 + 4 * n) * VARINT_MOST);
 	buf_reset(out);
 	put_zigzag(out, poll_time);
 	put_varint(out, n);
@@ -564,34 +629,92 @@ void journal_turn(struct journal *journal, int64_t poll_time,
 		put_varint(out,
 			   (uint64_t)(run->next - run->first) - run->count);
 		partition->next = run->next;
+		journal->state.ordinal += run->count;
 	}
 	append(journal, RECORD_TURN);
+}
+
+static void put_seam(struct buf *out, const struct decision *decision) {
+	put_text(out, decision->reason, strlen(decision->reason));
+	put_fixed64(out, decision->seq);
+	buf_add(out, decision->hash, 32);
+	put_varint(out, decision->n_open);
+	for (size_t i = 0; i < decision->n_open; i++)
+		put_text(out, decision->open[i], decision->open_len[i]);
+}
+
+static size_t decision_most(const struct decision *decision) {
+	size_t most = 10 * VARINT_MOST + 40;
+
+	if (decision->topic)
+		most += strlen(decision->topic);
+	if (decision->reason)
+		most += strlen(decision->reason);
+	for (size_t i = 0; i < decision->n_open; i++)
+		most += VARINT_MOST + decision->open_len[i];
+	return most;
+}
+
+/* What it means for what is read next. */
+static void note_decision(struct journal *journal,
+			  const struct decision *decision,
+			  int64_t first_offset) {
+	struct journal_partition *partition;
+
+	journal->state.ordinal++;
+	if (decision->kind == DECISION_PARTITION)
+		partitions_add(&journal->partitions, &journal->n_partitions,
+			       decision->topic, decision->partition,
+			       first_offset);
+	if (decision->kind == DECISION_GAP) {
+		partition = partitions_find(
+			journal->partitions, journal->n_partitions,
+			decision->topic, decision->partition);
+		assert(partition);
+		partition->next = decision->at;
+	}
+	if (decision->kind == DECISION_SEAM) {
+		journal->state.has_seam = true;
+		journal->state.seam_seq = decision->seq;
+	}
 }
 
 void journal_decide(struct journal *journal, const struct decision *decision,
 		    int64_t first_offset) {
 	const char *topic = decision->topic ? decision->topic : "";
-	const char *reason = decision->reason ? decision->reason : "";
 	struct buf *out = &journal->scratch;
 	bool enters = decision->kind == DECISION_PARTITION;
 
+	make_room(journal, decision_most(decision));
 	buf_reset(out);
 	put_varint(out, decision->kind);
 	put_text(out, topic, strlen(topic));
 	put_zigzag(out, decision->partition);
 	put_zigzag(out, enters ? first_offset : decision->at);
-	if (enters)
-		partitions_add(&journal->partitions, &journal->n_partitions,
-			       topic, decision->partition, first_offset);
-	if (decision->kind == DECISION_SEAM) {
-		put_text(out, reason, strlen(reason));
-		put_fixed64(out, decision->seq);
-		buf_add(out, decision->hash, 32);
-		put_varint(out, decision->n_open);
-		for (size_t i = 0; i < decision->n_open; i++)
-			put_text(out, decision->open[i], decision->open_len[i]);
-	}
+	if (decision->kind == DECISION_SEAM)
+		put_seam(out, decision);
+	note_decision(journal, decision, first_offset);
 	append(journal, RECORD_DECISION);
+}
+
+int journal_trim(const char *dir, uint64_t position, int64_t before) {
+	uint64_t *starts = NULL;
+	size_t n = 0;
+	int r = segment_list(&starts, &n, dir);
+
+	for (size_t i = 0; r == 0 && i + 1 < n && starts[i + 1] <= position;
+	     i++) {
+		char *path = segment_path(dir, starts[i]);
+		struct stat st;
+		bool stays = stat(path, &st) < 0 || st.st_mtime >= before;
+
+		free(path);
+		if (stays)
+			break;
+		r = remove_segment(dir, starts[i]);
+	}
+	free(starts);
+	return r;
 }
 
 uint64_t journal_position(const struct journal *journal) {
@@ -645,6 +768,7 @@ static const char *const decision_names[DECISION_MAX] = {
 	[DECISION_ADVANCE] = "advance",
 	[DECISION_END] = "end",
 	[DECISION_SEAM] = "seam",
+	[DECISION_GAP] = "gap",
 };
 
 const char *decision_name(enum decision_kind kind) {

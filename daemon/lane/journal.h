@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JOURNAL_VERSION 1
+#define JOURNAL_VERSION 2 /* and 1 is read */
 
 struct journal_header {
 	const char *lane;
@@ -27,6 +27,13 @@ struct journal_header {
 	uint64_t first_ordinal;
 	const char *seam; /* why the journal begins with a seam; NULL: it does
 			     not */
+};
+
+/* Where a journal stands: enough to read on without what lies before. */
+struct journal_state {
+	uint64_t ordinal; /* of the next input */
+	bool has_seam;    /* its own was decided */
+	uint64_t seam_seq;
 };
 
 /* So many records of one partition, in a row. */
@@ -68,6 +75,15 @@ struct journal_reader;
  */
 int journal_read_open(struct journal_reader **ret, const char *dir,
 		      struct buf *why);
+/*
+ * The same, and goes to @position, behind an entry that the journal has.
+ * -ENODATA: it has none there (any more).
+ */
+int journal_read_open_at(struct journal_reader **ret, const char *dir,
+			 uint64_t position, struct buf *why);
+/* What lay before its first segment was removed. */
+bool journal_read_is_trimmed(const struct journal_reader *reader);
+const struct journal_state *journal_read_state(const struct journal_reader *);
 const struct journal_header *journal_read_header(const struct journal_reader *);
 /*
  * 1: an entry, valid until the next call; 0: the end; -EBADMSG: corruption
@@ -89,6 +105,11 @@ struct journal;
 /* Makes @dir and writes the header, durable on return; or leaves nothing. */
 int journal_create(struct journal **ret, const char *dir,
 		   const struct journal_header *header);
+/*
+ * Removes segments that lie wholly below @position and have not been written
+ * to since @before (seconds since 1970).
+ */
+int journal_trim(const char *dir, uint64_t position, int64_t before);
 /* Goes on where @reader has ended, cuts off what lies behind. */
 int journal_append(struct journal **ret, struct journal_reader *reader);
 /* Waits for what was handed over, without a last sync. */

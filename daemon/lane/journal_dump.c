@@ -39,7 +39,8 @@ static void put_hash(struct buf *out, const char *key, const uint8_t hash[32]) {
 }
 
 static void dump_header(struct dump *dump,
-			const struct journal_header *header) {
+			const struct journal_reader *reader) {
+	const struct journal_header *header = &reader->header;
 	struct buf *out = &dump->text;
 
 	buf_printf(out, "{\"header\":{\"version\":%d", JOURNAL_VERSION);
@@ -52,7 +53,8 @@ static void dump_header(struct dump *dump,
 		put_string(out, "seam", header->seam);
 	else
 		buf_puts(out, ",\"seam\":null");
-	buf_puts(out, "}}");
+	buf_printf(out, ",\"from\":%llu}}",
+		   (unsigned long long)reader->state.ordinal);
 	emit(dump);
 }
 
@@ -105,6 +107,8 @@ static void dump_decision(struct dump *dump,
 	if (decision->kind == DECISION_PARTITION)
 		buf_printf(out, ",\"offset\":%lld",
 			   (long long)entry->first_offset);
+	if (decision->kind == DECISION_GAP)
+		buf_printf(out, ",\"next\":%lld", (long long)decision->at);
 	if (decision->kind == DECISION_ADVANCE)
 		buf_printf(out, ",\"at\":%lld", (long long)decision->at);
 	if (decision->kind == DECISION_SEAM)
@@ -125,7 +129,7 @@ int journal_dump(const char *dir, struct buf *why,
 	r = journal_read_open(&reader, dir, why);
 	if (r < 0)
 		return r;
-	dump_header(&dump, &reader->header);
+	dump_header(&dump, reader);
 	while ((r = journal_read(reader, &entry, why)) > 0) {
 		if (entry.kind == JOURNAL_TURN)
 			dump_turn(&dump, reader, &entry);
@@ -136,7 +140,7 @@ int journal_dump(const char *dir, struct buf *why,
 		buf_printf(&dump.text,
 			   "{\"end\":{\"position\":%llu,\"ordinal\":%llu}}",
 			   (unsigned long long)reader->position,
-			   (unsigned long long)(reader->ordinal - 1));
+			   (unsigned long long)(reader->state.ordinal - 1));
 		emit(&dump);
 	}
 	return r;

@@ -17,7 +17,8 @@ struct journal_reader {
 	uint64_t durable;  /* the greatest claim so far */
 	bool ended;
 	bool fresh_segment; /* the next record begins a segment */
-	uint64_t ordinal;   /* of the next input */
+	bool trimmed;
+	struct journal_state state;
 	struct journal_header header;
 	char *lane, *seam;
 	struct journal_partition *partitions;
@@ -29,7 +30,12 @@ struct journal_reader {
 	size_t *open_len;
 };
 
+void journal_put_header(struct buf *out, const struct journal_header *header);
 void partitions_add(struct journal_partition **partitions, size_t *n,
 		    const char *topic, int32_t partition, int64_t first);
+/* NULL: it is not among them. */
+struct journal_partition *partitions_find(struct journal_partition *partitions,
+					  size_t n, const char *topic,
+					  int32_t partition);
 void partitions_free(struct journal_partition *partitions, size_t n);
 void journal_read_closep(struct journal_reader **reader);

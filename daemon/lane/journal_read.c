@@ -147,26 +147,25 @@ static char *get_text(struct span_reader *in) {
 	return at ? strndup((const char *)at, len) : NULL;
 }
 
-static int parse_header(struct journal_reader *reader,
-			const struct record *record, struct buf *why) {
-	struct span_reader in = { record->payload,
-				  record->payload + record->len, false };
+static int parse_header(struct journal_reader *reader, struct span_reader *in,
+			struct buf *why) {
 	struct journal_header *header = &reader->header;
-	uint64_t version = get_varint(&in);
+	uint64_t version = get_varint(in);
 	const uint8_t *fixed;
 	char *seam;
 
-	if (!in.bad && version != JOURNAL_VERSION) {
+	if (!in->bad && (version < 1 || version > JOURNAL_VERSION)) {
 		buf_printf(why,
-			   "%s: journal format %llu, this program reads %d",
+			   "%s: journal format %llu, this program reads up to "
+			   "%d",
 			   reader->dir, (unsigned long long)version,
 			   JOURNAL_VERSION);
 		return -EPROTO;
 	}
-	header->lane = reader->lane = get_text(&in);
-	fixed = get_bytes(&in, 48);
-	seam = get_text(&in);
-	if (in.bad || !header->lane || !fixed || !seam) {
+	header->lane = reader->lane = get_text(in);
+	fixed = get_bytes(in, 48);
+	seam = get_text(in);
+	if (in->bad || !header->lane || !fixed || !seam) {
 		free(seam);
 		buf_printf(why, "%s: not a journal", reader->dir);
 		return -EBADMSG;
@@ -176,14 +175,73 @@ static int parse_header(struct journal_reader *reader,
 	header->first_ordinal = get_fixed64(fixed + 40);
 	reader->seam = seam;
 	header->seam = *seam ? seam : NULL;
-	reader->ordinal = header->first_ordinal;
+	reader->state.ordinal = header->first_ordinal;
 	return 0;
 }
 
-int journal_read_open(struct journal_reader **ret, const char *dir,
+/* What journal_put_state() wrote at the beginning of a segment. */
+static int parse_state(struct journal_reader *reader, struct span_reader *in,
+		       struct buf *why) {
+	int r = parse_header(reader, in, why);
+	size_t n;
+
+	if (r < 0)
+		return r;
+	reader->state = (struct journal_state){ .ordinal = get_varint(in),
+						.has_seam = get_varint(in) != 0,
+						.seam_seq = get_varint(in) };
+	n = get_varint(in);
+	for (size_t i = 0; i < n && !in->bad; i++) {
+		char *topic = get_text(in);
+		int32_t partition = (int32_t)get_zigzag(in);
+		int64_t first = get_zigzag(in), next = get_zigzag(in);
+
+		if (!in->bad && topic) {
+			partitions_add(&reader->partitions,
+				       &reader->n_partitions, topic, partition,
+				       first);
+			reader->partitions[i].next = next;
+		}
+		free(topic);
+	}
+	if (!in->bad)
+		return 0;
+	buf_printf(why, "%s: the beginning of segment %016llx makes no sense",
+		   reader->dir, (unsigned long long)segment_of(reader));
+	return -EBADMSG;
+}
+
+/* Reads what segment @i begins with. */
+static int begin_at(struct journal_reader *reader, size_t i, struct buf *why) {
+	struct span_reader in;
+	struct record record;
+	int r;
+
+	r = map_segment(reader, i);
+	if (r < 0)
+		return r;
+	reader->position = segment_of(reader);
+	r = next_record(reader, &record, why);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		buf_printf(why, "%s: no header", reader->dir);
+		return -ENOENT;
+	}
+	if (record.kind !=
+	    (reader->segments[i] ? RECORD_STATE : RECORD_HEADER)) {
+		buf_printf(why, "%s: not a journal", reader->dir);
+		return -EBADMSG;
+	}
+	in = (struct span_reader){ record.payload, record.payload + record.len,
+				   false };
+	return record.kind == RECORD_STATE ? parse_state(reader, &in, why)
+					   : parse_header(reader, &in, why);
+}
+
+static int reader_new(struct journal_reader **ret, const char *dir,
 		      struct buf *why) {
 	CLEANUP(journal_read_closep) struct journal_reader *reader = NULL;
-	struct record record;
 	int r;
 
 	reader = calloc(1, sizeof(*reader));
@@ -194,29 +252,65 @@ int journal_read_open(struct journal_reader **ret, const char *dir,
 		buf_printf(why, "%s: %s", dir, strerror(-r));
 		return r;
 	}
-	if (!reader->n_segments || reader->segments[0] != 0) {
+	if (!reader->n_segments) {
 		buf_printf(why, "%s: no journal", dir);
-		return reader->n_segments ? -EBADMSG : -ENOENT;
-	}
-	r = map_segment(reader, 0);
-	if (r < 0)
-		return r;
-	r = next_record(reader, &record, why);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		buf_printf(why, "%s: no header", dir);
 		return -ENOENT;
 	}
-	if (record.kind != RECORD_HEADER) {
-		buf_printf(why, "%s: not a journal", dir);
-		return -EBADMSG;
-	}
-	r = parse_header(reader, &record, why);
+	reader->trimmed = reader->segments[0] != 0;
+	*ret = TAKE(reader);
+	return 0;
+}
+
+int journal_read_open(struct journal_reader **ret, const char *dir,
+		      struct buf *why) {
+	CLEANUP(journal_read_closep) struct journal_reader *reader = NULL;
+	int r;
+
+	r = reader_new(&reader, dir, why);
+	if (r == 0)
+		r = begin_at(reader, 0, why);
 	if (r < 0)
 		return r;
 	*ret = TAKE(reader);
 	return 0;
+}
+
+int journal_read_open_at(struct journal_reader **ret, const char *dir,
+			 uint64_t position, struct buf *why) {
+	CLEANUP(journal_read_closep) struct journal_reader *reader = NULL;
+	struct journal_entry entry;
+	size_t i = 0;
+	int r;
+
+	r = reader_new(&reader, dir, why);
+	if (r < 0)
+		return r;
+	while (i + 1 < reader->n_segments &&
+	       reader->segments[i + 1] <= position)
+		i++;
+	if (reader->segments[i] > position)
+		return -ENODATA;
+	r = begin_at(reader, i, why);
+	while (r >= 0 && reader->position < position) {
+		r = journal_read(reader, &entry, why);
+		if (r == 0)
+			return -ENODATA;
+	}
+	if (r < 0)
+		return r;
+	if (reader->position != position)
+		return -ENODATA;
+	*ret = TAKE(reader);
+	return 0;
+}
+
+bool journal_read_is_trimmed(const struct journal_reader *reader) {
+	return reader->trimmed;
+}
+
+const struct journal_state *
+journal_read_state(const struct journal_reader *reader) {
+	return &reader->state;
 }
 
 const struct journal_header *
@@ -257,7 +351,7 @@ static bool parse_turn(struct journal_reader *reader,
 		run->next = run->first + (int64_t)run->count +
 			    (int64_t)get_varint(&in);
 		partition->next = run->next;
-		reader->ordinal += run->count;
+		reader->state.ordinal += run->count;
 	}
 	entry->runs = reader->runs;
 	entry->n_runs = n;
@@ -287,6 +381,8 @@ static bool parse_seam(struct journal_reader *reader, struct span_reader *in,
 		return false;
 	decision->seq = get_fixed64(fixed);
 	memcpy(decision->hash, fixed + 8, 32);
+	reader->state.has_seam = true;
+	reader->state.seam_seq = decision->seq;
 	reader->open = calloc(n + 1, sizeof(*reader->open));
 	reader->open_len = calloc(n + 1, sizeof(*reader->open_len));
 	if (!reader->open || !reader->open_len)
@@ -301,6 +397,18 @@ static bool parse_seam(struct journal_reader *reader, struct span_reader *in,
 	decision->open_len = reader->open_len;
 	decision->n_open = n;
 	return !in->bad;
+}
+
+/* Records that are gone are not read any more. */
+static bool skip_to(struct journal_reader *reader,
+		    const struct decision *decision) {
+	struct journal_partition *partition =
+		partitions_find(reader->partitions, reader->n_partitions,
+				decision->topic, decision->partition);
+
+	if (partition)
+		partition->next = decision->at;
+	return partition != NULL;
 }
 
 static bool parse_decision(struct journal_reader *reader,
@@ -327,9 +435,11 @@ static bool parse_decision(struct journal_reader *reader,
 	} else {
 		decision->at = number;
 	}
+	if (kind == DECISION_GAP && !skip_to(reader, decision))
+		return false;
 	if (kind == DECISION_SEAM && !parse_seam(reader, &in, decision))
 		return false;
-	reader->ordinal++;
+	reader->state.ordinal++;
 	return !in.bad && in.next == in.end;
 }
 
@@ -339,10 +449,12 @@ int journal_read(struct journal_reader *reader, struct journal_entry *entry,
 	bool good = false;
 	int r;
 
-	r = next_record(reader, &record, why);
+	do
+		r = next_record(reader, &record, why);
+	while (r > 0 && record.kind == RECORD_STATE);
 	if (r <= 0)
 		return r;
-	*entry = (struct journal_entry){ .ordinal = reader->ordinal };
+	*entry = (struct journal_entry){ .ordinal = reader->state.ordinal };
 	if (record.kind == RECORD_TURN)
 		good = parse_turn(reader, &record, entry);
 	else if (record.kind == RECORD_DECISION)
@@ -374,7 +486,7 @@ uint64_t journal_read_position(const struct journal_reader *reader) {
 }
 
 uint64_t journal_read_ordinal(const struct journal_reader *reader) {
-	return reader->ordinal - 1;
+	return reader->state.ordinal - 1;
 }
 
 const struct journal_partition *

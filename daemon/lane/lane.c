@@ -84,8 +84,9 @@ bool lane_is_gone(const struct lane *lane, struct intake *intake) {
 		intake->missing_since = 0;
 	else if (!intake->missing_since)
 		intake->missing_since = lane->now;
-	return is->gone || (is->missing && lane->now - intake->missing_since >=
-						   lane->options.align_wait);
+	return intake->is_foreign || is->gone ||
+	       (is->missing &&
+		lane->now - intake->missing_since >= lane->options.align_wait);
 }
 
 /*
@@ -93,6 +94,10 @@ bool lane_is_gone(const struct lane *lane, struct intake *intake) {
  * cannot be computed again, so the lane begins anew with what is there.
  */
 void lane_log_changed(struct lane *lane, const char *why) {
+	if (lane->options.on_gap == GAP_HALT) {
+		lane_halt(lane, "%s; on_gap is halt", why);
+		return;
+	}
 	lane->force_seam = SEAM_LOG_CHANGED;
 	lane_restart(lane, why);
 }
@@ -157,6 +162,8 @@ void lane_take(struct lane *lane, struct intake *intake) {
 }
 
 void lane_commit_turn(struct lane *lane) {
+	for (size_t i = 0; i < lane->n_intakes; i++)
+		intake_note_last(lane->intakes[i]);
 	if (lane->phase != PHASE_REPLAY)
 		lane->poll_time = lane->wall;
 	if (lane->journal)
@@ -318,7 +325,7 @@ static const char *not_ready(const struct lane *lane) {
 	if (trouble)
 		return trouble;
 	if (lane->phase == PHASE_REPLAY)
-		return "lane: replaying its journal";
+		return lane->distance;
 	if (lane->phase != PHASE_LIVE)
 		return "lane: starting";
 	if (lane->catching_up)
@@ -362,6 +369,21 @@ static void say_status(struct lane *lane) {
 		8);
 }
 
+static uint64_t replay_left(const struct lane *lane) {
+	uint64_t at = lane->engine ? engine_ordinal(lane->engine) : 0;
+
+	return lane->phase == PHASE_REPLAY && lane->replay_end > at
+		       ? lane->replay_end - at
+		       : 0;
+}
+
+static void say_distance(struct lane *lane) {
+	if (lane->phase == PHASE_REPLAY)
+		snprintf(lane->distance, sizeof(lane->distance),
+			 "lane: replaying its journal, %llu records left",
+			 (unsigned long long)replay_left(lane));
+}
+
 static void report(struct lane *lane) {
 	const char *trouble = not_ready(lane);
 
@@ -369,6 +391,7 @@ static void report(struct lane *lane) {
 		return;
 	lane->reported = trouble;
 	lane->next_report = lane->now + REPORT_EVERY;
+	say_distance(lane);
 	if (lane->journal)
 		journal_flush(lane->journal);
 	if (lane->options.report)
@@ -393,6 +416,7 @@ static bool turn(struct lane *lane) {
 		more = step(lane);
 	if (lane->phase != PHASE_END) {
 		leave_send(lane);
+		keep_turn(lane);
 		remove_older_journals(lane);
 		check_stop(lane);
 	}
@@ -531,6 +555,11 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 		.restarts = lane->restarts,
 		.alerts = lane->alerts,
 		.dead_letters = lane->dead_letters,
+		.gaps = lane->gaps,
+		.replay_left = replay_left(lane),
+		.checkpoints = lane->checkpointer ? checkpointer_counters(
+							    lane->checkpointer)
+						  : NULL,
 	};
 	if (lane->engine) {
 		const struct outbox *outbox = engine_outbox(lane->engine);

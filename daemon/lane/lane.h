@@ -10,10 +10,18 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "lane/checkpoint.h"
 #include "tocsin/feed.h"
 #include "tocsin/sink.h"
 
 struct lane;
+
+/* When records that were to be read next are gone. */
+enum gap_policy {
+	GAP_SEAM, /* take what is there anew, and reconcile what is open */
+	GAP_SKIP, /* go on behind them with the state as it is */
+	GAP_HALT
+};
 
 struct lane_options {
 	const struct ruleset *rules;
@@ -29,7 +37,11 @@ struct lane_options {
 	usec_t stop_timeout;
 	bool wall_clock; /* advance when all is silent */
 	bool loss_halts; /* when Redis lost what it had, else send again */
-	int stop_fd;     /* readable: end; -1: none */
+	enum gap_policy on_gap;
+	usec_t checkpoint_every;  /* 0: never */
+	size_t checkpoint_memory; /* of pages that wait for the disk */
+	usec_t journal_keep;      /* at least, though no longer needed */
+	int stop_fd;              /* readable: end; -1: none */
 	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
 	int64_t (*wall)(void);
 	int64_t (*monotonic)(void);
@@ -93,7 +105,9 @@ struct lane_view {
 	const struct sink_counters *sink;
 	const char *feed_trouble; /* NULL: none */
 	size_t n_partitions;
-	uint64_t seams, restarts, alerts, dead_letters;
+	uint64_t seams, restarts, alerts, dead_letters, gaps;
+	uint64_t replay_left; /* inputs of the journal still to be taken */
+	const struct checkpointer_counters *checkpoints; /* NULL: none yet */
 };
 void lane_view(const struct lane *lane, struct lane_view *view);
 void lane_partition(const struct lane *lane, size_t i,

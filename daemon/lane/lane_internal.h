@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "lane/checkpoint.h"
 #include "lane/intake.h"
 #include "lane/journal.h"
 #include "lane/lane.h"
@@ -16,6 +17,7 @@
  * Reasons that say what a seam takes silently. They stand in the journal's
  * header, so that a seam that was interrupted goes the same way again.
  */
+#define SEAM_CHECKPOINT_LOST "checkpoint lost" /* and what it stood for */
 #define SEAM_LOG_CHANGED "log changed"         /* not the old journal */
 #define SEAM_ENDED_EARLY "journal ended early" /* and what lies behind it */
 
@@ -24,6 +26,12 @@ struct gate {
 	uint64_t items, dead; /* counted from the lane's beginning */
 	uint64_t position;
 };
+
+/* A checkpoint that is there; it may not count yet. */
+struct kept_checkpoint {
+	uint64_t number, position, seq, dead;
+};
+#define KEPT_MOST 5u
 
 struct lane {
 	struct lane_options options;
@@ -72,6 +80,20 @@ struct lane {
 	int64_t missed_since; /* a partition that the feed lacks; 0: none */
 	bool then_silent;     /* after the old journal, catch up silently */
 
+	uint64_t replay_end; /* ordinal of the last input to be replayed */
+	char distance[64];   /* … and how far that is, for /ready */
+
+	/* Checkpoints, oldest first. */
+	struct checkpointer *checkpointer;
+	struct kept_checkpoint kept[KEPT_MOST];
+	size_t n_kept;
+	bool has_forgotten;
+	int checkpoint_error; /* that was said last */
+	int64_t next_checkpoint;
+	uint64_t last_dead;        /* ordinal of the last dead letter */
+	struct checkpoint *resume; /* its partitions are still to be entered */
+	size_t resume_at;
+
 	/* Input that the engine has not yet taken, already in the journal. */
 	struct event *events[TURN_EVENTS];
 	size_t n_events, at_event;
@@ -95,7 +117,7 @@ struct lane {
 
 	int64_t next_report, next_status;
 	const char *reported; /* why it was not ready then */
-	uint64_t seams, restarts, alerts, dead_letters;
+	uint64_t seams, restarts, alerts, dead_letters, gaps;
 };
 
 /* lane.c */
@@ -137,6 +159,20 @@ void start_forget_life(struct lane *lane);
 
 /* replay.c: true if there may be more to do at once. */
 bool lane_replay(struct lane *lane);
+
+/* Waits for a partition that was read before; true: no more, a seam. */
+bool replay_wait_for(struct lane *lane, const char *topic, int32_t partition);
+
+/* keep.c */
+/* Takes checkpoints as they are due. */
+void keep_turn(struct lane *lane);
+/*
+ * Begins from the newest checkpoint that serves, which is in lane->resume
+ * then, and reads the journal, which ends at @end, from there.
+ */
+int keep_resume(struct lane *lane, uint64_t end);
+/* Enters the next partition of lane->resume; true: there is more to do. */
+bool keep_enter(struct lane *lane);
 
 /* live.c */
 void live_begin(struct lane *lane);

@@ -60,9 +60,13 @@ static uint64_t made_dead(const struct lane *lane) {
 }
 
 void leave_note(struct lane *lane) {
+	const struct outbox *outbox = engine_outbox(lane->engine);
 	uint64_t items, dead;
 	struct gate *gate;
 
+	if (outbox->dead_n)
+		lane->last_dead =
+			outbox_dead_at(outbox, outbox->dead_n - 1)->ordinal;
 	if (!leave_drop_known(lane))
 		return;
 	items = made_items(lane);

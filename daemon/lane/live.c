@@ -192,16 +192,45 @@ static bool advance(struct lane *lane) {
 	return true;
 }
 
+/*
+ * What the engine has stays, what is gone had no effect: a decision says so,
+ * and reading goes on where the log begins now.
+ */
+static bool skip_gap(struct lane *lane, struct intake *intake) {
+	const struct feed *feed = &lane->options.feed;
+	const struct feed_partition *is =
+		feed->class->partition(feed->self, intake->index);
+
+	if (lane->options.on_gap != GAP_SKIP || is->missing)
+		return false;
+	log_warn("lane: %s/%d: going on at offset %lld", intake->topic,
+		 (int)intake->partition, (long long)is->low);
+	lane->gaps++;
+	lane_decide(lane,
+		    &(struct decision){ .kind = DECISION_GAP,
+					.topic = intake->topic,
+					.partition = intake->partition,
+					.at = is->low },
+		    0);
+	if (intake_restart(intake, is->low) < 0)
+		lane_halt(lane, "%s/%d cannot be read", intake->topic,
+			  (int)intake->partition);
+	return true;
+}
+
 /* Expired before it was read, or the topic was made anew or deleted. */
 static bool leave_what_is_gone(struct lane *lane) {
 	for (size_t i = 0; i < lane->n_intakes; i++) {
 		struct intake *intake = lane->intakes[i];
 
-		if (!lane_is_gone(lane, intake))
+		/* What was read before it went comes first. */
+		if (!lane_is_gone(lane, intake) || intake_head(intake))
 			continue;
 		log_warn("lane: %s/%d: the record at offset %lld is gone",
 			 intake->topic, (int)intake->partition,
 			 (long long)intake->next);
+		if (skip_gap(lane, intake))
+			return true;
 		lane_log_changed(lane, "going on with what is there");
 		return true;
 	}

@@ -35,14 +35,12 @@ static int enter(struct lane *lane) {
  * A broker that has just begun may not know all its topics yet. Taking one for
  * gone costs a seam, so it is waited for as long as for one that is silent.
  */
-static bool wait_for_partition(struct lane *lane) {
-	const struct decision *decision = &lane->entry.decision;
-
+bool replay_wait_for(struct lane *lane, const char *topic, int32_t partition) {
 	if (!lane->missed_since) {
 		lane->missed_since = lane->now;
 		log_warn("lane: the journal has read %s/%d, which is not "
 			 "there: waiting for it",
-			 decision->topic, (int)decision->partition);
+			 topic, (int)partition);
 	}
 	if (lane->now - lane->missed_since < lane->options.align_wait)
 		return false;
@@ -56,7 +54,8 @@ static bool replay_partition(struct lane *lane) {
 		return give_up(lane, "the first records of the journal are "
 				     "gone");
 	if (r == 0)
-		return wait_for_partition(lane);
+		return replay_wait_for(lane, lane->entry.decision.topic,
+				       lane->entry.decision.partition);
 	lane->missed_since = 0;
 	lane->entry_valid = false;
 	lane_decide(lane, &lane->entry.decision, lane->entry.first_offset);
@@ -85,6 +84,12 @@ static bool replay_decision(struct lane *lane) {
 	if (decision->kind == DECISION_PARTITION)
 		return replay_partition(lane);
 	lane->entry_valid = false;
+	if (decision->kind == DECISION_GAP && lane->own) {
+		intake = intake_of(lane, decision);
+		if (intake && intake_restart(intake, decision->at) < 0)
+			lane_halt(lane, "%s/%d cannot be read", decision->topic,
+				  (int)decision->partition);
+	}
 	if (decision->kind == DECISION_SEAM) {
 		if (!lane->own) /* the new journal has its own seam */
 			return keep_its_place(lane);
@@ -202,6 +207,8 @@ bool lane_replay(struct lane *lane) {
 	/* The others fetch meanwhile, so that their queues do not stall. */
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		intake_fill(lane->intakes[i]);
+	if (lane->resume)
+		return keep_enter(lane);
 	if (!lane->entry_valid) {
 		r = journal_read(lane->reader, &lane->entry, &why);
 		if (r < 0) {

@@ -18,7 +18,8 @@ enum record_kind {
 	RECORD_HEADER = 1,
 	RECORD_TURN = 2,
 	RECORD_DECISION = 3,
-	RECORD_END = 4
+	RECORD_END = 4,
+	RECORD_STATE = 5
 };
 
 struct record {

@@ -104,6 +104,7 @@ struct found {
 	bool has_seam;
 	uint64_t seam_seq;
 	bool has_entries;
+	uint64_t end;  /* its position */
 	uint64_t last; /* ordinal in it */
 	bool same_topics;
 };
@@ -150,15 +151,12 @@ static int survey(const struct lane *lane, struct found *found, const char *dir,
 	r = journal_read_open(&reader, dir, why);
 	if (r < 0)
 		return r;
-	found->has_seam = found->has_entries = false;
-	while ((r = journal_read(reader, &entry, why)) > 0) {
+	found->has_entries = journal_read_is_trimmed(reader);
+	while ((r = journal_read(reader, &entry, why)) > 0)
 		found->has_entries = true;
-		if (entry.kind == JOURNAL_DECISION &&
-		    entry.decision.kind == DECISION_SEAM) {
-			found->has_seam = true;
-			found->seam_seq = entry.decision.seq;
-		}
-	}
+	found->has_seam = journal_read_state(reader)->has_seam;
+	found->seam_seq = journal_read_state(reader)->seam_seq;
+	found->end = journal_read_position(reader);
 	found->last = journal_read_ordinal(reader);
 	found->same_topics = same_topics(lane, reader);
 	journal_read_close(reader);
@@ -246,7 +244,11 @@ static int new_journal(struct lane *lane, const struct found *found,
 	return r;
 }
 
-static void begin_replay(struct lane *lane, struct found *found) {
+/* -ENODATA: the journal's beginning is gone, and nothing stands for it. */
+static int begin_replay(struct lane *lane, struct found *found) {
+	bool is_trimmed = journal_read_is_trimmed(found->reader);
+	int r;
+
 	lane->header = *journal_read_header(found->reader);
 	lane->journal_number = found->number;
 	lane->older_journals = true; /* if a crash left any behind */
@@ -254,7 +256,21 @@ static void begin_replay(struct lane *lane, struct found *found) {
 	lane->own = true;
 	lane->sealed = !lane->header.seam;
 	lane->phase = PHASE_REPLAY;
-	log_info("lane: replaying the journal");
+	lane->replay_end = found->last;
+	r = keep_resume(lane, found->end);
+	if (r < 0 || lane->phase == PHASE_END)
+		return r;
+	if (!lane->resume && is_trimmed) {
+		found->reader = TAKE(lane->reader);
+		return -ENODATA;
+	}
+	log_info("lane: replaying the journal, %llu records",
+		 (unsigned long long)(lane->replay_end -
+				      (lane->engine
+					       ? engine_ordinal(lane->engine)
+					       : lane->header.first_ordinal -
+							 1)));
+	return journal_read_sync(lane->reader);
 }
 
 static uint64_t greater(uint64_t a, uint64_t b) {
@@ -308,6 +324,7 @@ static int begin_seam(struct lane *lane, struct found *found,
 static bool goes_by_journal(const struct lane *lane, const struct found *found,
 			    const char *reason) {
 	return found->reader && found->same_topics &&
+	       !journal_read_is_trimmed(found->reader) &&
 	       strcmp(reason, SEAM_LOG_CHANGED) != 0 &&
 	       (lane->fence.dead <= found->last ||
 		strcmp(reason, SEAM_ENDED_EARLY) == 0);
@@ -339,8 +356,10 @@ static int begin(struct lane *lane, struct found *found) {
 	int r;
 
 	if (!reason && found->reader) {
-		begin_replay(lane, found);
-		return journal_read_sync(lane->reader);
+		r = begin_replay(lane, found);
+		if (r != -ENODATA)
+			return r;
+		reason = SEAM_CHECKPOINT_LOST;
 	}
 	if (!reason) {
 		r = new_journal(lane, found, NULL, 1);
@@ -376,7 +395,7 @@ void start_life(struct lane *lane) {
 				"has a past; redis_loss is halt");
 	} else {
 		r = begin(lane, &found);
-		if (r == 0)
+		if (r == 0 && !lane->engine && lane->phase != PHASE_END)
 			r = new_engine(lane);
 		if (!lane_is_full(lane, r) && r < 0)
 			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
@@ -411,6 +430,8 @@ bool start_seal(struct lane *lane) {
 }
 
 void start_forget_life(struct lane *lane) {
+	checkpointer_free(TAKE(lane->checkpointer));
+	checkpoint_close(TAKE(lane->resume));
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		intake_free(lane->intakes[i]);
 	free(lane->intakes);
@@ -429,5 +450,9 @@ void start_forget_life(struct lane *lane) {
 	lane->open_items = lane->open_dead = 0;
 	lane->gate_head = lane->n_gates = 0;
 	lane->sealed_position = 0;
+	lane->n_kept = 0;
+	lane->has_forgotten = false;
+	lane->next_checkpoint = 0;
+	lane->last_dead = lane->replay_end = 0;
 	lane->next_tick = lane->missed_since = 0;
 }

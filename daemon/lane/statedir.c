@@ -243,13 +243,40 @@ char *statedir_journal(const char *path, uint32_t number) {
 	return path_of(path, name);
 }
 
+/* Its checkpoints: whatever lies in that folder is ours. */
+static int remove_checkpoints(const char *journal) {
+	char *dir = path_of(journal, "checkpoint");
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+	int r = d || errno == ENOENT ? 0 : -errno;
+
+	while (d && (entry = readdir(d))) {
+		char *path;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		path = path_of(dir, entry->d_name);
+		if (unlink(path) < 0)
+			r = -errno;
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	if (d && rmdir(dir) < 0)
+		r = -errno;
+	free(dir);
+	return r;
+}
+
 int statedir_remove_journal(const char *path, uint32_t number) {
 	char *dir = statedir_journal(path, number);
 	uint64_t *starts = NULL;
 	size_t n = 0;
 	int r;
 
-	r = segment_list(&starts, &n, dir);
+	r = remove_checkpoints(dir);
+	if (r == 0)
+		r = segment_list(&starts, &n, dir);
 	/* The first one last: without it nobody takes the rest for a journal.
 	 */
 	for (size_t i = n; r == 0 && i-- > 0;) {

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VARINT_MOST 10u /* bytes of one */
+
 static inline void put_varint(struct buf *out, uint64_t n) {
 	while (n >= 0x80) {
 		buf_putc(out, (char)(n | 0x80));

@@ -58,6 +58,8 @@ struct world {
 	uint8_t rules_hash;
 	size_t outbox;
 	bool loss_halts;
+	enum gap_policy on_gap;
+	usec_t checkpoint_every, journal_keep;
 	int64_t later; /* microseconds by which the clocks are ahead */
 	int stop_fd;
 	struct lane *lane;
@@ -463,6 +465,10 @@ static void lane_start(void) {
 		.stop_fd = world.stop_fd,
 		.wall_clock = true,
 		.loss_halts = world.loss_halts,
+		.on_gap = world.on_gap,
+		.checkpoint_every = world.checkpoint_every,
+		.checkpoint_memory = 1 << 20,
+		.journal_keep = world.journal_keep,
 		.wall = wall,
 		.monotonic = monotonic,
 		.report = on_report,

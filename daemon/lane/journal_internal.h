@@ -10,9 +10,9 @@ struct journal_reader {
 	char *dir;
 	uint64_t *segments; /* first positions */
 	size_t n_segments;
-	size_t segment; /* the mapped one */
-	uint8_t *map;
-	size_t map_len;
+	size_t segment; /* the one at hand */
+	uint8_t *bytes; /* of it */
+	size_t len;
 	uint64_t position; /* of the next record */
 	uint64_t durable;  /* the greatest claim so far */
 	bool ended;

@@ -8,60 +8,66 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void unmap(struct journal_reader *reader) {
-	if (reader->map)
-		munmap(reader->map, reader->map_len);
-	reader->map = NULL;
-	reader->map_len = 0;
+static int read_all(int fd, uint8_t *bytes, size_t *len) {
+	size_t at = 0;
+
+	while (at < *len) {
+		ssize_t n = pread(fd, bytes + at, *len - at, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		at += (size_t)n;
+	}
+	*len = at;
+	return 0;
 }
 
-/* Maps segment @i; an empty file is mapped as nothing. */
-static int map_segment(struct journal_reader *reader, size_t i) {
+/*
+ * Reads segment @i. Not mapped, because whoever looks at the journal of a
+ * daemon that just starts may see its end cut off.
+ */
+static int load_segment(struct journal_reader *reader, size_t i) {
 	char *path = segment_path(reader->dir, reader->segments[i]);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
 	struct stat st;
-	int fd, r = 0;
 
-	unmap(reader);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	free(path);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0) {
+	if (fstat(fd, &st) < 0)
 		r = -errno;
-	} else if (st.st_size > 0) {
-		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ,
-				 MAP_PRIVATE, fd, 0);
-
-		if (map == MAP_FAILED) {
-			r = -errno;
-		} else {
-			reader->map = map;
-			reader->map_len = (size_t)st.st_size;
-		}
+	if (r == 0) {
+		reader->len = (size_t)st.st_size;
+		free(reader->bytes);
+		reader->bytes = malloc(reader->len + 1);
+		if (!reader->bytes)
+			abort();
+		r = read_all(fd, reader->bytes, &reader->len);
 	}
 	close(fd);
-	if (r < 0)
-		return r;
-	reader->segment = i;
-	return 0;
+	if (r == 0)
+		reader->segment = i;
+	return r;
 }
 
 static uint64_t segment_of(const struct journal_reader *reader) {
 	return reader->segments[reader->segment];
 }
 
-/* The greatest claim of what was durable in the mapped segment from @off. */
+/* The greatest claim of what was durable in the segment at hand from @off. */
 static uint64_t claims_from(const struct journal_reader *reader, uint64_t off) {
 	uint64_t greatest = 0;
 	struct record record;
 
-	for (; off + RECORD_HEAD <= reader->map_len; off += 8)
-		if (record_get(&record, reader->map + off,
-			       reader->map_len - off,
+	for (; off + RECORD_HEAD <= reader->len; off += 8)
+		if (record_get(&record, reader->bytes + off, reader->len - off,
 			       segment_of(reader) + off) &&
 		    record.durable > greatest)
 			greatest = record.durable;
@@ -80,7 +86,7 @@ static int judge_bad_record(struct journal_reader *reader, struct buf *why) {
 	if (claim > durable)
 		durable = claim;
 	for (size_t i = here + 1; i < reader->n_segments; i++) {
-		int r = map_segment(reader, i);
+		int r = load_segment(reader, i);
 
 		if (r < 0)
 			return r;
@@ -108,8 +114,8 @@ static int next_record(struct journal_reader *reader, struct record *ret,
 
 		if (reader->ended)
 			return 0;
-		if (off > reader->map_len ||
-		    !record_get(ret, reader->map + off, reader->map_len - off,
+		if (off > reader->len ||
+		    !record_get(ret, reader->bytes + off, reader->len - off,
 				reader->position))
 			return judge_bad_record(reader, why);
 		if (ret->durable > reader->durable)
@@ -134,7 +140,7 @@ static int next_record(struct journal_reader *reader, struct record *ret,
 			}
 			return 0;
 		}
-		int r = map_segment(reader, reader->segment + 1);
+		int r = load_segment(reader, reader->segment + 1);
 		if (r < 0)
 			return r;
 	}
@@ -217,7 +223,7 @@ static int begin_at(struct journal_reader *reader, size_t i, struct buf *why) {
 	struct record record;
 	int r;
 
-	r = map_segment(reader, i);
+	r = load_segment(reader, i);
 	if (r < 0)
 		return r;
 	reader->position = segment_of(reader);
@@ -498,7 +504,7 @@ journal_read_partitions(const struct journal_reader *reader, size_t *n) {
 void journal_read_close(struct journal_reader *reader) {
 	if (!reader)
 		return;
-	unmap(reader);
+	free(reader->bytes);
 	forget_decision(reader);
 	partitions_free(reader->partitions, reader->n_partitions);
 	free(reader->runs);

@@ -132,6 +132,8 @@ class World:
             "http": "127.0.0.1:0",
             "stop_timeout": "10s",
             "align_wait": "2s",
+            # Often, so that every test has some to stumble over.
+            "checkpoint": {"every": "1s"},
         }
         for name, value in more.items():
             if isinstance(value, dict) and name in config:
@@ -226,7 +228,8 @@ class Daemon:
         done = subprocess.run([TOCSIN, "state", "journal", self.state],
                               capture_output=True, text=True)
         if done.returncode:
-            raise AssertionError("tocsin state journal: " + done.stderr)
+            raise AssertionError("tocsin state journal: ended with "
+                                 f"{done.returncode}: {done.stderr}")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def stop(self, seconds=20):

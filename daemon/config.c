@@ -260,7 +260,7 @@ static int read_properties(struct reading *reading, const struct option *option,
 }
 
 /* HOST:PORT, [HOST]:PORT; false: neither. */
-static bool split_address(struct reading *reading, const char *text,
+static bool split_address(struct arena *arena, const char *text,
 			  const char **host, int64_t *port) {
 	const char *colon = strrchr(text, ':');
 	size_t len;
@@ -274,7 +274,7 @@ static bool split_address(struct reading *reading, const char *text,
 		text++;
 		len -= 2;
 	}
-	*host = arena_strndup(&reading->config->arena, text, len);
+	*host = arena_strndup(arena, text, len);
 	return !*end && *port <= 65535;
 }
 
@@ -291,7 +291,8 @@ static bool is_broker(struct reading *reading, const char *text, size_t len) {
 		len--;
 	one = arena_strndup(&reading->config->arena, text, len);
 	return len && !strchr(one, ' ') &&
-	       (!strchr(one, ':') || split_address(reading, one, &host, &port));
+	       (!strchr(one, ':') ||
+		split_address(&reading->config->arena, one, &host, &port));
 }
 
 static int read_brokers(struct reading *reading, const struct option *option,
@@ -330,12 +331,73 @@ static int read_http(struct reading *reading, const struct option *option,
 		config->http_host = NULL;
 		return 0;
 	}
-	if (!split_address(reading, text, &config->http_host,
+	if (!split_address(&config->arena, text, &config->http_host,
 			   &config->http_port))
 		return diag_at(reading->diag, node->place, "E301",
 			       "`http` is ADDRESS:PORT or none, not `%s`",
 			       text);
 	return 0;
+}
+
+/* HOST:PORT,…/MASTER, each with a port. */
+static bool sentinel_url(struct link_options *ret, struct arena *arena,
+			 const char *text) {
+	const char *slash = strchr(text, '/'), *host;
+	int64_t port;
+
+	if (!slash || !slash[1] || strchr(slash + 1, '/'))
+		return false;
+	ret->sentinels = arena_strndup(arena, text, (size_t)(slash - text));
+	ret->master = arena_strdup(arena, slash + 1);
+	for (const char *at = ret->sentinels; at;) {
+		size_t len = strcspn(at, ",");
+
+		if (!split_address(arena, arena_strndup(arena, at, len), &host,
+				   &port))
+			return false;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return true;
+}
+
+static bool host_url(struct link_options *ret, struct arena *arena,
+		     const char *host) {
+	int64_t port = 6379;
+
+	if (!*host || strchr(host, '/'))
+		return false;
+	if (!strchr(host, ':'))
+		ret->host = arena_strdup(arena, host);
+	else if (!split_address(arena, host, &ret->host, &port))
+		return false;
+	ret->port = (int)port;
+	return true;
+}
+
+bool redis_url(struct link_options *ret, struct arena *arena, const char *url) {
+	static const struct {
+		const char *scheme;
+		bool tls, sentinel;
+	} schemes[] = { { "redis://", false, false },
+			{ "rediss://", true, false },
+			{ "sentinel://", false, true },
+			{ "sentinels://", true, true } };
+
+	if (strncmp(url, "unix://", 7) == 0 && url[7]) {
+		ret->socket = arena_strdup(arena, url + 7);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		size_t len = strlen(schemes[i].scheme);
+
+		if (strncmp(url, schemes[i].scheme, len) != 0 ||
+		    strchr(url, '@'))
+			continue;
+		ret->tls = schemes[i].tls;
+		return schemes[i].sentinel ? sentinel_url(ret, arena, url + len)
+					   : host_url(ret, arena, url + len);
+	}
+	return false;
 }
 
 static int read_redis_url(struct reading *reading, const struct option *option,
@@ -345,27 +407,11 @@ static int read_redis_url(struct reading *reading, const struct option *option,
 	int r = shape_text(reading->diag, node, name_of(reading, option),
 			   &text);
 
-	if (r < 0)
+	if (r < 0 || redis_url(&config->redis, &config->arena, text))
 		return r;
-	if (strncmp(text, "unix://", 7) == 0 && text[7]) {
-		config->redis_socket = arena_strdup(&config->arena, text + 7);
-		return 0;
-	}
-	if (strncmp(text, "redis://", 8) == 0 && !strchr(text, '@') &&
-	    !strchr(text + 8, '/')) {
-		const char *host = text + 8;
-
-		config->redis_port = 6379;
-		if (!strchr(host, ':') && *host) {
-			config->redis_host = arena_strdup(&config->arena, host);
-			return 0;
-		}
-		if (split_address(reading, host, &config->redis_host,
-				  &config->redis_port))
-			return 0;
-	}
 	return diag_at(reading->diag, node->place, "E301",
-		       "`redis.url` is redis://HOST:PORT or unix:///PATH, "
+		       "`redis.url` is redis://HOST:PORT, rediss://HOST:PORT "
+		       "(TLS), unix:///PATH or sentinel://HOST:PORT,…/MASTER, "
 		       "without user, password and database, which have keys "
 		       "of their own");
 }
@@ -390,12 +436,29 @@ static const struct option options[] = {
 	{ "kafka", "properties", "{NAME: VALUE, …}",
 	  "properties of librdkafka; secrets as {file: …} or {env: …}", NULL,
 	  .read = read_properties },
-	{ "redis", "url", "URL", "redis://HOST:PORT or unix:///PATH", NULL,
-	  .needed = true, .read = read_redis_url },
+	{ "redis", "url", "URL",
+	  "redis://HOST:PORT, rediss:// (TLS), unix:///PATH, "
+	  "sentinel://HOST:PORT,…/MASTER, sentinels:// (TLS)",
+	  NULL, .needed = true, .read = read_redis_url },
 	{ "redis", "user", "NAME", "an ACL user", NULL, .read = read_text,
-	  AT(redis_user) },
+	  AT(redis.user) },
 	{ "redis", "password", "SECRET", "{file: PATH} or {env: NAME}", NULL,
-	  .read = read_secret, AT(redis_password) },
+	  .read = read_secret, AT(redis.password) },
+	{ "redis", "tls_ca", "FILE",
+	  "certificates that are trusted; else the system's", NULL,
+	  .read = read_path, AT(redis.tls_ca) },
+	{ "redis", "tls_cert", "FILE", "a certificate of our own, if asked for",
+	  NULL, .read = read_path, AT(redis.tls_cert) },
+	{ "redis", "tls_key", "FILE", "its key", NULL, .read = read_path,
+	  AT(redis.tls_key) },
+	{ "redis", "tls_name", "NAME",
+	  "that Redis's certificate must have; else the host", NULL,
+	  .read = read_text, AT(redis.tls_name) },
+	{ "redis", "sentinel_user", "NAME", "an ACL user of the sentinels",
+	  NULL, .read = read_text, AT(redis.sentinel_user) },
+	{ "redis", "sentinel_password", "SECRET",
+	  "of the sentinels: {file: PATH} or {env: NAME}", NULL,
+	  .read = read_secret, AT(redis.sentinel_password) },
 	{ "redis", "database", "NUMBER", "of Redis", "0", .read = read_number,
 	  AT(redis_database), .most = 1000000 },
 	{ "redis", "prefix", "NAME", "what all keys begin with", "tocsin",

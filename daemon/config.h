@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/util.h"
 #include "feed/kafka.h"
+#include "sink/link.h"
 
 #include <stdbool.h>
 
@@ -24,10 +25,7 @@ struct config {
 	const char *brokers;
 	const struct kafka_property *properties;
 	size_t n_properties;
-	const char *redis_socket; /* or NULL: */
-	const char *redis_host;
-	int64_t redis_port;
-	const char *redis_user, *redis_password;
+	struct link_options redis; /* texts of the arena */
 	int64_t redis_database;
 	const char *redis_prefix;
 	usec_t redis_keep, redis_timeout;
@@ -49,6 +47,13 @@ struct config {
 /* -EINVAL after complaints. */
 int config_load(struct config *ret, const char *path, struct diag *diag);
 void config_free(struct config *config);
+/*
+ * Where Redis is: redis://HOST:PORT, unix:///PATH,
+ * sentinel://HOST:PORT,…/MASTER; rediss and sentinels with TLS. Texts go to
+ * @arena; false: none of these.
+ */
+bool redis_url(struct link_options *ret, struct arena *arena, const char *url);
+
 /* The options, for --help. */
 void config_help(struct buf *out);
 

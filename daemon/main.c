@@ -224,11 +224,7 @@ static int open_http(struct daemon *daemon) {
 static int open_sink(struct daemon *daemon) {
 	const struct config *config = &daemon->config;
 	struct redis_options options = {
-		.socket = config->redis_socket,
-		.host = config->redis_host,
-		.port = (int)config->redis_port,
-		.user = config->redis_user,
-		.password = config->redis_password,
+		.link = config->redis,
 		.database = (int)config->redis_database,
 		.prefix = config->redis_prefix,
 		.lane = config->lane,
@@ -238,8 +234,13 @@ static int open_sink(struct daemon *daemon) {
 		.dead_history = (uint64_t)config->redis_dead,
 		.timeout = config->redis_timeout,
 	};
+	char why[LINK_WHY];
+	int r;
 
-	return redis_sink_new(&daemon->sink, &options);
+	r = redis_sink_new(&daemon->sink, &options, why);
+	if (r < 0)
+		log_error("redis: %s", why);
+	return r;
 }
 
 /* With @only_check nothing is opened, and nobody connected to. */

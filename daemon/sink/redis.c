@@ -10,13 +10,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <hiredis/hiredis.h>
-#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #define BATCH 64u
@@ -34,6 +32,7 @@
 enum question {
 	ASKED_AUTH,  /* only an error matters, and it may quote a secret */
 	ASKED_SETUP, /* only an error matters */
+	ASKED_ROLE,
 	ASKED_LOAD_FENCE,
 	ASKED_LOAD_CLAIM,
 	ASKED_FENCE,
@@ -59,7 +58,8 @@ struct redis {
 	/* Names of keys. */
 	char *alerts, *fence_key, *open_key, *dead_key, *alert_prefix;
 	/* The connection. */
-	redisContext *context;
+	struct link *link;
+	bool is_open; /* or being opened */
 	bool connecting;
 	bool write_blocked;
 	enum sink_state state;
@@ -143,10 +143,8 @@ static const struct remedy *remedy_for(const char *error) {
 }
 
 static void disconnect(struct redis *redis) {
-	if (redis->context)
-		redisFree(redis->context);
-	redis->context = NULL;
-	redis->connecting = redis->claiming = false;
+	link_close(redis->link);
+	redis->is_open = redis->connecting = redis->claiming = false;
 	redis->pending_head = redis->pending_n = 0;
 	redis->sent_items = redis->sent_dead = redis->batches = 0;
 	if (!redis->records_there)
@@ -252,7 +250,7 @@ static void ask(struct redis *redis, enum question question, size_t items,
 			text += redis->argv_len[i];
 		}
 	assert(can_ask(redis));
-	if (redisAppendCommandArgv(redis->context, (int)redis->argc,
+	if (redisAppendCommandArgv(link_context(redis->link), (int)redis->argc,
 				   redis->argv, redis->argv_len) != REDIS_OK)
 		abort();
 	pending = &redis->pending[(redis->pending_head + redis->pending_n++) %
@@ -274,7 +272,7 @@ static void ask_words(struct redis *redis, enum question question,
 
 /* Everything that a fresh connection needs before the fence can be judged. */
 static void greet(struct redis *redis) {
-	const struct redis_options *o = &redis->options;
+	const struct link_options *o = &redis->options.link;
 
 	/* A user without a password is one, too (nopass), not the default. */
 	if (o->user)
@@ -283,11 +281,14 @@ static void greet(struct redis *redis) {
 			WORDS("AUTH", o->user, o->password ? o->password : ""));
 	else if (o->password)
 		ask_words(redis, ASKED_AUTH, WORDS("AUTH", o->password));
-	if (o->database) {
+	if (redis->options.database) {
 		args(redis, "SELECT");
-		arg_int(redis, o->database);
+		arg_int(redis, redis->options.database);
 		ask(redis, ASKED_SETUP, 0, 0);
 	}
+	/* Sentinels may be behind the times for a while. */
+	if (o->master)
+		ask_words(redis, ASKED_ROLE, WORDS("ROLE"));
 	ask_words(redis, ASKED_LOAD_FENCE, WORDS("SCRIPT", "LOAD", fence_lua));
 	ask_words(redis, ASKED_LOAD_CLAIM, WORDS("SCRIPT", "LOAD", claim_lua));
 	ask_words(redis, ASKED_LAST_ALERT,
@@ -505,7 +506,8 @@ static void on_claim(struct redis *redis, const redisReply *reply) {
 	redis->backoff = 0;
 	if (!redis->said_by_reply) {
 		redis->said[0] = 0;
-		log_info("redis: connected, epoch %llu, mark %llu",
+		log_info("redis: connected to %s, epoch %llu, mark %llu",
+			 link_peer(redis->link),
 			 (unsigned long long)redis->epoch,
 			 (unsigned long long)redis->fence.mark);
 	}
@@ -601,6 +603,14 @@ static void on_error(struct redis *redis, enum question question,
 		fail_by_error(redis, error);
 }
 
+static void on_role(struct redis *redis, const redisReply *reply) {
+	if (reply->type != REDIS_REPLY_ARRAY || !reply->elements ||
+	    !reply->element[0]->str ||
+	    strcmp(reply->element[0]->str, "master") != 0)
+		fail(redis, 0, "whom the sentinel named is no master",
+		     "asking again");
+}
+
 static void on_answer(struct redis *redis, const struct pending *pending,
 		      const redisReply *reply) {
 	if (reply->type == REDIS_REPLY_ERROR) {
@@ -612,6 +622,9 @@ static void on_answer(struct redis *redis, const struct pending *pending,
 	case ASKED_SETUP:
 	case ASKED_ASIDE:
 	case ASKED_CHECK:
+		break;
+	case ASKED_ROLE:
+		on_role(redis, reply);
 		break;
 	case ASKED_LOAD_FENCE:
 		remember_sha(redis->fence_sha, reply);
@@ -646,21 +659,21 @@ static void on_answer(struct redis *redis, const struct pending *pending,
 /* The socket. */
 
 static void read_answers(struct redis *redis) {
-	redisContext *context = redis->context;
-	void *reply;
+	uint64_t failures = redis->counters.failures;
+	redisReply *reply;
+	int r;
 
-	if (redisBufferRead(context) != REDIS_OK) {
-		fail(redis, 0, context->errstr, "alerts wait");
+	if (link_read(redis->link) < 0) {
+		fail(redis, 0, link_error(redis->link), "alerts wait");
 		return;
 	}
-	while (redis->context == context) {
+	while (redis->is_open && failures == redis->counters.failures) {
 		struct pending pending;
 
-		if (redisReaderGetReply(context->reader, &reply) != REDIS_OK) {
-			fail(redis, 0, context->reader->errstr, "");
-			return;
-		}
-		if (!reply)
+		r = link_reply(redis->link, &reply);
+		if (r < 0)
+			fail(redis, 0, link_error(redis->link), "");
+		if (r <= 0)
 			return;
 		if (!redis->pending_n) {
 			freeReplyObject(reply);
@@ -676,48 +689,31 @@ static void read_answers(struct redis *redis) {
 }
 
 static void write_questions(struct redis *redis) {
-	int done = 0;
+	bool done = false;
 
-	if (redisBufferWrite(redis->context, &done) != REDIS_OK) {
-		fail(redis, 0, redis->context->errstr, "alerts wait");
+	if (link_write(redis->link, &done) < 0) {
+		fail(redis, 0, link_error(redis->link), "alerts wait");
 		return;
 	}
 	redis->write_blocked = !done;
 }
 
 static void begin_connection(struct redis *redis) {
-	const struct redis_options *o = &redis->options;
-
-	redis->context = o->socket ? redisConnectUnixNonBlock(o->socket)
-				   : redisConnectNonBlock(o->host, o->port);
-	if (!redis->context)
-		abort();
-	if (redis->context->err) {
-		fail(redis, 0, redis->context->errstr, "trying again");
-		return;
-	}
-	redis->context->reader->maxbuf = 0;
-	redis->connecting = true;
-	redis->retry_at = redis->now + o->timeout;
+	redis->is_open = redis->connecting = true;
+	redis->retry_at = redis->now + redis->options.timeout;
+	link_open(redis->link);
 }
 
 /* Whether the connection stands; a failed one is dropped. */
 static bool finish_connection(struct redis *redis) {
-	struct pollfd fd = { .fd = redis->context->fd, .events = POLLOUT };
-	socklen_t len = sizeof(int);
-	int error = 0;
+	int r = link_connect(redis->link);
 
-	if (poll(&fd, 1, 0) == 0) {
-		if (redis->now >= redis->retry_at)
-			fail(redis, 0, "no answer to connect", "trying again");
+	if (r < 0)
+		fail(redis, 0, link_error(redis->link), "trying again");
+	else if (r == 0 && redis->now >= redis->retry_at)
+		fail(redis, 0, "no answer to connect", "trying again");
+	if (r <= 0)
 		return false;
-	}
-	if (getsockopt(fd.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
-	if (error) {
-		fail(redis, 0, strerror(error), "trying again");
-		return false;
-	}
 	redis->connecting = false;
 	greet(redis);
 	return true;
@@ -745,34 +741,36 @@ static void serve(void *self, int64_t now) {
 	redis->now = now;
 	if (redis->state == SINK_FENCED)
 		return;
-	if (!redis->context && now >= redis->retry_at)
+	if (!redis->is_open && now >= redis->retry_at)
 		begin_connection(redis);
-	if (redis->context && redis->connecting && !finish_connection(redis))
+	if (redis->is_open && redis->connecting && !finish_connection(redis))
 		return;
-	if (redis->context)
+	if (redis->is_open)
 		read_answers(redis);
-	if (redis->context && redis->pending_n &&
+	if (redis->is_open && redis->pending_n &&
 	    now - redis->pending[redis->pending_head].asked >
 		    redis->options.timeout)
 		fail(redis, 0, "no answer in time", "connecting anew");
-	if (redis->context)
+	if (redis->is_open)
 		ask_for_records(redis);
-	if (redis->context)
+	if (redis->is_open)
 		write_questions(redis);
 }
 
 static int sink_fd(const void *self) {
-	const struct redis *redis = self;
+	bool out;
 
-	return redis->context ? redis->context->fd : -1;
+	return link_fd(((const struct redis *)self)->link, &out);
 }
 
 static unsigned sink_events(const void *self) {
 	const struct redis *redis = self;
+	bool out;
 
-	if (redis->connecting)
-		return EPOLLOUT;
-	return redis->write_blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	link_fd(redis->link, &out);
+	return out || (redis->write_blocked && !redis->connecting)
+		       ? EPOLLIN | EPOLLOUT
+		       : EPOLLIN;
 }
 
 static int64_t sink_wake(const void *self) {
@@ -780,7 +778,7 @@ static int64_t sink_wake(const void *self) {
 
 	if (redis->state == SINK_FENCED)
 		return INT64_MAX;
-	if (!redis->context || redis->connecting)
+	if (!redis->is_open || redis->connecting)
 		return redis->retry_at;
 	if (redis->pending_n)
 		return redis->pending[redis->pending_head].asked +
@@ -894,7 +892,7 @@ static void send_all(void *self, const struct outbox *outbox, size_t items,
 			break;
 		send_batch(redis, outbox, n, m);
 	}
-	if (redis->context && !redis->connecting && !redis->write_blocked)
+	if (redis->is_open && !redis->connecting && !redis->write_blocked)
 		write_questions(redis);
 }
 
@@ -944,26 +942,12 @@ static const struct sink_counters *counters(const void *self) {
 	return &((const struct redis *)self)->counters;
 }
 
-static char *copy(const char *s) {
-	char *text = s ? strdup(s) : NULL;
-
-	if (s && !text)
-		abort();
-	return text;
-}
-
 static void sink_free(void *self) {
 	struct redis *redis = self;
 
 	disconnect(redis);
 	forget_records(redis);
-	free((char *)(uintptr_t)redis->options.socket);
-	free((char *)(uintptr_t)redis->options.host);
-	free((char *)(uintptr_t)redis->options.user);
-	free((char *)(uintptr_t)redis->options.password);
-	free((char *)(uintptr_t)redis->options.prefix);
-	free((char *)(uintptr_t)redis->options.lane);
-	free((char *)(uintptr_t)redis->options.instance);
+	link_free(redis->link);
 	free(redis->alerts);
 	free(redis->fence_key);
 	free(redis->open_key);
@@ -1003,28 +987,29 @@ static char *key_name(const struct redis_options *o, const char *what) {
 	return name;
 }
 
-int redis_sink_new(struct sink *ret, const struct redis_options *options) {
+int redis_sink_new(struct sink *ret, const struct redis_options *options,
+		   char *why) {
 	struct redis *redis = calloc(1, sizeof(*redis));
 	struct buf owner = { 0 };
 	uint8_t random[16];
+	int r;
 
 	if (!redis)
 		abort();
-	if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+	r = link_new(&redis->link, &options->link, why);
+	if (r == 0 && getrandom(random, sizeof(random), 0) != sizeof(random)) {
+		snprintf(why, LINK_WHY, "no random numbers");
+		r = -EIO;
+	}
+	if (r < 0) {
+		link_free(redis->link);
 		free(redis);
-		return -EIO;
+		return r;
 	}
 	buf_hex(&owner, random, sizeof(random));
 	memcpy(redis->owner, buf_cstr(&owner), sizeof(redis->owner));
 	buf_free(&owner);
 	redis->options = *options;
-	redis->options.socket = copy(options->socket);
-	redis->options.host = copy(options->host);
-	redis->options.user = copy(options->user);
-	redis->options.password = copy(options->password);
-	redis->options.prefix = copy(options->prefix);
-	redis->options.lane = copy(options->lane);
-	redis->options.instance = copy(options->instance);
 	redis->alerts = key_name(options, "alerts");
 	redis->fence_key = key_name(options, "fence");
 	redis->open_key = key_name(options, "open");

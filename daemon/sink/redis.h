@@ -8,14 +8,11 @@
  */
 #pragma once
 
+#include "sink/link.h"
 #include "tocsin/sink.h"
 
 struct redis_options {
-	const char *socket; /* a path, or NULL: */
-	const char *host;
-	int port;
-	const char *user;     /* NULL: the default user */
-	const char *password; /* NULL: no AUTH */
+	struct link_options link;
 	int database;
 	const char *prefix; /* "tocsin" */
 	const char *lane;
@@ -26,5 +23,6 @@ struct redis_options {
 	int64_t timeout; /* usec without an answer */
 };
 
-/* Texts are copied. */
-int redis_sink_new(struct sink *ret, const struct redis_options *options);
+/* Texts are borrowed. -EINVAL and @why (LINK_WHY bytes): see link_new(). */
+int redis_sink_new(struct sink *ret, const struct redis_options *options,
+		   char *why);

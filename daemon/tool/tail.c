@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "config.h"
+#include "sink/link.h"
 #include "tool/show.h"
 #include "tool/verb.h"
 
@@ -25,13 +26,13 @@ struct lane {
 
 struct tail {
 	const char *config_path, *url, *user, *prefix, *language, *count;
-	const char *password;
 	int64_t database;
 	struct config config;
 	struct diag diag;
 	bool from_start, json;
 	bool refused; /* the user lacks a right: trying again is in vain */
-	redisContext *redis;
+	struct link_options to;
+	struct link *link;
 	struct lane lanes[MAX_LANES];
 	size_t n;
 	long left; /* entries until it ends; negative: no end */
@@ -52,44 +53,10 @@ static void reply_freep(redisReply **reply) {
 		freeReplyObject(*reply);
 }
 
-static const struct timeval patience = { .tv_sec = 5 };
-
-static redisContext *connect_tcp(const char *address) {
-	char host[256];
-	const char *colon = strrchr(address, ':');
-	size_t len = colon ? (size_t)(colon - address) : strlen(address);
-	long port = colon ? strtol(colon + 1, NULL, 10) : 6379;
-
-	if (len >= sizeof(host) || port <= 0 || port > 65535)
-		return NULL;
-	memcpy(host, address, len);
-	host[len] = '\0';
-	return redisConnectWithTimeout(host, (int)port, patience);
-}
-
-/* "unix:///run/redis.sock", "redis://host:6379" or "host:6379". */
-static redisContext *connect_url(const struct tail *tail) {
-	const char *url = tail->url;
-
-	if (!url && tail->config.redis_socket)
-		return redisConnectUnixWithTimeout(tail->config.redis_socket,
-						   patience);
-	if (!url)
-		return redisConnectWithTimeout(tail->config.redis_host,
-					       (int)tail->config.redis_port,
-					       patience);
-	if (!strncmp(url, "unix://", 7))
-		return redisConnectUnixWithTimeout(url + 7, patience);
-	if (!strncmp(url, "redis://", 8))
-		url += 8;
-	return connect_tcp(url);
-}
+#define PATIENCE_MS 5000
 
 static redisReply *call(struct tail *tail, const char *const *argv, int n) {
-	redisReply *reply = redisCommandArgv(
-		tail->redis, n, (const char **)(uintptr_t)argv, NULL);
-
-	return reply;
+	return link_call(tail->link, argv, n, PATIENCE_MS);
 }
 
 static bool agree(struct tail *tail, const char *const *argv, int n) {
@@ -101,12 +68,13 @@ static bool agree(struct tail *tail, const char *const *argv, int n) {
 }
 
 static bool authenticate(struct tail *tail) {
-	const char *argv[] = { "AUTH", tail->user ? tail->user : "default",
-			       tail->password ? tail->password : "" };
+	const struct link_options *o = &tail->to;
+	const char *argv[] = { "AUTH", o->user ? o->user : "default",
+			       o->password ? o->password : "" };
 	CLEANUP(reply_freep) redisReply *reply = NULL;
 
 	/* A user without a password is one, too (nopass). */
-	if (!tail->password && !tail->user)
+	if (!o->password && !o->user)
 		return true;
 	reply = call(tail, argv, 3);
 	if (!reply || reply->type != REDIS_REPLY_ERROR)
@@ -125,19 +93,30 @@ static bool select_database(struct tail *tail) {
 	return !tail->database || agree(tail, argv, 2);
 }
 
+/* Connects, or connects anew. */
+static bool greet(struct tail *tail) {
+	return link_open_wait(tail->link, PATIENCE_MS) && authenticate(tail) &&
+	       select_database(tail);
+}
+
 static bool connect_redis(struct tail *tail) {
-	tail->redis = connect_url(tail);
-	if (!tail->redis) {
+	char why[LINK_WHY];
+
+	if (tail->url && !redis_url(&tail->to, &tail->arena, tail->url)) {
 		fprintf(stderr, "tocsin tail: what kind of address is %s?\n",
 			tail->url);
 		return false;
 	}
-	if (tail->redis->err) {
-		fprintf(stderr, "tocsin tail: Redis: %s\n",
-			tail->redis->errstr);
+	if (link_new(&tail->link, &tail->to, why) < 0) {
+		fprintf(stderr, "tocsin tail: Redis: %s\n", why);
 		return false;
 	}
-	return authenticate(tail) && select_database(tail);
+	if (greet(tail))
+		return true;
+	if (*link_error(tail->link))
+		fprintf(stderr, "tocsin tail: Redis: %s\n",
+			link_error(tail->link));
+	return false;
 }
 
 static void add_lane(struct tail *tail, const char *name) {
@@ -163,7 +142,7 @@ static bool find_lanes(struct tail *tail) {
 	free(key);
 	if (!reply || reply->type == REDIS_REPLY_ERROR) {
 		fprintf(stderr, "tocsin tail: %s\n",
-			reply ? reply->str : tail->redis->errstr);
+			reply ? reply->str : link_error(tail->link));
 		return false;
 	}
 	for (size_t i = 0; i < reply->elements; i++)
@@ -268,11 +247,7 @@ static bool reconnect(struct tail *tail) {
 	fprintf(stderr, "tocsin tail: the connection is lost, trying again\n");
 	while (!stop) {
 		sleep(1);
-		if (tail->redis)
-			redisFree(tail->redis);
-		tail->redis = connect_url(tail);
-		if (tail->redis && !tail->redis->err && authenticate(tail) &&
-		    select_database(tail))
+		if (greet(tail))
 			return true;
 	}
 	return false;
@@ -315,9 +290,7 @@ static bool take_config(struct tail *tail) {
 	tail->database = config->redis_database;
 	if (!tail->language)
 		tail->columns.language = (enum language)config->language;
-	tail->password = config->redis_password;
-	if (!tail->user)
-		tail->user = config->redis_user;
+	tail->to = config->redis;
 	if (!tail->prefix)
 		tail->prefix = config->redis_prefix;
 	return true;
@@ -329,8 +302,10 @@ static void take_defaults(struct tail *tail) {
 		tail->url = "redis://127.0.0.1:6379";
 	if (!tail->prefix)
 		tail->prefix = "tocsin";
-	if (!tail->password)
-		tail->password = getenv("REDIS_PASSWORD");
+	if (tail->user)
+		tail->to.user = tail->user;
+	if (!tail->to.password)
+		tail->to.password = getenv("REDIS_PASSWORD");
 }
 
 static int run(const struct verb *verb, struct tail *tail, int argc,
@@ -347,7 +322,9 @@ static int run(const struct verb *verb, struct tail *tail, int argc,
 		  "take Redis, user, password and prefix from tocsin.yaml",
 		  NULL, &tail->config_path, NULL },
 		{ 'r', "redis", "URL",
-		  "unix:///path or redis://host:port (default 127.0.0.1:6379)",
+		  "redis://, rediss://, unix:// or sentinel:// as redis.url "
+		  "has "
+		  "it (default 127.0.0.1:6379)",
 		  NULL, &tail->url, NULL },
 		{ 'u', "user", "NAME",
 		  "ACL user; the password is read from $REDIS_PASSWORD", NULL,
@@ -393,8 +370,7 @@ static int tail(const struct verb *verb, int argc, char **argv) {
 	r = run(verb, &tail, argc, argv);
 	for (size_t i = 0; i < tail.n; i++)
 		free(tail.lanes[i].stream);
-	if (tail.redis)
-		redisFree(tail.redis);
+	link_free(tail.link);
 	config_free(&tail.config);
 	diag_free(&tail.diag);
 	arena_free(&tail.arena);

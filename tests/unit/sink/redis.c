@@ -108,9 +108,10 @@ static const char *redis(const char *format, ...) {
 
 static struct sink new_sink(const char *user) {
 	struct redis_options options = {
-		.socket = path,
-		.user = user,
-		.password = user && strcmp(user, "open") ? "secret" : NULL,
+		.link = { .socket = path,
+			  .user = user,
+			  .password = user && strcmp(user, "open") ? "secret"
+								   : NULL },
 		.prefix = "tocsin",
 		.lane = "0",
 		.instance = "test",
@@ -120,8 +121,9 @@ static struct sink new_sink(const char *user) {
 		.timeout = 5000000,
 	};
 	struct sink made;
+	char why[LINK_WHY];
 
-	assert_int_equal(redis_sink_new(&made, &options), 0);
+	assert_int_equal(redis_sink_new(&made, &options, why), 0);
 	return made;
 }
 

@@ -10,11 +10,15 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <dirent.h>
 #include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static const char help[] =
 	"usage: tocsin-broker --topics NAME:PARTITIONS[,NAME:PARTITIONS...]\n"
@@ -53,6 +57,29 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, char *topics) {
 		}
 	}
 	return 0;
+}
+
+/*
+ * A mock broker leaves Nagle's algorithm on, and an answer then waits for the
+ * client's delayed acknowledgement: 40 ms for each of a start's look-ups. The
+ * sockets are the library's, but what it listens on is ours to find, and the
+ * connections it accepts inherit the option.
+ */
+static void disable_nagle(void) {
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+		int on = 0;
+		socklen_t len = sizeof(on);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
+		    on)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, len);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 int main(int argc, char **argv) {
@@ -101,6 +128,7 @@ int main(int argc, char **argv) {
 		rd_kafka_destroy(kafka);
 		return 1;
 	}
+	disable_nagle();
 	r = create_topics(cluster, topics);
 	if (!r) {
 		puts(rd_kafka_mock_cluster_bootstraps(cluster));

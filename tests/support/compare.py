@@ -125,7 +125,7 @@ def _check_peers(check, name, looked, used):
                 check(f"{field} of {name}", value, got[field])
 
 
-def _brief(said):
+def brief(said):
     """What is needed to find a transition or record again."""
     return {name: said[name] for name in (
         "rule", "key", "period", "change", "why", "level", "rev", "event",
@@ -150,8 +150,8 @@ def compare(oracle, documents, first_seq=1, limit=1):
             found.append(f"id {record['id']}, before {known}")
         if found:
             faults.append(f"seq {record['seq']}: " + "; ".join(found)
-                          + f"\n    oracle {_brief(wanted)}"
-                          + f"\n    record {_brief(record)}")
+                          + f"\n    oracle {brief(wanted)}"
+                          + f"\n    record {brief(record)}")
         if len(faults) >= limit:
             break
     if len(records) != len(oracle.out):
@@ -159,7 +159,7 @@ def compare(oracle, documents, first_seq=1, limit=1):
                       f"Redis {len(records)}")
         extra = oracle.out[len(records):][:3] or records[len(oracle.out):][:3]
         if len(faults) == 1:
-            faults += [f"    first beyond: {_brief(x)}" for x in extra]
+            faults += [f"    first beyond: {brief(x)}" for x in extra]
     if len(set(ids.values())) != len(ids):
         faults.append("two alerts have the same id")
     if faults:

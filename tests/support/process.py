@@ -53,14 +53,15 @@ def _die_with_parent():
 class Child:
     """One process whose output goes to a file."""
 
-    def __init__(self, name, args, log, cwd=None, env=None):
+    def __init__(self, name, args, log, cwd=None, env=None,
+                 stdin=subprocess.DEVNULL):
         self.name = name
         self.log = log
         self._out = open(log, "ab")
         self._start = self._out.tell()
         self.process = subprocess.Popen(
-            [str(a) for a in args], stdin=subprocess.DEVNULL,
-            stdout=self._out, stderr=subprocess.STDOUT, cwd=cwd, env=env,
+            [str(a) for a in args], stdin=stdin, stdout=self._out,
+            stderr=subprocess.STDOUT, cwd=cwd, env=env,
             preexec_fn=_die_with_parent)
 
     @property

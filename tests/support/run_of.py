@@ -1,7 +1,5 @@
 """A daemon's whole run over a town, and all that Redis must hold then."""
 
-import json
-
 from support import compare
 from support.journal import Steps
 from support.oracle.engine import Oracle
@@ -9,9 +7,10 @@ from support.oracle.events import Package
 from support.process import wait_for
 from support.rdkafka import (Handle, Producer, create_topics, read_all,
                              _PRODUCER)
+from support.tally import (Tally, count_dead, count_entries, count_seam,
+                           count_standing)
 from support.world import broker
 
-RANK = {"green": 1, "yellow": 2, "orange": 3, "red": 4}
 PARTITIONS = 3
 
 
@@ -28,18 +27,18 @@ def streams_read(world):
 def create(world, names=None):
     """All of them, or those that are named ("payments")."""
     wanted = topics(world) if names is None else map(world.topic, names)
-    create_topics(broker().address, dict.fromkeys(wanted, PARTITIONS),
+    create_topics(world.broker.address, dict.fromkeys(wanted, PARTITIONS),
                   max_message_bytes=10000000)
 
 
-def producer():
-    return Producer(broker().address)
+def producer(world=None):
+    return Producer((world.broker if world else broker()).address)
 
 
 def ends(world):
     """{(topic, partition): next offset} of those that hold any record."""
     out = {}
-    with Handle(_PRODUCER, broker().address, {}) as handle:
+    with Handle(_PRODUCER, world.broker.address, {}) as handle:
         for topic in topics(world):
             for partition in range(PARTITIONS):
                 low, high = handle.offsets(topic, partition)
@@ -81,7 +80,7 @@ def oracle_of(world, daemon, known=None):
     limits = daemon.config.get("limits", {})
     oracle = Oracle(Package([world.rules]), limits.get("keys_per_rule"))
     oracle.known = known or {}
-    records = read_all(broker().address, topics(world))
+    records = read_all(world.broker.address, topics(world))
     steps = Steps(daemon.journal(), records)
     steps.feed(oracle)
     if steps.taken != len(records):
@@ -126,77 +125,29 @@ def check_seam(world, daemon, ids):
         check_entries(redis)
         check_standing(redis)
         found = documents(redis)[before:]
-    said = [json.loads(d) for d in found[:len(oracle.seam_out)]]
-    got = sorted((r["why"], r["change"], r["level"], r["rev"],
-                  repr(known.get(r["id"]))) for r in said)
-    wanted = sorted(("seam", change, level, rev,
-                     repr(alert if alert in known.values() else None))
-                    for alert, change, level, rev in oracle.seam_out)
-    if got != wanted:
-        raise AssertionError(
-            f"the seam says {[x for x in got if x not in wanted][:9]}, not "
-            f"{[x for x in wanted if x not in got][:9]}")
+    tally = Tally()
+    count_seam(oracle, found, tally)
+    tally.complain()
     compare.compare(oracle, found[len(oracle.seam_out):],
                     before + len(oracle.seam_out) + 1)
 
 
-def check_entries(redis, prev="0" * 64):
+def check_entries(redis):
     """The stream: numbered without a gap, chained, as the fence says."""
-    entries = stream(redis)
-    for number, (ident, fields) in enumerate(entries, 1):
-        record = json.loads(fields[b"json"])
-        if ident != b"%d-0" % number or int(fields[b"seq"]) != number \
-                or record["seq"] != number:
-            raise AssertionError(f"entry {number} is {ident}: {fields}")
-        for name in ("id", "state", "level"):
-            if fields[name.encode()].decode() != record[name]:
-                raise AssertionError(f"entry {number}, {name}: {fields}")
-    last = compare.chain([fields[b"json"] for _, fields in entries], prev)
-    fence = redis.hash("tocsin:{0}:fence")
-    if int(fence.get(b"mark", 0)) != len(entries):
-        raise AssertionError(f"{len(entries)} entries, fence {fence}")
-    if entries and fence[b"hash"].decode() != last:
-        raise AssertionError(f"the last hash is {last}, fence {fence}")
+    tally = Tally()
+    count_entries(redis, tally)
+    tally.complain()
 
 
 def check_standing(redis):
     """Hashes and the set of open alerts: each alert's last transition."""
-    last = {}
-    fired = {}
-    for document in documents(redis):
-        record = json.loads(document)
-        last[record["id"]] = record, document
-        if record["change"] == "fired":
-            fired[record["id"]] = record
-    wanted = {}
-    for ident, (record, document) in last.items():
-        key = f"tocsin:{{0}}:alert:{ident}"
-        stands = redis.hash(key)
-        for name in ("seq", "rev", "state", "level"):
-            if stands[name.encode()].decode() != str(record[name]):
-                raise AssertionError(f"{key}, {name}: {stands}")
-        if stands[b"json"] != document:
-            raise AssertionError(f"{key} holds another document")
-        expires = redis("TTL", key)
-        if record["open"] != (expires == -1):
-            raise AssertionError(f"{key} expires in {expires} s, open is "
-                                 f"{record['open']}")
-        if record["open"]:
-            wanted[ident] = RANK[record["level"]]
-    flat = redis("ZRANGE", "tocsin:{0}:open", 0, -1, "WITHSCORES")
-    got = {ident.decode(): int(float(score)) // 10 ** 13
-           for ident, score in zip(flat[::2], flat[1::2])}
-    if got != wanted:
-        raise AssertionError(f"open: {got}, not {wanted}")
+    tally = Tally()
+    count_standing(redis, documents(redis), tally)
+    tally.complain()
 
 
 def check_dead(redis, oracle):
     """Every refused record, and no other, among the dead letters."""
-    got = sorted((f[b"topic"].decode(), int(f[b"partition"]),
-                  int(f[b"offset"]))
-                 for _, f in redis.stream("tocsin:{0}:dead"))
-    wanted = sorted(dead[:3] for dead in oracle.dead)
-    if got != wanted:
-        raise AssertionError(f"dead letters: {len(got)}, not {len(wanted)}: "
-                             f"{[x for x in got if x not in wanted][:5]} "
-                             f"{[x for x in wanted if x not in got][:5]}")
+    tally = Tally()
+    count_dead(redis, oracle, tally)
+    tally.complain()

@@ -63,7 +63,8 @@ def close():
 class World:
     """A folder, a Redis, topics of its own, and daemons that read them."""
 
-    def __init__(self, redis_options=(), rules=RULES, prefix=None):
+    def __init__(self, redis_options=(), rules=RULES, prefix=None,
+                 broker=None):
         self.folder = tempfile.mkdtemp(prefix="tocsin-")
         self.children = Children(self.folder)
         self.prefix = prefix or f"t{next(_numbers)}."
@@ -76,6 +77,15 @@ class World:
                                  os.path.join(self.folder, "r"),
                                  redis_options)
         self._names = itertools.count(1)
+        self._broker = broker
+
+    @property
+    def broker(self):
+        """That of the run, unless this world has another."""
+        return self._broker or broker()
+
+    def use_broker(self, its_own):
+        self._broker = its_own
 
     def __enter__(self):
         return self
@@ -122,7 +132,7 @@ class World:
         config = {
             "lane": "0",
             "instance": "test",
-            "kafka": {"brokers": brokers or broker().address,
+            "kafka": {"brokers": brokers or self.broker.address,
                       "properties": {"fetch.wait.max.ms": "10",
                                      "reconnect.backoff.ms": "50",
                                      "reconnect.backoff.max.ms": "500"}},
@@ -148,24 +158,25 @@ class World:
             json.dump(config, file, indent=1)
         return path
 
-    def daemon(self, wait=True, arguments=(), **more):
+    def daemon(self, wait=True, arguments=(), build=BUILD, env=None, **more):
         """Starts tocsind; with @wait returns when it has said where it
-        listens. @more is for tocsin.yaml."""
+        listens. @env is added to the environment, @more is for
+        tocsin.yaml."""
         number = next(self._names)
         config = self.config(**more)
         path = self.write_config(config, f"tocsin-{number}.yaml")
-        return Daemon(self, path, config, f"tocsind-{number}", wait,
-                      arguments)
+        words = [os.path.join(build, "tocsind"), "-c", path, *arguments]
+        return Daemon(self, config, f"tocsind-{number}", words, wait,
+                      env and {**os.environ, **env})
 
 
 class Daemon:
-    def __init__(self, world, path, config, name, wait, arguments=()):
+    def __init__(self, world, config, name, words, wait, env=None):
         self.world = world
         self.config = config
         self.state = config["state"]
-        self.path = path
-        self.child = world.children.start(
-            name, [TOCSIND, "-c", path, *arguments])
+        self.path = words[2]
+        self.child = world.children.start(name, words, env=env)
         self._address = None
         if wait:
             wait_for(self.address, 30, lambda: "the daemon listens\n"

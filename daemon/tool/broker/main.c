@@ -14,18 +14,30 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 static const char help[] =
-	"usage: tocsin-broker --topics NAME:PARTITIONS[,NAME:PARTITIONS...]\n"
+	"usage: tocsin-broker [--brokers N] --topics NAME:PARTITIONS[,...]\n"
 	"\n"
-	"A Kafka in memory to try things with. Prints its address as the "
-	"first\n"
-	"line and runs until SIGTERM or SIGINT. Keeps 5 MiB a partition.\n"
+	"A Kafka in memory to try things with, of one broker or several. "
+	"Prints\n"
+	"its address as the first line and runs until SIGTERM or SIGINT. "
+	"Keeps\n"
+	"5 MiB a partition. Each line of standard input is a fault, answered "
+	"by\n"
+	"one line:\n"
+	"\n"
+	"  down BROKER                      refuse and cut all connections\n"
+	"  up BROKER\n"
+	"  rtt BROKER MS                    answer later\n"
+	"  leader TOPIC PARTITION BROKER    -1: none\n"
+	"  coordinator GROUP BROKER\n"
 	"\n"
 	"example: tocsin-broker --topics fin.payments:3,fin.orders:3\n";
 
@@ -59,6 +71,54 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, char *topics) {
 	return 0;
 }
 
+/* What a line asks for; false: it could not be understood. */
+static bool obey(rd_kafka_mock_cluster_t *cluster, const char *line,
+		 rd_kafka_resp_err_t *err) {
+	char name[256];
+	int broker, n;
+
+	if (sscanf(line, "down %d", &broker) == 1)
+		*err = rd_kafka_mock_broker_set_down(cluster, broker);
+	else if (sscanf(line, "up %d", &broker) == 1)
+		*err = rd_kafka_mock_broker_set_up(cluster, broker);
+	else if (sscanf(line, "rtt %d %d", &broker, &n) == 2)
+		*err = rd_kafka_mock_broker_set_rtt(cluster, broker, n);
+	else if (sscanf(line, "leader %255s %d %d", name, &n, &broker) == 3)
+		*err = rd_kafka_mock_partition_set_leader(cluster, name, n,
+							  broker);
+	else if (sscanf(line, "coordinator %255s %d", name, &broker) == 2)
+		*err = rd_kafka_mock_coordinator_set(cluster, "group", name,
+						     broker);
+	else
+		return false;
+	return true;
+}
+
+static void *read_orders(void *context) {
+	rd_kafka_resp_err_t err;
+	char line[512];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!obey(context, line, &err))
+			puts("not understood");
+		else
+			puts(err ? rd_kafka_err2str(err) : "done");
+		fflush(stdout);
+	}
+	return NULL;
+}
+
+static void serve(rd_kafka_mock_cluster_t *cluster, const sigset_t *until) {
+	pthread_t thread;
+	int received;
+
+	puts(rd_kafka_mock_cluster_bootstraps(cluster));
+	fflush(stdout);
+	if (pthread_create(&thread, NULL, read_orders, cluster) == 0)
+		pthread_detach(thread);
+	sigwait(until, &received);
+}
+
 /*
  * A mock broker leaves Nagle's algorithm on, and an answer then waits for the
  * client's delayed acknowledgement: 40 ms for each of a start's look-ups. The
@@ -84,6 +144,7 @@ static void disable_nagle(void) {
 
 int main(int argc, char **argv) {
 	static const struct option names[] = {
+		{ "brokers", required_argument, NULL, 'b' },
 		{ "topics", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -93,18 +154,22 @@ int main(int argc, char **argv) {
 	char error[256];
 	char *topics = NULL;
 	sigset_t set;
-	int c, r, received;
+	int c, r;
+	int brokers = 1;
 
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return 0;
 		}
-		if (c != 't')
+		if (c == 't')
+			topics = optarg;
+		else if (c == 'b')
+			brokers = (int)strtol(optarg, NULL, 10);
+		else
 			return 2;
-		topics = optarg;
 	}
-	if (!topics || optind < argc) {
+	if (!topics || brokers < 1 || brokers > 9 || optind < argc) {
 		fputs(help, stderr);
 		return 2;
 	}
@@ -122,7 +187,7 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "tocsin-broker: %s\n", error);
 		return 1;
 	}
-	cluster = rd_kafka_mock_cluster_new(kafka, 1);
+	cluster = rd_kafka_mock_cluster_new(kafka, brokers);
 	if (!cluster) {
 		fputs("tocsin-broker: cannot listen\n", stderr);
 		rd_kafka_destroy(kafka);
@@ -130,11 +195,8 @@ int main(int argc, char **argv) {
 	}
 	disable_nagle();
 	r = create_topics(cluster, topics);
-	if (!r) {
-		puts(rd_kafka_mock_cluster_bootstraps(cluster));
-		fflush(stdout);
-		sigwait(&set, &received);
-	}
+	if (!r)
+		serve(cluster, &set);
 	rd_kafka_mock_cluster_destroy(cluster);
 	rd_kafka_destroy(kafka);
 	return r ? 1 : 0;

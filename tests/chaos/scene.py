@@ -1,0 +1,160 @@
+"""A daemon's whole surroundings, in which a fault can be had at any moment.
+
+A scene is a World with a broker of its own, a small town whose events arrive
+while daemons come and go, and the oracle that has the last word.
+"""
+
+import contextlib
+import threading
+
+from support import run_of, tally
+from support.journal import Steps
+from support.mock import MockBroker
+from support.oracle.engine import Oracle
+from support.oracle.events import Package
+from support.process import wait_for
+from support.rdkafka import read_all
+from support.town import Town
+from support.world import BUILD, World
+
+
+class Scene:
+    """@run says where faults are counted; @broker(world) makes one that is
+    not a mock cluster of @brokers."""
+
+    def __init__(self, run, months=14, brokers=1, broker=None,
+                 redis_options=(), build=BUILD, rules=None, **config):
+        self.run = run
+        self.rnd = run.rnd
+        self.town = Town(self.rnd.randrange(10 ** 6), months=months)
+        self.world = World(redis_options, prefix="t.",
+                           **({"rules": rules} if rules else {}))
+        self.build = build
+        # How often decides in which piece of work a kill finds it.
+        self.config = {"checkpoint": {"every": self.rnd.choice(
+            ("20ms", "100ms", "500ms"))}, **config}
+        self.ids = {}  # alert: id, of the last comparison
+        self.env = None
+        self._brokers = brokers
+        self._broker = broker
+
+    def __enter__(self):
+        try:
+            self.world.redis.start()
+            self.world.use_broker(
+                self._broker(self.world) if self._broker else
+                MockBroker(self.world.children, BUILD, dict.fromkeys(
+                    run_of.topics(self.world), run_of.PARTITIONS),
+                           self._brokers))
+        except BaseException:
+            self.world.__exit__(True)
+            raise
+        return self
+
+    def __exit__(self, *failed):
+        self.world.__exit__(*failed)
+
+    @property
+    def broker(self):
+        return self.world.broker
+
+    @property
+    def redis(self):
+        return self.world.redis
+
+    def fault(self, n=1):
+        self.run.tally.faults += n
+
+    def start(self, wait=False, **config):
+        return self.world.daemon(wait, build=self.build, env=self.env,
+                                 **{**self.config, **config})
+
+    def kill(self, daemon):
+        """One that has ended by itself is no kill and must say why."""
+        self.alive(daemon)
+        daemon.kill()
+        self.fault()
+
+    @staticmethod
+    def alive(daemon):
+        if not daemon.child.running():
+            raise AssertionError(
+                f"the daemon ended with {daemon.child.process.returncode}:\n"
+                + daemon.child.tail(40))
+
+    def send(self, begin=0.0, end=1.0):
+        """A share of the town's events, all at once."""
+        n = len(self.town.items)
+        with run_of.producer(self.world) as producer:
+            self.town.produce(producer, self.world.prefix, int(n * begin),
+                              int(n * end))
+
+    @contextlib.contextmanager
+    def load(self, seconds, begin=0.0, end=1.0):
+        """The same over @seconds, while what is inside happens; what is left
+        when that is over arrives at once."""
+        over = threading.Event()
+        trouble = []
+        n = len(self.town.items)
+        first, last = int(n * begin), int(n * end)
+        step = max(1, int((last - first) * 0.05 / seconds))
+
+        def arrive():
+            try:
+                with run_of.producer(self.world) as producer:
+                    for at in range(first, last, step):
+                        self.town.produce(producer, self.world.prefix, at,
+                                          min(at + step, last))
+                        over.wait(0.05)
+            except Exception as error:  # told by the thread that waits
+                trouble.append(error)
+
+        thread = threading.Thread(target=arrive, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(180)
+        if trouble:
+            raise trouble[0]
+        if thread.is_alive():
+            raise AssertionError("events could not be sent")
+
+    def settle(self, daemon, seconds=90):
+        """Until all is taken, lag has returned to zero and it is ready."""
+        run_of.wait_taken(self.world, daemon, seconds)
+        daemon.wait_ready(seconds)
+        wait_for(lambda: daemon.total("tocsin_partition_lag") == 0, seconds,
+                 lambda: "lag returned to zero\n" + daemon.child.tail())
+
+    def finish(self, daemon=None, seconds=90):
+        """Faults are over: @daemon, or another one, does all that is left;
+        then Redis is held against the oracle."""
+        daemon = daemon or self.start(wait=True)
+        self.settle(daemon, seconds)
+        code = daemon.stop(30)
+        if code != 0:
+            raise AssertionError(f"the daemon ended with {code}:\n"
+                                 + daemon.child.tail(40))
+        self.compare(daemon)
+
+    def compare(self, daemon):
+        """Counts what is lost, doubled or phantom."""
+        found = tally.Tally()
+        lines = daemon.journal()
+        tally.count_journal(lines, found)
+        limits = daemon.config.get("limits", {})
+        oracle = Oracle(Package([self.world.rules]),
+                        limits.get("keys_per_rule"))
+        oracle.known = {ident: alert for alert, ident in self.ids.items()}
+        records = read_all(self.broker.address, run_of.topics(self.world))
+        steps = Steps(lines, records)
+        steps.feed(oracle)
+        if steps.taken < len(records):
+            found.lost += ["a record that was never taken"] * (
+                len(records) - steps.taken)
+        with self.redis.connect() as redis:
+            self.ids = tally.count(redis, oracle, found, steps.seam)
+        self.run.compared(found, len(oracle.out), len(records))
+        return steps

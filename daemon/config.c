@@ -419,6 +419,7 @@ static int read_redis_url(struct reading *reading, const struct option *option,
 static const char *const languages[] = { "zh", "en" };
 static const char *const clocks[] = { "wall", "events" };
 static const char *const losses[] = { "rebuild", "halt" };
+static const char *const archives[] = { "all", "none" };
 static const char *const gaps[] = { "seam", "skip", "halt" };
 static const char *const logs[] = { "text", "json" };
 
@@ -488,7 +489,12 @@ static const struct option options[] = {
 	{ "journal", "keep", "DURATION",
 	  "how long the order of inputs is kept at least", "24h",
 	  .read = read_span, AT(journal_keep) },
-	{ NULL, "state", "FOLDER", "journal, checkpoints, lock", NULL,
+	{ "archive", "records", "all|none",
+	  "keep all that is taken, so that every alert can be computed again",
+	  "all", .read = read_choice, AT(archive), CHOICE(archives) },
+	{ "archive", "keep", "DURATION", "how long", "3650d", .read = read_span,
+	  AT(archive_keep), .least = 86400 },
+	{ NULL, "state", "FOLDER", "journal, checkpoints, archive, lock", NULL,
 	  .needed = true, .read = read_path, AT(state) },
 	{ NULL, "rules", "[PATH, …]", "files and folders of rules", NULL,
 	  .needed = true, .read = read_paths },
@@ -534,8 +540,8 @@ static const struct option options[] = {
 	  .read = read_secret, AT(mask_key) },
 };
 
-static const char *const sections[] = { "kafka", "redis", "checkpoint",
-					"journal", "limits" };
+static const char *const sections[] = { "kafka",      "redis",   "archive",
+					"checkpoint", "journal", "limits" };
 
 static bool in_section(const struct option *option, const char *section) {
 	if (!section || !option->section)

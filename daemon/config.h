@@ -17,6 +17,7 @@
 
 enum config_clock { CLOCK_WALL, CLOCK_EVENTS };
 enum config_loss { LOSS_REBUILD, LOSS_HALT };
+enum config_archive { ARCHIVE_ALL, ARCHIVE_NONE };
 enum config_log { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 
 struct config {
@@ -40,7 +41,8 @@ struct config {
 	unsigned language;
 	usec_t stop_timeout, align_wait;
 	unsigned clock, loss, gap, log;
-	usec_t checkpoint_every, journal_keep;
+	usec_t checkpoint_every, journal_keep, archive_keep;
+	unsigned archive;
 	const char *mask_key; /* secret; NULL: none */
 };
 

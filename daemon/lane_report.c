@@ -463,6 +463,11 @@ static void lane(struct report *report) {
 	    "Records of the journal still to be replayed.",
 	    (double)view->replay_left);
 	checkpoints(report);
+	one(report, METRIC_COUNTER, "tocsin_archive_bytes_total",
+	    "Bytes written to the archive.", (double)view->archive_bytes);
+	one(report, METRIC_COUNTER, "tocsin_archive_raw_bytes_total",
+	    "The same before they were compressed.",
+	    (double)view->archive_raw_bytes);
 	one(report, METRIC_COUNTER, "tocsin_restarts_total",
 	    "How often the lane began again because Redis lost data.",
 	    (double)view->restarts);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "config.h"
 #include "feed/kafka.h"
+#include "lane/archive.h"
 #include "lane/journal.h"
 #include "lane/lane.h"
 #include "lane/statedir.h"
@@ -34,6 +35,8 @@ struct arguments {
 struct daemon {
 	struct config config;
 	struct ruleset *rules;
+	struct archive_file *files; /* that the rules were read from */
+	size_t n_files;
 	struct http *http;
 	struct feed feed;
 	struct sink sink;
@@ -117,6 +120,31 @@ static int check_columns(const struct ruleset *rules, struct diag *diag) {
 	return r;
 }
 
+/* What was read besides @path itself. */
+static void remember_files(struct daemon *daemon, const struct diag *diag,
+			   const char *path) {
+	const struct source *at;
+	struct arena *arena = &daemon->config.arena;
+	size_t n = diag->n_sources;
+
+	daemon->files = arena_array(arena, struct archive_file, n + 1);
+	/* From the last that was opened to the first. */
+	daemon->files += n;
+	for (at = diag->last_source; at; at = at->before) {
+		char *real = realpath(at->path, NULL);
+
+		if (real && strcmp(at->path, path) != 0) {
+			*--daemon->files = (struct archive_file){
+				.path = arena_strdup(arena, real),
+				.text = arena_strndup(arena, at->text, at->len),
+				.len = at->len,
+			};
+			daemon->n_files++;
+		}
+		free(real);
+	}
+}
+
 /* Configuration and rules, with all complaints of both at once. */
 static int load(struct daemon *daemon, const char *path) {
 	struct diag diag = { 0 };
@@ -133,6 +161,8 @@ static int load(struct daemon *daemon, const char *path) {
 			    "no rule is in test or live: nothing to watch");
 	if (r == 0)
 		r = check_columns(daemon->rules, &diag);
+	if (r == 0)
+		remember_files(daemon, &diag, path);
 	diag_sort(&diag);
 	if (diag.n_errors || r < 0) {
 		diag_print(&diag, &out, isatty(STDERR_FILENO) == 1);
@@ -179,29 +209,31 @@ static int choose_mask_key(const struct daemon *daemon, uint8_t key[32],
 	return r;
 }
 
-/*
- * What output depends on besides the journal: the rules, and what of this
- * configuration reaches a record or an eviction.
- */
-static void hash_all(const struct daemon *daemon, const uint8_t mask_key[32],
-		     uint8_t hash[32]) {
+static struct archive_rules output_depends_on(const struct daemon *daemon,
+					      const uint8_t mask_key[32]) {
 	const struct config *config = &daemon->config;
-	struct sha256_stream stream;
-	struct buf text = { 0 };
-	uint8_t key[32];
+	struct archive_rules rules = {
+		.ruleset = daemon->rules->hash,
+		.lane = config->lane,
+		.memory = config->memory,
+		.keys_per_rule = config->keys_per_rule,
+		.entries_per_rule = config->entries_per_rule,
+		.ids_per_stream = config->ids_per_stream,
+	};
 
-	sha256(mask_key, 32, key);
-	buf_printf(&text, "lane %s memory %lld keys %lld entries %lld ids %lld",
-		   config->lane, (long long)config->memory,
-		   (long long)config->keys_per_rule,
-		   (long long)config->entries_per_rule,
-		   (long long)config->ids_per_stream);
-	sha256_begin(&stream);
-	sha256_add(&stream, daemon->rules->hash, 32);
-	sha256_add(&stream, key, sizeof(key));
-	sha256_add(&stream, text.data, text.len);
-	sha256_end(&stream, hash);
-	buf_free(&text);
+	memcpy(rules.mask_key, mask_key, 32);
+	return rules;
+}
+
+/* The files that the rules were read from, for who computes with them later. */
+static int keep_rules(const struct daemon *daemon, const uint8_t mask_key[32],
+		      const uint8_t hash[32], struct buf *why) {
+	struct archive_rules rules = output_depends_on(daemon, mask_key);
+
+	if (daemon->config.archive == ARCHIVE_NONE)
+		return 0;
+	return archive_keep_rules(daemon->config.state, hash, &rules,
+				  daemon->files, daemon->n_files, why);
 }
 
 static int open_http(struct daemon *daemon) {
@@ -319,11 +351,21 @@ static bool stops_within_a_second(const struct daemon *daemon) {
 static int try_lane(struct daemon *daemon, struct lane_options *options,
 		    struct buf *why) {
 	int r = choose_mask_key(daemon, options->engine.mask_key, why);
+	struct archive_rules rules;
 
 	if (r < 0)
 		return r;
-	hash_all(daemon, options->engine.mask_key, options->rules_hash);
-	return lane_new(&daemon->lane, options, why);
+	rules = output_depends_on(daemon, options->engine.mask_key);
+	archive_rules_hash(&rules, options->rules_hash);
+	r = lane_new(&daemon->lane, options, why);
+	if (r < 0)
+		return r;
+	/* Behind the lock, and before anything is computed with them. */
+	r = keep_rules(daemon, options->engine.mask_key, options->rules_hash,
+		       why);
+	if (r < 0)
+		lane_free(TAKE(daemon->lane));
+	return r;
 }
 
 static int open_lane(struct daemon *daemon) {
@@ -349,6 +391,8 @@ static int open_lane(struct daemon *daemon) {
 		.checkpoint_every = config->checkpoint_every,
 		.checkpoint_memory = (size_t)config->memory / 4,
 		.journal_keep = config->journal_keep,
+		.archives = config->archive == ARCHIVE_ALL,
+		.archive_keep_s = config->archive_keep / USEC_PER_SEC,
 		.stop_fd = daemon->stop_fd,
 		.report = publish,
 		.delivered = daemon->verbose ? tell : NULL,

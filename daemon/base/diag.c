@@ -23,6 +23,8 @@ const struct source *diag_source_text(struct diag *diag, const char *path,
 	source->text = arena_strndup(&diag->arena, text, len);
 	source->len = len;
 	source->number = ++diag->n_sources;
+	source->before = diag->last_source;
+	diag->last_source = source;
 	return source;
 }
 

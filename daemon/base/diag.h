@@ -26,6 +26,7 @@ struct source {
 	const char *text;
 	size_t len;
 	uint32_t number; /* in order of opening; 0 if no diag opened it */
+	const struct source *before; /* that was opened before it */
 };
 
 /* Where: lines and columns count from 1, columns in code points. */
@@ -59,6 +60,7 @@ struct diag {
 	size_t cap;
 	size_t n_errors; /* of which errors; the others are warnings */
 	uint32_t n_sources;
+	const struct source *last_source; /* and by it all others */
 	struct hidden *hidden;
 	size_t n_hidden, cap_hidden;
 };

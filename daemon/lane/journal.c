@@ -643,6 +643,19 @@ static void put_seam(struct buf *out, const struct decision *decision) {
 		put_text(out, decision->open[i], decision->open_len[i]);
 }
 
+void journal_put_decision(struct buf *out, const struct decision *decision,
+			  int64_t first_offset) {
+	const char *topic = decision->topic ? decision->topic : "";
+	bool enters = decision->kind == DECISION_PARTITION;
+
+	put_varint(out, decision->kind);
+	put_text(out, topic, strlen(topic));
+	put_zigzag(out, decision->partition);
+	put_zigzag(out, enters ? first_offset : decision->at);
+	if (decision->kind == DECISION_SEAM)
+		put_seam(out, decision);
+}
+
 static size_t decision_most(const struct decision *decision) {
 	size_t most = 10 * VARINT_MOST + 40;
 
@@ -681,18 +694,11 @@ static void note_decision(struct journal *journal,
 
 void journal_decide(struct journal *journal, const struct decision *decision,
 		    int64_t first_offset) {
-	const char *topic = decision->topic ? decision->topic : "";
 	struct buf *out = &journal->scratch;
-	bool enters = decision->kind == DECISION_PARTITION;
 
 	make_room(journal, decision_most(decision));
 	buf_reset(out);
-	put_varint(out, decision->kind);
-	put_text(out, topic, strlen(topic));
-	put_zigzag(out, decision->partition);
-	put_zigzag(out, enters ? first_offset : decision->at);
-	if (decision->kind == DECISION_SEAM)
-		put_seam(out, decision);
+	journal_put_decision(out, decision, first_offset);
 	note_decision(journal, decision, first_offset);
 	append(journal, RECORD_DECISION);
 }

@@ -5,6 +5,14 @@
 
 #include "base/util.h"
 #include "lane/journal.h"
+#include "lane/varint.h"
+
+/* Texts and lists of a decision that was read. */
+struct decision_texts {
+	char *topic, *reason;
+	const char **open;
+	size_t *open_len;
+};
 
 struct journal_reader {
 	char *dir;
@@ -20,17 +28,22 @@ struct journal_reader {
 	bool trimmed;
 	struct journal_state state;
 	struct journal_header header;
-	char *lane, *seam;
 	struct journal_partition *partitions;
 	size_t n_partitions;
 	struct journal_run *runs;
 	size_t runs_cap;
-	char *topic, *reason;
-	const char **open;
-	size_t *open_len;
+	struct decision_texts texts;
 };
 
 void journal_put_header(struct buf *out, const struct journal_header *header);
+void journal_put_decision(struct buf *out, const struct decision *decision,
+			  int64_t first_offset);
+void decision_texts_free(struct decision_texts *texts);
+/* What was put; the texts stand until they are freed. False: nonsense. */
+bool journal_get_decision(struct span_reader *in, struct decision *decision,
+			  int64_t *first_offset, struct decision_texts *texts);
+/* The same of a header; the caller frees its texts. */
+int journal_get_header(struct span_reader *in, struct journal_header *header);
 void partitions_add(struct journal_partition **partitions, size_t *n,
 		    const char *topic, int32_t partition, int64_t first);
 /* NULL: it is not among them. */

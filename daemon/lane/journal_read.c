@@ -153,36 +153,46 @@ static char *get_text(struct span_reader *in) {
 	return at ? strndup((const char *)at, len) : NULL;
 }
 
-static int parse_header(struct journal_reader *reader, struct span_reader *in,
-			struct buf *why) {
-	struct journal_header *header = &reader->header;
+int journal_get_header(struct span_reader *in, struct journal_header *header) {
 	uint64_t version = get_varint(in);
 	const uint8_t *fixed;
-	char *seam;
+	char *lane, *seam;
 
-	if (!in->bad && (version < 1 || version > JOURNAL_VERSION)) {
-		buf_printf(why,
-			   "%s: journal format %llu, this program reads up to "
-			   "%d",
-			   reader->dir, (unsigned long long)version,
-			   JOURNAL_VERSION);
+	if (!in->bad && (version < 1 || version > JOURNAL_VERSION))
 		return -EPROTO;
-	}
-	header->lane = reader->lane = get_text(in);
+	lane = get_text(in);
 	fixed = get_bytes(in, 48);
 	seam = get_text(in);
-	if (in->bad || !header->lane || !fixed || !seam) {
+	if (in->bad || !lane || !fixed || !seam) {
+		free(lane);
 		free(seam);
-		buf_printf(why, "%s: not a journal", reader->dir);
 		return -EBADMSG;
 	}
+	*header = (struct journal_header){
+		.lane = lane,
+		.seed = get_fixed64(fixed + 32),
+		.first_ordinal = get_fixed64(fixed + 40),
+		.seam = *seam ? seam : NULL,
+	};
 	memcpy(header->rules, fixed, 32);
-	header->seed = get_fixed64(fixed + 32);
-	header->first_ordinal = get_fixed64(fixed + 40);
-	reader->seam = seam;
-	header->seam = *seam ? seam : NULL;
-	reader->state.ordinal = header->first_ordinal;
+	if (!*seam)
+		free(seam);
 	return 0;
+}
+
+static int parse_header(struct journal_reader *reader, struct span_reader *in,
+			struct buf *why) {
+	int r = journal_get_header(in, &reader->header);
+
+	if (r == -EPROTO)
+		buf_printf(why,
+			   "%s: a journal of another release, this program "
+			   "reads up to format %d",
+			   reader->dir, JOURNAL_VERSION);
+	else if (r < 0)
+		buf_printf(why, "%s: not a journal", reader->dir);
+	reader->state.ordinal = reader->header.first_ordinal;
+	return r;
 }
 
 /* What journal_put_state() wrote at the beginning of a segment. */
@@ -364,22 +374,20 @@ static bool parse_turn(struct journal_reader *reader,
 	return !in.bad && in.next == in.end;
 }
 
-static void forget_decision(struct journal_reader *reader) {
-	free(reader->topic);
-	free(reader->reason);
-	free(reader->open);
-	free(reader->open_len);
-	reader->topic = reader->reason = NULL;
-	reader->open = NULL;
-	reader->open_len = NULL;
+void decision_texts_free(struct decision_texts *texts) {
+	free(texts->topic);
+	free(texts->reason);
+	free(texts->open);
+	free(texts->open_len);
+	*texts = (struct decision_texts){ 0 };
 }
 
-static bool parse_seam(struct journal_reader *reader, struct span_reader *in,
-		       struct decision *decision) {
+static bool get_seam(struct span_reader *in, struct decision *decision,
+		     struct decision_texts *texts) {
 	const uint8_t *fixed;
 	size_t n;
 
-	decision->reason = reader->reason = get_text(in);
+	decision->reason = texts->reason = get_text(in);
 	fixed = get_bytes(in, 40);
 	n = get_varint(in);
 	if (in->bad || !fixed || !decision->reason ||
@@ -387,22 +395,39 @@ static bool parse_seam(struct journal_reader *reader, struct span_reader *in,
 		return false;
 	decision->seq = get_fixed64(fixed);
 	memcpy(decision->hash, fixed + 8, 32);
-	reader->state.has_seam = true;
-	reader->state.seam_seq = decision->seq;
-	reader->open = calloc(n + 1, sizeof(*reader->open));
-	reader->open_len = calloc(n + 1, sizeof(*reader->open_len));
-	if (!reader->open || !reader->open_len)
+	texts->open = calloc(n + 1, sizeof(*texts->open));
+	texts->open_len = calloc(n + 1, sizeof(*texts->open_len));
+	if (!texts->open || !texts->open_len)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		size_t len = get_varint(in);
 
-		reader->open[i] = (const char *)get_bytes(in, len);
-		reader->open_len[i] = len;
+		texts->open[i] = (const char *)get_bytes(in, len);
+		texts->open_len[i] = len;
 	}
-	decision->open = reader->open;
-	decision->open_len = reader->open_len;
+	decision->open = texts->open;
+	decision->open_len = texts->open_len;
 	decision->n_open = n;
 	return !in->bad;
+}
+
+bool journal_get_decision(struct span_reader *in, struct decision *decision,
+			  int64_t *first_offset, struct decision_texts *texts) {
+	uint64_t kind = get_varint(in);
+	int64_t number;
+
+	decision_texts_free(texts);
+	decision->topic = texts->topic = get_text(in);
+	decision->partition = (int32_t)get_zigzag(in);
+	number = get_zigzag(in);
+	if (in->bad || kind >= DECISION_MAX || !decision->topic)
+		return false;
+	decision->kind = (enum decision_kind)kind;
+	if (kind == DECISION_PARTITION)
+		*first_offset = number;
+	else
+		decision->at = number;
+	return kind != DECISION_SEAM || get_seam(in, decision, texts);
 }
 
 /* Records that are gone are not read any more. */
@@ -423,28 +448,21 @@ static bool parse_decision(struct journal_reader *reader,
 	struct span_reader in = { record->payload,
 				  record->payload + record->len, false };
 	struct decision *decision = &entry->decision;
-	uint64_t kind = get_varint(&in);
-	int64_t number;
 
-	forget_decision(reader);
 	entry->kind = JOURNAL_DECISION;
-	decision->topic = reader->topic = get_text(&in);
-	decision->partition = (int32_t)get_zigzag(&in);
-	number = get_zigzag(&in);
-	if (in.bad || kind >= DECISION_MAX || !decision->topic)
+	if (!journal_get_decision(&in, decision, &entry->first_offset,
+				  &reader->texts))
 		return false;
-	decision->kind = (enum decision_kind)kind;
-	if (kind == DECISION_PARTITION) {
-		entry->first_offset = number;
+	if (decision->kind == DECISION_PARTITION)
 		partitions_add(&reader->partitions, &reader->n_partitions,
-			       decision->topic, decision->partition, number);
-	} else {
-		decision->at = number;
+			       decision->topic, decision->partition,
+			       entry->first_offset);
+	if (decision->kind == DECISION_GAP && !skip_to(reader, decision))
+		return false;
+	if (decision->kind == DECISION_SEAM) {
+		reader->state.has_seam = true;
+		reader->state.seam_seq = decision->seq;
 	}
-	if (kind == DECISION_GAP && !skip_to(reader, decision))
-		return false;
-	if (kind == DECISION_SEAM && !parse_seam(reader, &in, decision))
-		return false;
 	reader->state.ordinal++;
 	return !in.bad && in.next == in.end;
 }
@@ -505,12 +523,12 @@ void journal_read_close(struct journal_reader *reader) {
 	if (!reader)
 		return;
 	free(reader->bytes);
-	forget_decision(reader);
+	decision_texts_free(&reader->texts);
 	partitions_free(reader->partitions, reader->n_partitions);
 	free(reader->runs);
 	free(reader->segments);
-	free(reader->lane);
-	free(reader->seam);
+	free((char *)(uintptr_t)reader->header.lane);
+	free((char *)(uintptr_t)reader->header.seam);
 	free(reader->dir);
 	free(reader);
 }

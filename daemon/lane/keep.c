@@ -23,6 +23,45 @@ static char *checkpoint_dir(const struct lane *lane) {
 	return dir;
 }
 
+/* --- the archive --- */
+
+#define ARCHIVE_EVERY (5 * USEC_PER_SEC)
+
+int keep_archive(struct lane *lane) {
+	uint64_t next = engine_ordinal(lane->engine) + 1;
+	uint64_t end = lane->own && lane->replay_end >= next ? lane->replay_end
+							     : next - 1;
+
+	lane->next_archive_sync = 0;
+	if (!lane->options.archives)
+		return 0;
+	return archive_open(&lane->archive, lane->dir.path,
+			    lane->journal_number, &lane->header, next, end,
+			    lane->options.archive_keep_s);
+}
+
+bool keep_is_archived(const struct lane *lane) {
+	return !lane->archive || archive_error(lane->archive) != 0 ||
+	       archive_durable(lane->archive) >= engine_ordinal(lane->engine);
+}
+
+static void sync_archive(struct lane *lane) {
+	if (lane->journal)
+		journal_sync(lane->journal);
+	archive_sync(lane->archive);
+}
+
+static void turn_archive(struct lane *lane) {
+	if (lane->now >= lane->next_archive_sync) {
+		lane->next_archive_sync = lane->now + ARCHIVE_EVERY;
+		if (!keep_is_archived(lane))
+			sync_archive(lane);
+	}
+	archive_pump(lane->archive, lane->journal
+					    ? journal_durable(lane->journal)
+					    : UINT64_MAX);
+}
+
 /* --- taking them --- */
 
 static void put_partition(struct checkpoint_partition *to,
@@ -58,12 +97,16 @@ static void begin(struct lane *lane) {
 		abort();
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		put_partition(&head.partitions[i], lane->intakes[i]);
-	/* It counts once the journal is on disk up to here. */
+	/* It counts once journal and archive are on disk up to here. */
 	journal_sync(lane->journal);
+	if (lane->archive)
+		archive_sync(lane->archive);
 	checkpointer_begin(lane->checkpointer, lane->engine, &head);
-	lane->kept[lane->n_kept] = (struct kept_checkpoint){
-		.position = head.position, .seq = head.seq, .dead = head.dead
-	};
+	lane->kept[lane->n_kept] =
+		(struct kept_checkpoint){ .position = head.position,
+					  .ordinal = head.ordinal,
+					  .seq = head.seq,
+					  .dead = head.dead };
 	free(head.partitions);
 }
 
@@ -132,7 +175,10 @@ static void collect(struct lane *lane) {
 static bool counts(const struct lane *lane,
 		   const struct kept_checkpoint *kept) {
 	return kept->position <= journal_durable(lane->journal) &&
-	       kept->seq <= lane->fence.mark && kept->dead <= lane->fence.dead;
+	       kept->seq <= lane->fence.mark &&
+	       kept->dead <= lane->fence.dead &&
+	       (!lane->archive ||
+		kept->ordinal <= archive_durable(lane->archive));
 }
 
 /* The newest two that count stay, and what is newer. */
@@ -163,6 +209,8 @@ static void forget_older(struct lane *lane) {
 void keep_turn(struct lane *lane) {
 	usec_t every = lane->options.checkpoint_every;
 
+	if (lane->archive && lane->engine)
+		turn_archive(lane);
 	if (!every || !lane->engine || lane->phase != PHASE_LIVE)
 		return;
 	if (lane->checkpointer)
@@ -186,13 +234,20 @@ void keep_turn(struct lane *lane) {
 
 /* --- beginning from one --- */
 
+/* How far the files lead that a checkpoint must not be ahead of. */
+struct reach {
+	uint64_t position; /* the journal's end */
+	uint64_t archived; /* the ordinal behind the archive's end */
+};
+
 /* Taken from this journal as it is, and all before it was delivered. */
 static bool fits(const struct lane *lane, const struct checkpoint_head *head,
-		 const struct journal_reader *reader, uint64_t end) {
+		 const struct journal_reader *reader, struct reach reach) {
 	const struct journal_header *header = journal_read_header(reader);
 
 	return memcmp(head->rules, lane->options.rules_hash, 32) == 0 &&
-	       head->seed == header->seed && head->position <= end &&
+	       head->seed == header->seed && head->position <= reach.position &&
+	       head->ordinal < reach.archived &&
 	       head->seq <= lane->fence.mark && head->dead <= lane->fence.dead;
 }
 
@@ -237,13 +292,13 @@ static bool is_no_use(int r) {
 }
 
 static int try_one(struct lane *lane, const char *dir, const char *journal,
-		   uint64_t number, uint64_t end, struct buf *why) {
+		   uint64_t number, struct reach reach, struct buf *why) {
 	struct checkpoint *checkpoint;
 	int r = checkpoint_open(&checkpoint, dir, number, why);
 
 	if (r < 0)
 		return r;
-	if (!fits(lane, checkpoint_head(checkpoint), lane->reader, end)) {
+	if (!fits(lane, checkpoint_head(checkpoint), lane->reader, reach)) {
 		buf_printf(why, "it does not count");
 		r = -ESTALE;
 	}
@@ -272,6 +327,7 @@ static void take_up(struct lane *lane) {
 	lane->last_dead = head->dead;
 	lane->kept[0] = (struct kept_checkpoint){ .number = head->number,
 						  .position = head->position,
+						  .ordinal = head->ordinal,
 						  .seq = head->seq,
 						  .dead = head->dead };
 	lane->n_kept = 1;
@@ -304,30 +360,49 @@ static int remove_newer(const char *dir, const uint64_t *numbers, size_t n,
 	return r;
 }
 
-int keep_resume(struct lane *lane, uint64_t end) {
+/* The place among @numbers of the one that is in lane->resume; @n: none. */
+static int find_one(struct lane *lane, const char *dir, const uint64_t *numbers,
+		    size_t n, struct reach reach, size_t *ret) {
 	char *journal = statedir_journal(lane->dir.path, lane->journal_number);
-	char *dir = checkpoint_dir(lane);
-	uint64_t *numbers = NULL;
-	size_t n = 0, i;
-	int r = checkpoint_list(dir, &numbers, &n);
+	int r = -ENODATA;
 
-	for (i = 0; r == 0 && i < n; i++) {
+	for (*ret = 0; *ret < n; ++*ret) {
 		CLEANUP(buf_free) struct buf why = { 0 };
 
-		r = try_one(lane, dir, journal, numbers[i], end, &why);
+		r = try_one(lane, dir, journal, numbers[*ret], reach, &why);
 		if (r == 0 || !is_no_use(r))
 			break;
-		r = 0;
 		log_warn("lane: checkpoint %llu is not used: %s",
-			 (unsigned long long)numbers[i], buf_cstr(&why));
+			 (unsigned long long)numbers[*ret], buf_cstr(&why));
+	}
+	free(journal);
+	return *ret == n ? 0 : r;
+}
+
+int keep_resume(struct lane *lane, uint64_t end) {
+	struct reach reach = { end, UINT64_MAX };
+	char *dir = checkpoint_dir(lane);
+	uint64_t *numbers = NULL;
+	size_t n = 0, found = 0;
+	int r = checkpoint_list(dir, &numbers, &n);
+
+	if (lane->options.archives && n)
+		reach.archived =
+			archive_next(lane->dir.path, lane->journal_number);
+	if (r == 0)
+		r = find_one(lane, dir, numbers, n, reach, &found);
+	/* Rather a hole in the archive than a past that nobody has. */
+	if (r == 0 && found == n && n &&
+	    journal_read_is_trimmed(lane->reader)) {
+		reach.archived = UINT64_MAX;
+		r = find_one(lane, dir, numbers, n, reach, &found);
 	}
 	if (r == 0)
-		r = remove_newer(dir, numbers, n, i);
+		r = remove_newer(dir, numbers, n, found);
 	if (r == 0 && lane->resume)
 		take_up(lane);
 	free(numbers);
 	free(dir);
-	free(journal);
 	return r;
 }
 

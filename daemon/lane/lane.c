@@ -105,6 +105,9 @@ void lane_log_changed(struct lane *lane, const char *why) {
 bool lane_has_room(const struct lane *lane) {
 	if (!outbox_has_room(engine_outbox(lane->engine)))
 		return false;
+	if (lane->archive && (archive_error(lane->archive) != 0 ||
+			      archive_backlog(lane->archive) >= BACKLOG_MAX))
+		return false;
 	return !lane->journal || (journal_error(lane->journal) == 0 &&
 				  journal_backlog(lane->journal) < BACKLOG_MAX);
 }
@@ -129,10 +132,20 @@ bool lane_settle(struct lane *lane) {
 	return lane->phase != PHASE_END && !lane->decision_pending;
 }
 
+/* A replay reads what is durable; what is written now is so later. */
+static void note_archive(struct lane *lane) {
+	if (lane->journal)
+		archive_note(lane->archive, journal_position(lane->journal));
+}
+
 void lane_decide(struct lane *lane, const struct decision *decision,
 		 int64_t first_offset) {
 	if (lane->journal)
 		journal_decide(lane->journal, decision, first_offset);
+	if (lane->archive) {
+		archive_decide(lane->archive, decision, first_offset);
+		note_archive(lane);
+	}
 	lane->decision = *decision;
 	lane->decision_pending = true;
 	lane_settle(lane);
@@ -143,8 +156,9 @@ void lane_take(struct lane *lane, struct intake *intake) {
 	struct journal_run *run =
 		lane->n_runs ? &lane->runs[lane->n_runs - 1] : NULL;
 
-	lane->events[lane->n_events++] = event;
+	lane->events[lane->n_events] = event;
 	intake_take(intake);
+	lane->records[lane->n_events++] = intake->taken;
 	if (!run || run->partition != intake->number) {
 		if (lane->n_runs == lane->runs_cap) {
 			lane->runs_cap = TURN_EVENTS;
@@ -161,6 +175,21 @@ void lane_take(struct lane *lane, struct intake *intake) {
 	run->next = event->at.offset + 1;
 }
 
+static void archive_turn(struct lane *lane) {
+	size_t at = 0;
+
+	for (size_t i = 0; i < lane->n_runs; i++)
+		for (uint64_t k = lane->runs[i].count; k; k--) {
+			const struct feed_record *record = lane->records[at++];
+
+			archive_record(lane->archive, lane->runs[i].partition,
+				       record->offset, record->timestamp_ms,
+				       lane->poll_time, record->payload,
+				       record->len);
+		}
+	note_archive(lane);
+}
+
 void lane_commit_turn(struct lane *lane) {
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		intake_note_last(lane->intakes[i]);
@@ -169,6 +198,8 @@ void lane_commit_turn(struct lane *lane) {
 	if (lane->journal)
 		journal_turn(lane->journal, lane->poll_time, lane->runs,
 			     lane->n_runs);
+	if (lane->archive)
+		archive_turn(lane);
 	lane->n_runs = 0;
 }
 
@@ -258,14 +289,19 @@ static bool step(struct lane *lane) {
 }
 
 static bool check_journal(struct lane *lane) {
+	const char *what = "journal";
 	int error;
 
 	if (!lane->journal)
 		return true;
 	journal_acknowledge(lane->journal);
 	error = journal_error(lane->journal);
+	if (!error && lane->archive) {
+		what = "archive";
+		error = archive_error(lane->archive);
+	}
 	if (!lane_is_full(lane, error) && error) {
-		lane_halt(lane, "the journal cannot be written: %s",
+		lane_halt(lane, "the %s cannot be written: %s", what,
 			  strerror(-error));
 		return false;
 	}
@@ -295,7 +331,8 @@ static bool delivered(const struct lane *lane) {
 		return !has_past(lane);
 	outbox = engine_outbox(lane->engine);
 	return lane->phase == PHASE_LIVE && !outbox->n && !outbox->dead_n &&
-	       !lane->decision_pending && lane->at_event == lane->n_events;
+	       !lane->decision_pending && lane->at_event == lane->n_events &&
+	       keep_is_archived(lane);
 }
 
 static void check_stop(struct lane *lane) {
@@ -471,6 +508,7 @@ static void look_for_stop(struct lane *lane) {
 	log_info("lane: stopping");
 	lane->stopping = true;
 	lane->stop_by = lane->options.monotonic() + lane->options.stop_timeout;
+	lane->next_archive_sync = 0;
 	if (lane->journal)
 		journal_sync(lane->journal);
 }
@@ -561,6 +599,13 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 							    lane->checkpointer)
 						  : NULL,
 	};
+	if (lane->archive) {
+		struct archive_counters archive =
+			archive_counters(lane->archive);
+
+		view->archive_bytes = archive.bytes;
+		view->archive_raw_bytes = archive.raw_bytes;
+	}
 	if (lane->engine) {
 		const struct outbox *outbox = engine_outbox(lane->engine);
 

@@ -41,7 +41,9 @@ struct lane_options {
 	usec_t checkpoint_every;  /* 0: never */
 	size_t checkpoint_memory; /* of pages that wait for the disk */
 	usec_t journal_keep;      /* at least, though no longer needed */
-	int stop_fd;              /* readable: end; -1: none */
+	bool archives;            /* keeps all that is taken */
+	int64_t archive_keep_s;
+	int stop_fd; /* readable: end; -1: none */
 	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
 	int64_t (*wall)(void);
 	int64_t (*monotonic)(void);
@@ -108,6 +110,7 @@ struct lane_view {
 	uint64_t seams, restarts, alerts, dead_letters, gaps;
 	uint64_t replay_left; /* inputs of the journal still to be taken */
 	const struct checkpointer_counters *checkpoints; /* NULL: none yet */
+	uint64_t archive_bytes, archive_raw_bytes;       /* since the start */
 };
 void lane_view(const struct lane *lane, struct lane_view *view);
 void lane_partition(const struct lane *lane, size_t i,

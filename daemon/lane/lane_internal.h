@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "lane/archive.h"
 #include "lane/checkpoint.h"
 #include "lane/intake.h"
 #include "lane/journal.h"
@@ -29,7 +30,7 @@ struct gate {
 
 /* A checkpoint that is there; it may not count yet. */
 struct kept_checkpoint {
-	uint64_t number, position, seq, dead;
+	uint64_t number, position, ordinal, seq, dead;
 };
 #define KEPT_MOST 5u
 
@@ -83,6 +84,9 @@ struct lane {
 	uint64_t replay_end; /* ordinal of the last input to be replayed */
 	char distance[64];   /* … and how far that is, for /ready */
 
+	struct archive *archive; /* NULL: none is kept */
+	int64_t next_archive_sync;
+
 	/* Checkpoints, oldest first. */
 	struct checkpointer *checkpointer;
 	struct kept_checkpoint kept[KEPT_MOST];
@@ -96,6 +100,7 @@ struct lane {
 
 	/* Input that the engine has not yet taken, already in the journal. */
 	struct event *events[TURN_EVENTS];
+	const struct feed_record *records[TURN_EVENTS]; /* they came from */
 	size_t n_events, at_event;
 	int64_t poll_time;
 	struct decision decision;
@@ -164,6 +169,10 @@ bool lane_replay(struct lane *lane);
 bool replay_wait_for(struct lane *lane, const char *topic, int32_t partition);
 
 /* keep.c */
+/* Opens the archive of a life that begins. */
+int keep_archive(struct lane *lane);
+/* What is handed over waits for nothing any more. */
+bool keep_is_archived(const struct lane *lane);
 /* Takes checkpoints as they are due. */
 void keep_turn(struct lane *lane);
 /*

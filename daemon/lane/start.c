@@ -397,6 +397,8 @@ void start_life(struct lane *lane) {
 		r = begin(lane, &found);
 		if (r == 0 && !lane->engine && lane->phase != PHASE_END)
 			r = new_engine(lane);
+		if (r == 0 && lane->engine)
+			r = keep_archive(lane);
 		if (!lane_is_full(lane, r) && r < 0)
 			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
 		if (r == 0)
@@ -431,6 +433,7 @@ bool start_seal(struct lane *lane) {
 
 void start_forget_life(struct lane *lane) {
 	checkpointer_free(TAKE(lane->checkpointer));
+	archive_close(TAKE(lane->archive));
 	checkpoint_close(TAKE(lane->resume));
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		intake_free(lane->intakes[i]);

@@ -60,6 +60,7 @@ struct world {
 	bool loss_halts;
 	enum gap_policy on_gap;
 	usec_t checkpoint_every, journal_keep;
+	bool archives;
 	int64_t later; /* microseconds by which the clocks are ahead */
 	int stop_fd;
 	struct lane *lane;
@@ -469,6 +470,8 @@ static void lane_start(void) {
 		.checkpoint_every = world.checkpoint_every,
 		.checkpoint_memory = 1 << 20,
 		.journal_keep = world.journal_keep,
+		.archives = world.archives,
+		.archive_keep_s = INT32_MAX,
 		.wall = wall,
 		.monotonic = monotonic,
 		.report = on_report,

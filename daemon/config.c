@@ -494,6 +494,12 @@ static const struct option options[] = {
 	  "all", .read = read_choice, AT(archive), CHOICE(archives) },
 	{ "archive", "keep", "DURATION", "how long", "3650d", .read = read_span,
 	  AT(archive_keep), .least = 86400 },
+	{ "sent", "keep", "DURATION",
+	  "how long what Redis acknowledged is kept to be sent again", "24h",
+	  .read = read_span, AT(sent_keep) },
+	{ "sent", "most", "SIZE", "of that; beyond it, the oldest go", "4GiB",
+	  .read = read_size, AT(sent_most), .least = 16 << 20,
+	  .most = INT64_C(1) << 46 },
 	{ NULL, "state", "FOLDER", "journal, checkpoints, archive, lock", NULL,
 	  .needed = true, .read = read_path, AT(state) },
 	{ NULL, "rules", "[PATH, …]", "files and folders of rules", NULL,
@@ -541,7 +547,8 @@ static const struct option options[] = {
 };
 
 static const char *const sections[] = { "kafka",      "redis",   "archive",
-					"checkpoint", "journal", "limits" };
+					"checkpoint", "journal", "sent",
+					"limits" };
 
 static bool in_section(const struct option *option, const char *section) {
 	if (!section || !option->section)

@@ -471,6 +471,14 @@ static void lane(struct report *report) {
 	one(report, METRIC_COUNTER, "tocsin_restarts_total",
 	    "How often the lane began again because Redis lost data.",
 	    (double)view->restarts);
+	one(report, METRIC_COUNTER, "tocsin_resends_total",
+	    "How often what Redis had lost was sent again from sent/.",
+	    (double)view->resends);
+	one(report, METRIC_COUNTER, "tocsin_alerts_resent_total",
+	    "Transitions that were sent again from there.",
+	    (double)view->resent);
+	one(report, METRIC_GAUGE, "tocsin_sent_bytes",
+	    "What is kept to be sent again.", (double)view->sent_bytes);
 }
 
 static void neighbours(struct report *report) {

@@ -393,6 +393,8 @@ static int open_lane(struct daemon *daemon) {
 		.journal_keep = config->journal_keep,
 		.archives = config->archive == ARCHIVE_ALL,
 		.archive_keep_s = config->archive_keep / USEC_PER_SEC,
+		.sent_keep = config->sent_keep,
+		.sent_most = (uint64_t)config->sent_most,
 		.stop_fd = daemon->stop_fd,
 		.report = publish,
 		.delivered = daemon->verbose ? tell : NULL,

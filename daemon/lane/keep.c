@@ -177,8 +177,21 @@ static bool counts(const struct lane *lane,
 	return kept->position <= journal_durable(lane->journal) &&
 	       kept->seq <= lane->fence.mark &&
 	       kept->dead <= lane->fence.dead &&
+	       sent_is_durable(lane->sent, kept->seq, kept->dead) &&
 	       (!lane->archive ||
 		kept->ordinal <= archive_durable(lane->archive));
+}
+
+/* What one of them still waits for. */
+static void sync_sent(struct lane *lane) {
+	const struct kept_checkpoint *kept = lane->kept + lane->n_kept;
+
+	while (kept-- > lane->kept)
+		if (kept->seq <= lane->fence.mark &&
+		    !sent_is_durable(lane->sent, kept->seq, kept->dead)) {
+			sent_sync(lane->sent);
+			return;
+		}
 }
 
 /* The newest two that count stay, and what is newer. */
@@ -215,6 +228,7 @@ void keep_turn(struct lane *lane) {
 		return;
 	if (lane->checkpointer)
 		collect(lane);
+	sync_sent(lane);
 	if (lane->now < lane->next_checkpoint || !is_between_turns(lane) ||
 	    !make_checkpointer(lane, NULL))
 		return;
@@ -238,6 +252,7 @@ void keep_turn(struct lane *lane) {
 struct reach {
 	uint64_t position; /* the journal's end */
 	uint64_t archived; /* the ordinal behind the archive's end */
+	bool sent;         /* nor of the log of what was sent */
 };
 
 /* Taken from this journal as it is, and all before it was delivered. */
@@ -262,6 +277,14 @@ static int restore(struct lane *lane, struct checkpoint *checkpoint) {
 	saved = checkpoint_saved(checkpoint, &len);
 	return engine_restore(&lane->engine, lane->options.rules, &options,
 			      saved, len, checkpoint_page, checkpoint);
+}
+
+/* Else what is missing would have to be replayed to be sent again. */
+static bool sent_reaches_head(const struct lane *lane,
+			      const struct checkpoint *checkpoint) {
+	const struct checkpoint_head *head = checkpoint_head(checkpoint);
+
+	return sent_reaches(lane->sent, head->seq, head->dead);
 }
 
 /* The journal from the checkpoint on. */
@@ -302,6 +325,11 @@ static int try_one(struct lane *lane, const char *dir, const char *journal,
 		buf_printf(why, "it does not count");
 		r = -ESTALE;
 	}
+	if (r == 0 && reach.sent && !sent_reaches_head(lane, checkpoint)) {
+		buf_printf(why, "what was sent before it is not all written "
+				"down; one before it may do");
+		r = -ESTALE;
+	}
 	if (r == 0)
 		r = restore(lane, checkpoint);
 	if (r == 0)
@@ -320,6 +348,9 @@ static int try_one(struct lane *lane, const char *dir, const char *journal,
 
 static void take_up(struct lane *lane) {
 	const struct checkpoint_head *head = checkpoint_head(lane->resume);
+	struct sent_point point = { .seq = head->seq,
+				    .dead = head->dead,
+				    .has_hash = true };
 
 	lane->resume_at = 0;
 	lane->sealed = true;
@@ -332,6 +363,8 @@ static void take_up(struct lane *lane) {
 						  .dead = head->dead };
 	lane->n_kept = 1;
 	lane->next_checkpoint = lane->now + lane->options.checkpoint_every;
+	memcpy(point.hash, head->hash, 32);
+	sent_begin(lane->sent, &point);
 	log_info("lane: checkpoint %llu: state of ordinal %llu, seq %llu",
 		 (unsigned long long)head->number,
 		 (unsigned long long)head->ordinal,
@@ -380,7 +413,7 @@ static int find_one(struct lane *lane, const char *dir, const uint64_t *numbers,
 }
 
 int keep_resume(struct lane *lane, uint64_t end) {
-	struct reach reach = { end, UINT64_MAX };
+	struct reach reach = { end, UINT64_MAX, sent_is_any(lane->sent) };
 	char *dir = checkpoint_dir(lane);
 	uint64_t *numbers = NULL;
 	size_t n = 0, found = 0;
@@ -391,6 +424,11 @@ int keep_resume(struct lane *lane, uint64_t end) {
 			archive_next(lane->dir.path, lane->journal_number);
 	if (r == 0)
 		r = find_one(lane, dir, numbers, n, reach, &found);
+	/* Rather one behind which the log of what was sent begins anew. */
+	if (r == 0 && found == n && reach.sent) {
+		reach.sent = false;
+		r = find_one(lane, dir, numbers, n, reach, &found);
+	}
 	/* Rather a hole in the archive than a past that nobody has. */
 	if (r == 0 && found == n && n &&
 	    journal_read_is_trimmed(lane->reader)) {

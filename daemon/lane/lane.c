@@ -105,6 +105,8 @@ void lane_log_changed(struct lane *lane, const char *why) {
 bool lane_has_room(const struct lane *lane) {
 	if (!outbox_has_room(engine_outbox(lane->engine)))
 		return false;
+	if (sent_backlog(lane->sent) >= BACKLOG_MAX)
+		return false;
 	if (lane->archive && (archive_error(lane->archive) != 0 ||
 			      archive_backlog(lane->archive) >= BACKLOG_MAX))
 		return false;
@@ -330,9 +332,9 @@ static bool delivered(const struct lane *lane) {
 	if (!lane->engine)
 		return !has_past(lane);
 	outbox = engine_outbox(lane->engine);
-	return lane->phase == PHASE_LIVE && !outbox->n && !outbox->dead_n &&
-	       !lane->decision_pending && lane->at_event == lane->n_events &&
-	       keep_is_archived(lane);
+	return lane->phase == PHASE_LIVE && !lane->resend && !outbox->n &&
+	       !outbox->dead_n && !lane->decision_pending &&
+	       lane->at_event == lane->n_events && keep_is_archived(lane);
 }
 
 static void check_stop(struct lane *lane) {
@@ -359,6 +361,8 @@ static const char *not_ready(const struct lane *lane) {
 		return "lane: the disk is full";
 	if (!lane->connected)
 		return "redis: not connected";
+	if (lane->resend)
+		return "redis: being sent again what it had lost";
 	if (trouble)
 		return trouble;
 	if (lane->phase == PHASE_REPLAY)
@@ -421,6 +425,23 @@ static void say_distance(struct lane *lane) {
 			 (unsigned long long)replay_left(lane));
 }
 
+/* What a restart may need stays; without checkpoints the journal has it. */
+static void keep_sent(struct lane *lane) {
+	uint64_t seq = lane->options.checkpoint_every ? 0 : UINT64_MAX;
+	uint64_t dead = seq;
+
+	sent_sync(lane->sent);
+	if (lane->resend)
+		return;
+	if (lane->n_kept) {
+		seq = lane->kept[0].seq;
+		dead = lane->kept[0].dead;
+	}
+	sent_trim(lane->sent, seq, dead,
+		  lane->wall_usec - lane->options.sent_keep,
+		  lane->options.sent_most);
+}
+
 static void report(struct lane *lane) {
 	const char *trouble = not_ready(lane);
 
@@ -431,6 +452,7 @@ static void report(struct lane *lane) {
 	say_distance(lane);
 	if (lane->journal)
 		journal_flush(lane->journal);
+	keep_sent(lane);
 	if (lane->options.report)
 		lane->options.report(lane->options.context, lane);
 }
@@ -548,6 +570,13 @@ int lane_new(struct lane **ret, const struct lane_options *options,
 		free(lane);
 		return r;
 	}
+	r = sent_open(&lane->sent, options->state, options->lane);
+	if (r < 0) {
+		buf_printf(why, "%s/sent: %s", options->state, strerror(-r));
+		statedir_close(&lane->dir);
+		free(lane);
+		return r;
+	}
 	*ret = lane;
 	return 0;
 }
@@ -556,6 +585,7 @@ void lane_free(struct lane *lane) {
 	if (!lane)
 		return;
 	start_forget_life(lane);
+	sent_close(lane->sent);
 	statedir_close(&lane->dir);
 	free(lane->seam_reason);
 	free(lane->runs);
@@ -594,6 +624,9 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 		.alerts = lane->alerts,
 		.dead_letters = lane->dead_letters,
 		.gaps = lane->gaps,
+		.resends = lane->resends,
+		.resent = lane->resent,
+		.sent_bytes = sent_bytes(lane->sent),
 		.replay_left = replay_left(lane),
 		.checkpoints = lane->checkpointer ? checkpointer_counters(
 							    lane->checkpointer)

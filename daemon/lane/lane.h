@@ -41,6 +41,8 @@ struct lane_options {
 	usec_t checkpoint_every;  /* 0: never */
 	size_t checkpoint_memory; /* of pages that wait for the disk */
 	usec_t journal_keep;      /* at least, though no longer needed */
+	usec_t sent_keep;         /* the same of what was sent, but not */
+	uint64_t sent_most;       /* … more bytes than these */
 	bool archives;            /* keeps all that is taken */
 	int64_t archive_keep_s;
 	int stop_fd; /* readable: end; -1: none */
@@ -108,6 +110,7 @@ struct lane_view {
 	const char *feed_trouble; /* NULL: none */
 	size_t n_partitions;
 	uint64_t seams, restarts, alerts, dead_letters, gaps;
+	uint64_t resends, resent, sent_bytes;
 	uint64_t replay_left; /* inputs of the journal still to be taken */
 	const struct checkpointer_counters *checkpoints; /* NULL: none yet */
 	uint64_t archive_bytes, archive_raw_bytes;       /* since the start */

@@ -9,6 +9,7 @@
 #include "lane/intake.h"
 #include "lane/journal.h"
 #include "lane/lane.h"
+#include "lane/sent.h"
 #include "lane/statedir.h"
 
 #define TURN_EVENTS 4096u
@@ -51,6 +52,13 @@ struct lane {
 	/* What the sink held at the claim, and what it has acknowledged. */
 	struct sink_fence fence;
 	bool connected; /* the fence of this connection was compared */
+
+	/* What it has acknowledged, and what of it is sent again. */
+	struct sent *sent;
+	struct sent_reader *resend; /* NULL: nothing is */
+	struct outbox again;
+	bool all_read;
+	uint64_t resends, resent;
 
 	/* Why the next life begins with a seam whatever the journal says. */
 	const char *force_seam;
@@ -186,6 +194,20 @@ bool keep_enter(struct lane *lane);
 /* live.c */
 void live_begin(struct lane *lane);
 bool lane_live(struct lane *lane);
+
+/* resend.c */
+/*
+ * From lane->fence on; 0, or what sent_read_open() says. While lane->resend is
+ * there, the sink takes from it alone.
+ */
+int resend_begin(struct lane *lane);
+/* True: the sink is again where it was. */
+bool resend_turn(struct lane *lane);
+void resend_send(struct lane *lane);
+void resend_acknowledged(struct lane *lane, size_t items, size_t dead);
+void resend_end(struct lane *lane);
+/* The log goes on behind lane->fence, and what it says beyond is void. */
+void resend_forget(struct lane *lane);
 
 /* leave.c */
 /* After the engine has taken something: what it made waits for the journal. */

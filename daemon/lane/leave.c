@@ -5,13 +5,22 @@
 #include <assert.h>
 #include <string.h>
 
+/* What leaves the outbox is what the sink has. */
 static void drop_items(struct lane *lane, size_t n) {
-	outbox_drop(engine_outbox(lane->engine), n);
+	struct outbox *outbox = engine_outbox(lane->engine);
+
+	for (size_t i = 0; i < n; i++)
+		sent_add(lane->sent, outbox_at(outbox, i));
+	outbox_drop(outbox, n);
 	lane->gone_items += n;
 }
 
 static void drop_dead(struct lane *lane, size_t n) {
-	outbox_drop_dead(engine_outbox(lane->engine), n);
+	struct outbox *outbox = engine_outbox(lane->engine);
+
+	for (size_t i = 0; i < n; i++)
+		sent_add_dead(lane->sent, outbox_dead_at(outbox, i));
+	outbox_drop_dead(outbox, n);
 	lane->gone_dead += n;
 }
 
@@ -111,7 +120,9 @@ static size_t allowed(uint64_t open, uint64_t gone) {
 void leave_send(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 
-	if (!lane->engine || !lane->connected)
+	if (lane->resend && lane->connected)
+		resend_send(lane);
+	if (lane->resend || !lane->engine || !lane->connected)
 		return;
 	open_gates(lane);
 	sink->class->send(sink->self, engine_outbox(lane->engine),
@@ -159,7 +170,9 @@ void leave_acknowledged(struct lane *lane) {
 	size_t items, dead;
 
 	sink->class->acknowledged(sink->self, &items, &dead);
-	if (!lane->engine)
+	if (lane->resend)
+		resend_acknowledged(lane, items, dead);
+	if (lane->resend || !lane->engine)
 		return;
 	if (items) {
 		const struct outbox_item *last =

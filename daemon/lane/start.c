@@ -27,15 +27,43 @@ static bool choose_epoch(struct lane *lane, const struct sink_fence *fence) {
 	return true;
 }
 
-/* The sink holds less than it once acknowledged. */
+/* The sink holds less than it once acknowledged, as far as we know. */
+static bool has_lost(const struct lane *lane, const struct sink_fence *fence) {
+	struct sent_point end = sent_end(lane->sent);
+	bool before =
+		lane->phase != PHASE_MEET && (fence->mark < lane->fence.mark ||
+					      fence->dead < lane->fence.dead);
+
+	return before || fence->mark < end.seq || fence->dead < end.dead;
+}
+
+/*
+ * What was sent is sent again from its log. Only if that does not reach back so
+ * far it is made again; in a life that is to begin that happens anyway.
+ */
 static bool on_loss(struct lane *lane) {
+	int r;
+
 	if (lane->options.loss_halts) {
 		lane_halt(lane, "the sink has lost alerts that it had "
 				"acknowledged; redis_loss is halt");
 		return false;
 	}
+	r = resend_begin(lane);
+	if (r == 0)
+		return true;
+	if (r == -ESTALE) {
+		lane_halt(lane,
+			  "alert %llu in the sink is not the one that was sent",
+			  (unsigned long long)lane->fence.mark);
+		return false;
+	}
+	if (r != -ENODATA)
+		resend_forget(lane);
+	if (lane->phase == PHASE_MEET)
+		return true;
 	lane_restart(lane, "the sink has lost alerts that it had "
-			   "acknowledged: sending them again");
+			   "acknowledged: making them again");
 	return false;
 }
 
@@ -43,15 +71,12 @@ static bool on_loss(struct lane *lane) {
 static bool compare_fence(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 	struct sink_fence fence = *sink->class->fence(sink->self);
+	bool lost = has_lost(lane, &fence);
 
 	lane->connected = true;
-	if (lane->phase == PHASE_MEET) {
+	if (lost || lane->phase == PHASE_MEET) {
 		lane->fence = fence;
-		return true;
-	}
-	if (fence.mark < lane->fence.mark || fence.dead < lane->fence.dead) {
-		lane->fence = fence;
-		return on_loss(lane);
+		return !lost || on_loss(lane);
 	}
 	if (lane->phase == PHASE_LIVE &&
 	    fence.mark > engine_seq(lane->engine)) {
@@ -72,9 +97,11 @@ bool start_meet_sink(struct lane *lane) {
 	switch (sink->class->state(sink->self)) {
 	case SINK_AWAY:
 		lane->connected = false;
+		resend_end(lane);
 		return true;
 	case SINK_MET:
 		lane->connected = false;
+		resend_end(lane);
 		if (!lane->claimed &&
 		    !choose_epoch(lane, sink->class->fence(sink->self)))
 			return false;
@@ -82,7 +109,9 @@ bool start_meet_sink(struct lane *lane) {
 				   lane->options.rules_hash);
 		return true;
 	case SINK_OPEN:
-		return lane->connected || compare_fence(lane);
+		if (!lane->connected && !compare_fence(lane))
+			return false;
+		return !lane->resend || resend_turn(lane);
 	case SINK_FENCED:
 		log_error("lane: another daemon has taken lane %s",
 			  lane->options.lane);
@@ -365,6 +394,7 @@ static int begin(struct lane *lane, struct found *found) {
 		r = new_journal(lane, found, NULL, 1);
 		if (r < 0)
 			return r;
+		resend_forget(lane);
 		lane->sealed = true;
 		lane->phase = PHASE_LIVE;
 		log_info("lane: begun a new journal");
@@ -420,6 +450,7 @@ bool start_seal(struct lane *lane) {
 				  &seam.n_open))
 		return false;
 	memcpy(seam.hash, lane->fence.hash, 32);
+	resend_forget(lane);
 	log_info("lane: seam at seq %llu with %zu open alerts",
 		 (unsigned long long)seam.seq, seam.n_open);
 	lane->phase = PHASE_LIVE;
@@ -432,6 +463,7 @@ bool start_seal(struct lane *lane) {
 }
 
 void start_forget_life(struct lane *lane) {
+	resend_end(lane);
 	checkpointer_free(TAKE(lane->checkpointer));
 	archive_close(TAKE(lane->archive));
 	checkpoint_close(TAKE(lane->resume));

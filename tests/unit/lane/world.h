@@ -42,6 +42,7 @@ struct memory_sink {
 	char *entries[RECORDS]; /* by seq - 1 */
 	size_t n_entries;
 	struct coordinates dead[RECORDS];
+	uint64_t dead_ordinals[RECORDS];
 	size_t n_dead;
 	size_t acked_items, acked_dead;
 	struct sink_counters counters;
@@ -59,7 +60,7 @@ struct world {
 	size_t outbox;
 	bool loss_halts;
 	enum gap_policy on_gap;
-	usec_t checkpoint_every, journal_keep;
+	usec_t checkpoint_every, journal_keep, sent_keep;
 	bool archives;
 	int64_t later; /* microseconds by which the clocks are ahead */
 	int stop_fd;
@@ -242,6 +243,7 @@ static void sink_send(void *self, const struct outbox *outbox, size_t items,
 
 		if (letter->ordinal <= sink->fence.dead)
 			continue;
+		sink->dead_ordinals[sink->n_dead] = letter->ordinal;
 		sink->dead[sink->n_dead++] = letter->at;
 		sink->fence.dead = letter->ordinal;
 	}
@@ -472,6 +474,8 @@ static void lane_start(void) {
 		.journal_keep = world.journal_keep,
 		.archives = world.archives,
 		.archive_keep_s = INT32_MAX,
+		.sent_keep = world.sent_keep,
+		.sent_most = UINT64_MAX,
 		.wall = wall,
 		.monotonic = monotonic,
 		.report = on_report,

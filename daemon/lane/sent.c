@@ -1,0 +1,645 @@
+#include "lane/sent.h"
+
+#include "lane/journal.h"
+#include "lane/sent_internal.h"
+#include "tocsin/log.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Bytes for one place of one file. */
+struct piece {
+	struct piece *next;
+	char *path;
+	uint64_t at;
+	struct buf data;
+	struct sent_point end; /* what the log comes to with it */
+	bool sync;
+};
+
+/*
+ * The lane's thread owns what is above the line, the writer what is below; the
+ * queue between them is behind the lock.
+ */
+struct sent {
+	char *dir, *lane;
+	struct sent_segment *segments; /* oldest first; the last is written */
+	size_t n;
+	bool fresh; /* what is added next begins a file */
+	struct sent_point end;
+	uint64_t missing; /* dead letters up to here may not be in it */
+	bool asked;       /* all that was added was asked to be durable */
+	/* ---- */
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t wake, idle;
+	struct piece *head, **tail;
+	bool busy, stop;
+	_Atomic uint64_t backlog;
+	_Atomic uint64_t durable_seq, durable_dead;
+	_Atomic int error;
+	/* ---- */
+	int fd;
+	char *path;
+};
+
+/* The writer: from here on, until hand_over(), its thread. */
+
+static int write_at(int fd, const char *data, size_t len, uint64_t at) {
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* After a failed sync nobody knows what was dropped: no second try. */
+static int sync_file(int fd) {
+	if (fd < 0 || fdatasync(fd) == 0)
+		return 0;
+	return is_full(-errno) ? -EIO : -errno;
+}
+
+static int close_file(struct sent *sent) {
+	int r = sync_file(sent->fd);
+
+	if (sent->fd >= 0)
+		close(sent->fd);
+	sent->fd = -1;
+	free(TAKE(sent->path));
+	return r;
+}
+
+static int use_file(struct sent *sent, const char *path, uint64_t at) {
+	int fresh = at ? 0 : O_TRUNC, fd, r;
+
+	if (sent->fd >= 0 && strcmp(sent->path, path) == 0)
+		return 0;
+	r = close_file(sent);
+	if (r < 0)
+		return r;
+	if (mkdir(sent->dir, 0700) == 0)
+		r = sync_parent(sent->dir);
+	else if (errno != EEXIST)
+		r = -errno;
+	if (r < 0)
+		return r;
+	fd = open(path, O_WRONLY | O_CREAT | fresh | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	sent->fd = fd;
+	sent->path = strdup(path);
+	if (!sent->path)
+		abort();
+	return sync_folder(sent->dir);
+}
+
+static int carry(struct sent *sent, const struct piece *piece) {
+	int r = use_file(sent, piece->path, piece->at);
+
+	if (r == 0)
+		r = write_at(sent->fd, piece->data.data, piece->data.len,
+			     piece->at);
+	if (r == 0 && piece->sync)
+		r = sync_file(sent->fd);
+	if (r == 0 && piece->sync) {
+		atomic_store(&sent->durable_seq, piece->end.seq);
+		atomic_store(&sent->durable_dead, piece->end.dead);
+	}
+	return r;
+}
+
+static void piece_free(struct piece *piece) {
+	buf_free(&piece->data);
+	free(piece->path);
+	free(piece);
+}
+
+/* False: it is being closed, or nobody waits for the rest any more. */
+static bool wait_a_second(struct sent *sent) {
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&sent->lock);
+	pthread_cond_broadcast(&sent->idle);
+	while (!sent->stop && pthread_cond_timedwait(&sent->wake, &sent->lock,
+						     &until) != ETIMEDOUT)
+		;
+	stop = sent->stop;
+	pthread_mutex_unlock(&sent->lock);
+	return !stop;
+}
+
+static void carry_or_fail(struct sent *sent, const struct piece *piece) {
+	int r = atomic_load(&sent->error);
+
+	if (r && !is_full(r))
+		return;
+	while (is_full(r = carry(sent, piece))) {
+		atomic_store(&sent->error, r);
+		if (!wait_a_second(sent))
+			return;
+	}
+	atomic_store(&sent->error, r);
+}
+
+static struct piece *next_piece(struct sent *sent) {
+	struct piece *piece;
+
+	pthread_mutex_lock(&sent->lock);
+	sent->busy = false;
+	if (!sent->head)
+		pthread_cond_broadcast(&sent->idle);
+	while (!sent->head && !sent->stop)
+		pthread_cond_wait(&sent->wake, &sent->lock);
+	piece = sent->head;
+	if (piece) {
+		sent->busy = true;
+		sent->head = piece->next;
+		if (!sent->head)
+			sent->tail = &sent->head;
+	}
+	pthread_mutex_unlock(&sent->lock);
+	return piece;
+}
+
+static void *writer(void *context) {
+	struct sent *sent = context;
+	struct piece *piece;
+
+	while ((piece = next_piece(sent))) {
+		carry_or_fail(sent, piece);
+		atomic_fetch_sub(&sent->backlog, piece->data.len);
+		piece_free(piece);
+	}
+	return NULL;
+}
+
+/* The lane's thread: from here on. */
+
+static bool has_failed(const struct sent *sent) {
+	int error = sent_error(sent);
+
+	return error && !is_full(error);
+}
+
+static void start_writer(struct sent *sent) {
+	int r;
+
+	if (sent->started)
+		return;
+	r = pthread_create(&sent->thread, NULL, writer, sent);
+	sent->started = r == 0;
+	if (r)
+		atomic_store(&sent->error, -r);
+}
+
+static struct piece *piece_new(struct sent *sent, char *path, uint64_t at) {
+	struct piece *piece = calloc(1, sizeof(*piece));
+
+	if (!piece)
+		abort();
+	piece->path = path;
+	piece->at = at;
+	*sent->tail = piece;
+	sent->tail = &piece->next;
+	return piece;
+}
+
+/* The last that waits, if these bytes come right behind it. */
+static struct piece *piece_before(struct sent *sent, const char *path,
+				  uint64_t at) {
+	struct piece *last = sent->head;
+
+	while (last && last->next)
+		last = last->next;
+	return last && strcmp(last->path, path) == 0 &&
+			       last->at + last->data.len == at
+		       ? last
+		       : NULL;
+}
+
+static struct sent_segment *current(struct sent *sent) {
+	return &sent->segments[sent->n - 1];
+}
+
+static void hand_over(struct sent *sent, const struct buf *data, bool sync) {
+	char *path = sent_path(sent->dir, current(sent));
+	uint64_t at = current(sent)->bytes;
+	struct piece *piece;
+
+	start_writer(sent);
+	pthread_mutex_lock(&sent->lock);
+	piece = piece_before(sent, path, at);
+	if (piece)
+		free(path);
+	else
+		piece = piece_new(sent, path, at);
+	if (data)
+		buf_add(&piece->data, data->data, data->len);
+	piece->end = sent->end;
+	piece->sync |= sync;
+	atomic_fetch_add(&sent->backlog, data ? data->len : 0);
+	pthread_cond_signal(&sent->wake);
+	pthread_mutex_unlock(&sent->lock);
+	if (data)
+		current(sent)->bytes += data->len;
+	sent->asked = sync;
+}
+
+static int64_t now_usec(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static void add_segment(struct sent *sent, const struct sent_segment *segment) {
+	struct sent_segment *more =
+		reallocarray(sent->segments, sent->n + 1, sizeof(*more));
+
+	if (!more)
+		abort();
+	sent->segments = more;
+	more[sent->n++] = *segment;
+}
+
+static void begin_segment(struct sent *sent) {
+	struct sent_segment segment = { .seq = sent->end.seq,
+					.has_hash = sent->end.has_hash,
+					.missing = sent->missing,
+					.dead = sent->end.dead };
+	CLEANUP(buf_free) struct buf header = { 0 };
+
+	memcpy(segment.hash, sent->end.hash, 32);
+	if (sent->n)
+		current(sent)->closed = now_usec();
+	add_segment(sent, &segment);
+	sent_put_header(&header, sent->lane, &segment);
+	hand_over(sent, &header, false);
+	sent->fresh = false;
+}
+
+static void remove_first(struct sent *sent) {
+	char *path = sent_path(sent->dir, &sent->segments[0]);
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_warn("lane: %s: %s", path, strerror(errno));
+	free(path);
+	sent->n--;
+	memmove(sent->segments, sent->segments + 1,
+		sent->n * sizeof(*sent->segments));
+}
+
+/* Whatever it held: what comes next has no part in it. */
+static void begin_anew(struct sent *sent, const struct sent_point *point) {
+	if (sent_is_any(sent))
+		log_info("lane: the log of what was sent begins anew at seq "
+			 "%llu",
+			 (unsigned long long)point->seq);
+	sent_flush(sent);
+	while (sent->n)
+		remove_first(sent);
+	sent->end = *point;
+	sent->end.dead = 0;
+	sent->missing = point->dead;
+	sent->fresh = true;
+	atomic_store(&sent->durable_seq, point->seq);
+	atomic_store(&sent->durable_dead, 0);
+}
+
+bool sent_reaches(const struct sent *sent, uint64_t seq, uint64_t dead) {
+	return sent->end.seq >= seq &&
+	       (sent->end.dead >= dead || sent->missing >= dead);
+}
+
+void sent_begin(struct sent *sent, const struct sent_point *point) {
+	const struct sent_point *end = &sent->end;
+	bool reaches = sent_reaches(sent, point->seq, point->dead);
+
+	if (reaches && end->seq == point->seq && end->has_hash &&
+	    point->has_hash)
+		reaches = memcmp(end->hash, point->hash, 32) == 0;
+	if (!has_failed(sent) && !reaches)
+		begin_anew(sent, point);
+}
+
+void sent_seam(struct sent *sent, const struct sent_point *point) {
+	if (!has_failed(sent) && sent->end.seq > point->seq)
+		begin_anew(sent, point);
+	else
+		sent_begin(sent, point);
+}
+
+static void prepare(struct sent *sent) {
+	if (sent->fresh || current(sent)->bytes >= SENT_SEGMENT_BYTES)
+		begin_segment(sent);
+}
+
+void sent_add(struct sent *sent, const struct outbox_item *item) {
+	CLEANUP(buf_free) struct buf record = { 0 };
+
+	if (has_failed(sent) || item->seq <= sent->end.seq)
+		return;
+	/* Refused events before it may never have come here. */
+	if (item->seq > sent->end.seq + 1)
+		begin_anew(sent, &(struct sent_point){ .seq = item->seq - 1,
+						       .dead = item->ordinal });
+	prepare(sent);
+	sent->end.seq = item->seq;
+	sent->end.has_hash = true;
+	memcpy(sent->end.hash, item->hash, 32);
+	sent_put_item(&record, current(sent)->bytes, item);
+	hand_over(sent, &record, false);
+}
+
+void sent_add_dead(struct sent *sent, const struct dead_letter *dead) {
+	CLEANUP(buf_free) struct buf record = { 0 };
+
+	if (has_failed(sent) || dead->ordinal <= sent->end.dead ||
+	    dead->ordinal <= sent->missing)
+		return;
+	prepare(sent);
+	sent->end.dead = dead->ordinal;
+	sent_put_dead(&record, current(sent)->bytes, dead);
+	hand_over(sent, &record, false);
+}
+
+struct sent_point sent_end(const struct sent *sent) {
+	return sent->end;
+}
+
+bool sent_is_any(const struct sent *sent) {
+	return sent->n > 0;
+}
+
+bool sent_is_durable(const struct sent *sent, uint64_t seq, uint64_t dead) {
+	return has_failed(sent) || (atomic_load(&sent->durable_seq) >= seq &&
+				    (atomic_load(&sent->durable_dead) >= dead ||
+				     sent->missing >= dead));
+}
+
+void sent_sync(struct sent *sent) {
+	if (sent->n && !sent->asked && !sent->fresh && !has_failed(sent))
+		hand_over(sent, NULL, true);
+}
+
+uint64_t sent_backlog(const struct sent *sent) {
+	return atomic_load(&sent->backlog);
+}
+
+uint64_t sent_bytes(const struct sent *sent) {
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < sent->n; i++)
+		bytes += sent->segments[i].bytes;
+	return bytes;
+}
+
+int sent_error(const struct sent *sent) {
+	return atomic_load(&sent->error);
+}
+
+void sent_trim(struct sent *sent, uint64_t seq, uint64_t dead, int64_t before,
+	       uint64_t most) {
+	uint64_t bytes = sent_bytes(sent);
+
+	while (sent->n > 1) {
+		const struct sent_segment *first = &sent->segments[0];
+		const struct sent_segment *second = &sent->segments[1];
+		bool old = second->seq <= seq && second->dead <= dead &&
+			   first->closed < before;
+
+		if (!old && bytes <= most)
+			break;
+		bytes -= first->bytes;
+		remove_first(sent);
+	}
+}
+
+int sent_flush(struct sent *sent) {
+	int error;
+
+	pthread_mutex_lock(&sent->lock);
+	while (sent->started && (sent->head || sent->busy) &&
+	       !atomic_load(&sent->error))
+		pthread_cond_wait(&sent->idle, &sent->lock);
+	error = atomic_load(&sent->error);
+	pthread_mutex_unlock(&sent->lock);
+	return error;
+}
+
+const struct sent_segment *sent_segments(const struct sent *sent, size_t *n) {
+	*n = sent->n;
+	return sent->segments;
+}
+
+const char *sent_dir(const struct sent *sent) {
+	return sent->dir;
+}
+
+const char *sent_lane(const struct sent *sent) {
+	return sent->lane;
+}
+
+/* Opening. */
+
+/* Its header; what is cut off and what it comes to only if it is the last. */
+static int look_at(struct sent *sent, const char *path, struct buf *bytes,
+		   struct sent_segment *segment) {
+	struct record record;
+	struct stat st;
+	int r;
+
+	r = sent_read_file(path, bytes);
+	if (r < 0)
+		return r;
+	if (!record_get(&record, (const uint8_t *)bytes->data, bytes->len, 0))
+		return -EBADMSG;
+	r = sent_get_header(&record, sent->lane, segment);
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0)
+		return -errno;
+	segment->bytes = bytes->len;
+	segment->closed = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
+	return 0;
+}
+
+static int cut_off(const char *path, uint64_t bytes) {
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) < 0 || fdatasync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/* To its last whole record. */
+static int go_to_the_end(struct sent *sent, const char *path,
+			 const struct buf *bytes) {
+	struct sent_segment *last = current(sent);
+	const uint8_t *data = (const uint8_t *)bytes->data;
+	struct record record;
+	uint64_t at = 0;
+
+	sent->missing = last->missing;
+	sent->end = (struct sent_point){ .seq = last->seq,
+					 .dead = last->dead,
+					 .has_hash = last->has_hash };
+	memcpy(sent->end.hash, last->hash, 32);
+	while (at < bytes->len &&
+	       record_get(&record, data + at, bytes->len - at, at) &&
+	       record_bytes(record.len) <= bytes->len - at &&
+	       (at == 0 || sent_get_point(&record, &sent->end)))
+		at += record_bytes(record.len);
+	last->bytes = at;
+	last->closed = 0;
+	return at < bytes->len ? cut_off(path, at) : 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list(char ***ret, size_t *n, const char *dir) {
+	struct dirent *entry;
+	char **names = NULL;
+	size_t count = 0;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(d))) {
+		size_t len = strlen(entry->d_name);
+
+		if (len != 37 || strcmp(entry->d_name + 33, ".log") != 0)
+			continue;
+		names = reallocarray(names, count + 1, sizeof(*names));
+		if (!names ||
+		    asprintf(&names[count++], "%s/%s", dir, entry->d_name) < 0)
+			abort();
+	}
+	closedir(d);
+	if (count)
+		qsort(names, count, sizeof(*names), compare_names);
+	*ret = names;
+	*n = count;
+	return 0;
+}
+
+/* What cannot be used goes, and with it what is older. */
+static int take_in(struct sent *sent, const char *path, struct buf *bytes,
+		   bool last) {
+	struct sent_segment segment;
+	int r = look_at(sent, path, bytes, &segment);
+
+	if (r == 0) {
+		add_segment(sent, &segment);
+		return 0;
+	}
+	if (r != -EBADMSG && r != -EPROTO && r != -EXDEV)
+		return r;
+	log_warn("lane: %s is not used: %s", path,
+		 r == -EXDEV    ? "it is of another lane"
+		 : r == -EPROTO ? "it is of another version"
+				: "it is damaged");
+	/* A file that a crash has just begun says nothing of those before. */
+	for (size_t n = last ? 0 : sent->n; n; n--)
+		remove_first(sent);
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+static int look_around(struct sent *sent) {
+	CLEANUP(buf_free) struct buf bytes = { 0 };
+	char **names = NULL;
+	size_t n = 0;
+	int r = list(&names, &n, sent->dir);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = take_in(sent, names[i], &bytes, i + 1 == n);
+	if (r == 0 && sent->n) {
+		char *path = sent_path(sent->dir, current(sent));
+
+		r = sent_read_file(path, &bytes);
+		if (r == 0)
+			r = go_to_the_end(sent, path, &bytes);
+		free(path);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	sent->fresh = sent->n == 0;
+	return r;
+}
+
+int sent_open(struct sent **ret, const char *state, const char *lane) {
+	struct sent *sent = calloc(1, sizeof(*sent));
+	int r;
+
+	if (!sent)
+		abort();
+	sent->dir = sent_folder(state);
+	sent->lane = strdup(lane);
+	sent->fd = -1;
+	sent->tail = &sent->head;
+	if (!sent->lane || pthread_mutex_init(&sent->lock, NULL) ||
+	    pthread_cond_init(&sent->wake, NULL) ||
+	    pthread_cond_init(&sent->idle, NULL))
+		abort();
+	r = look_around(sent);
+	if (r < 0) {
+		sent_close(sent);
+		return r;
+	}
+	*ret = sent;
+	return 0;
+}
+
+void sent_close(struct sent *sent) {
+	if (!sent)
+		return;
+	pthread_mutex_lock(&sent->lock);
+	sent->stop = true;
+	pthread_cond_broadcast(&sent->wake);
+	pthread_mutex_unlock(&sent->lock);
+	if (sent->started)
+		pthread_join(sent->thread, NULL);
+	while (sent->head) {
+		struct piece *piece = sent->head;
+
+		sent->head = piece->next;
+		piece_free(piece);
+	}
+	if (sent->fd >= 0)
+		close(sent->fd);
+	pthread_cond_destroy(&sent->wake);
+	pthread_cond_destroy(&sent->idle);
+	pthread_mutex_destroy(&sent->lock);
+	free(sent->segments);
+	free(sent->path);
+	free(sent->dir);
+	free(sent->lane);
+	free(sent);
+}

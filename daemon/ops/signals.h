@@ -1,5 +1,6 @@
 /*
- * Signals: SIGTERM and SIGINT become a readable descriptor, SIGPIPE nothing.
+ * Signals: SIGTERM and SIGINT become a readable descriptor, SIGPIPE nothing;
+ * SIGABRT leaves a word why.
  */
 #pragma once
 

@@ -34,7 +34,6 @@ class Scene:
         self.config = {"checkpoint": {"every": self.rnd.choice(
             ("20ms", "100ms", "500ms"))}, **config}
         self.ids = {}  # alert: id, of the last comparison
-        self.env = None
         self._brokers = brokers
         self._broker = broker
 
@@ -65,8 +64,8 @@ class Scene:
     def fault(self, n=1):
         self.run.tally.faults += n
 
-    def start(self, wait=False, **config):
-        return self.world.daemon(wait, build=self.build, env=self.env,
+    def start(self, wait=False, under=(), env=None, **config):
+        return self.world.daemon(wait, build=self.build, env=env, under=under,
                                  **{**self.config, **config})
 
     def kill(self, daemon):
@@ -122,11 +121,25 @@ class Scene:
             raise AssertionError("events could not be sent")
 
     def settle(self, daemon, seconds=90):
-        """Until all is taken, lag has returned to zero and it is ready."""
+        """Until all is taken and delivered, lag has returned to zero and it
+        is ready."""
         run_of.wait_taken(self.world, daemon, seconds)
         daemon.wait_ready(seconds)
-        wait_for(lambda: daemon.total("tocsin_partition_lag") == 0, seconds,
-                 lambda: "lag returned to zero\n" + daemon.child.tail())
+        ends = sum(run_of.ends(self.world).values())
+        wait_for(lambda: not any(self._left(daemon, ends).values()), seconds,
+                 lambda: f"nothing is left: {self._left(daemon, ends)}\n"
+                 + daemon.child.tail())
+
+    def _left(self, daemon, ends):
+        """All of one moment, and of one after everything was taken."""
+        self.alive(daemon)
+        metrics = daemon.metrics()
+        left = {name: daemon.total(name, metrics) for name in (
+            "tocsin_partition_lag", "tocsin_outbox",
+            "tocsin_outbox_dead_letters")}
+        left["taken later than this"] = max(
+            0, ends - daemon.total("tocsin_partition_offset", metrics))
+        return left
 
     def finish(self, daemon=None, seconds=90):
         """Faults are over: @daemon, or another one, does all that is left;
@@ -155,6 +168,6 @@ class Scene:
             found.lost += ["a record that was never taken"] * (
                 len(records) - steps.taken)
         with self.redis.connect() as redis:
-            self.ids = tally.count(redis, oracle, found, steps.seam)
+            self.ids.update(tally.count(redis, oracle, found, steps.seam))
         self.run.compared(found, len(oracle.out), len(records))
         return steps

@@ -158,24 +158,26 @@ class World:
             json.dump(config, file, indent=1)
         return path
 
-    def daemon(self, wait=True, arguments=(), build=BUILD, env=None, **more):
+    def daemon(self, wait=True, arguments=(), build=BUILD, env=None,
+               under=(), **more):
         """Starts tocsind; with @wait returns when it has said where it
-        listens. @env is added to the environment, @more is for
-        tocsin.yaml."""
+        listens. @env is added to the environment, @under is a command that
+        starts it, @more is for tocsin.yaml."""
         number = next(self._names)
         config = self.config(**more)
         path = self.write_config(config, f"tocsin-{number}.yaml")
-        words = [os.path.join(build, "tocsind"), "-c", path, *arguments]
-        return Daemon(self, config, f"tocsind-{number}", words, wait,
+        words = [*under, os.path.join(build, "tocsind"), "-c", path,
+                 *arguments]
+        return Daemon(self, path, config, f"tocsind-{number}", words, wait,
                       env and {**os.environ, **env})
 
 
 class Daemon:
-    def __init__(self, world, config, name, words, wait, env=None):
+    def __init__(self, world, path, config, name, words, wait, env=None):
         self.world = world
         self.config = config
         self.state = config["state"]
-        self.path = words[2]
+        self.path = path
         self.child = world.children.start(name, words, env=env)
         self._address = None
         if wait:

@@ -9,13 +9,17 @@ class Proxy:
     """Forwards bytes until limit() of them have come back from the server.
 
     limit() is asked once per connection; None lets it live. Whatever stands
-    between a commit and its reply is cut like this sooner or later.
+    between a commit and its reply is cut like this sooner or later. While it
+    is silent, nothing comes through and nothing ends. @target may be changed:
+    it is where new connections lead.
     """
 
-    def __init__(self, path, target, limit):
+    def __init__(self, path, target, limit=lambda: None):
         self.path = path
         self.cuts = 0
-        self._target = target
+        self.target = target
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._limit = limit
         self._open = set()
         self._lock = threading.Lock()
@@ -37,6 +41,17 @@ class Proxy:
         self._thread.join(10)
         self._listener.close()
         os.unlink(self.path)
+        self._flowing.set()
+        self.cut_all()
+
+    def be_silent(self, silent):
+        if silent:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
+
+    def cut_all(self):
+        """Whoever is connected is so no more."""
         with self._lock:
             pairs = list(self._open)
         for pair in pairs:
@@ -50,7 +65,7 @@ class Proxy:
                 return
             server = socket.socket(socket.AF_UNIX)
             try:
-                server.connect(self._target)
+                server.connect(self.target)
             except OSError:
                 client.close()
                 server.close()
@@ -69,6 +84,7 @@ class Proxy:
                 data = source.recv(65536)
                 if not data:
                     break
+                self._flowing.wait()
                 if left is not None and len(data) >= left:
                     sink.sendall(data[:left])
                     self.cuts += 1

@@ -170,4 +170,3 @@ class Scene:
         with self.redis.connect() as redis:
             self.ids.update(tally.count(redis, oracle, found, steps.seam))
         self.run.compared(found, len(oracle.out), len(records))
-        return steps

@@ -120,6 +120,15 @@ _create_topics = _declare("rd_kafka_CreateTopics", None, _p, c.POINTER(_p),
 _create_result = _declare("rd_kafka_event_CreateTopics_result", _p, _p)
 _create_topics_of = _declare("rd_kafka_CreateTopics_result_topics",
                              c.POINTER(_p), _p, c.POINTER(c.c_size_t))
+_new_partitions = _declare("rd_kafka_NewPartitions_new", _p, c.c_char_p,
+                           c.c_size_t, c.c_char_p, c.c_size_t)
+_new_partitions_destroy = _declare("rd_kafka_NewPartitions_destroy", None, _p)
+_create_partitions = _declare("rd_kafka_CreatePartitions", None, _p,
+                              c.POINTER(_p), c.c_size_t, _p, _p)
+_partitions_result = _declare("rd_kafka_event_CreatePartitions_result", _p,
+                              _p)
+_partitions_topics = _declare("rd_kafka_CreatePartitions_result_topics",
+                              c.POINTER(_p), _p, c.POINTER(c.c_size_t))
 _delete_topic = _declare("rd_kafka_DeleteTopic_new", _p, c.c_char_p)
 _delete_topic_destroy = _declare("rd_kafka_DeleteTopic_destroy", None, _p)
 _delete_topics = _declare("rd_kafka_DeleteTopics", None, _p, c.POINTER(_p),
@@ -190,6 +199,16 @@ class Handle:
             m = metadata.contents
             return {m.topics[i].topic.decode(): m.topics[i].partition_cnt
                     for i in range(m.topic_cnt) if not m.topics[i].err}
+        finally:
+            _metadata_destroy(metadata)
+
+    def brokers(self, timeout=5):
+        """How many the cluster says it has."""
+        metadata = c.POINTER(_Metadata)()
+        _check(_metadata(self._rk, 1, None, c.byref(metadata),
+                         int(timeout * 1000)), "metadata")
+        try:
+            return metadata.contents.broker_cnt
         finally:
             _metadata_destroy(metadata)
 
@@ -293,6 +312,22 @@ def create_topics(brokers, topics, **config):
                         list(topics)):
         n = c.c_size_t()
         results = _create_topics_of(_create_result(event), c.byref(n))
+        for i in range(n.value):
+            _check(_topic_error(results[i]),
+                   _topic_name(results[i]).decode())
+    _await_leaders(brokers, topics)
+
+
+def create_partitions(brokers, topics):
+    """@topics: {name: partitions in all}, more than there are."""
+    def make(name):
+        text = c.create_string_buffer(512)
+        return _new_partitions(name.encode(), topics[name], text, 512)
+
+    for event in _admin(brokers, _create_partitions, make,
+                        _new_partitions_destroy, list(topics)):
+        n = c.c_size_t()
+        results = _partitions_topics(_partitions_result(event), c.byref(n))
         for i in range(n.value):
             _check(_topic_error(results[i]),
                    _topic_name(results[i]).decode())

@@ -239,6 +239,21 @@ def count_dead(redis, oracle, tally, prefix="tocsin:{0}:"):
             tally.lost.append(f"dead letter {where}")
 
 
+def count_taken(lines, records, tally):
+    """Each record that the topics hold stands in the journal."""
+    runs = collections.defaultdict(list)
+    for line in lines:
+        if "run" in line:
+            run = line["run"]
+            runs[run["topic"], run["partition"]].append(
+                (run["first"], run["next"]))
+    for record in records:
+        if not any(first <= record.offset < end for first, end
+                   in runs[record.topic, record.partition]):
+            tally.lost.append(f"never taken: {record.topic} "
+                              f"{record.partition} {record.offset}")
+
+
 def count_journal(lines, tally):
     """No record is taken twice."""
     following = {}

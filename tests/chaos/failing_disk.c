@@ -63,7 +63,7 @@ static int fails(const char *call, int fd) {
 	return fails_at(call, path);
 }
 
-/* What is compiled for large files calls the names with 64; see the end. */
+/* Built for large files like the daemon: pwrite() is pwrite64() in both. */
 #define NEXT(name) ((__typeof__(&name))(dlsym(RTLD_NEXT, #name)))
 
 int fdatasync(int fd) {
@@ -105,20 +105,4 @@ int rename(const char *from, const char *to) {
 
 int unlink(const char *path) {
 	return fails_at("unlink", path) ? -1 : NEXT(unlink)(path);
-}
-
-ssize_t pwrite64(int fd, const void *bytes, size_t n, off_t at) {
-	return pwrite(fd, bytes, n, at);
-}
-
-ssize_t pread64(int fd, void *bytes, size_t n, off_t at) {
-	return pread(fd, bytes, n, at);
-}
-
-int fallocate64(int fd, int mode, off_t at, off_t n) {
-	return fallocate(fd, mode, at, n);
-}
-
-int posix_fallocate64(int fd, off_t at, off_t n) {
-	return posix_fallocate(fd, at, n);
 }

@@ -128,9 +128,17 @@ def expired(run):
             taken = taken_up_to(daemon)
             wait_for(lambda: checkpoint_of(daemon) >= taken, 20,
                      daemon.child.tail)
+            # While it runs, and once more while it does not.
+            expire(scene)
+            scene.send(0.5, 0.6)
+            scene.settle(daemon)
+            scene.remember()
+            taken = taken_up_to(daemon)
+            wait_for(lambda: checkpoint_of(daemon) >= taken, 20,
+                     daemon.child.tail)
             scene.kill(daemon)
             expire(scene)
-            scene.send(0.5, 0.8)
+            scene.send(0.6, 0.8)
             daemon = scene.start(wait=True)
             scene.settle(daemon)
             if "seam" in daemon.child.output():

@@ -11,8 +11,6 @@ from rows import row
 from scene import Scene
 from support.process import Timeout, wait_for
 
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
 
 @contextlib.contextmanager
 def small_disk(folder, size):
@@ -61,14 +59,6 @@ def full(run):
             scene.finish(daemon)
 
 
-def build_failing_disk(folder):
-    path = os.path.join(folder, "failing_disk.so")
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o",
-                    path, os.path.join(HERE, "failing_disk.c"), "-ldl"],
-                   check=True)
-    return path
-
-
 FAILURES = (("fdatasync", errno.EIO), ("fsync", errno.EIO),
             ("pwrite", errno.EIO), ("write", errno.EIO),
             ("fallocate", errno.EIO), ("fallocate", errno.ENOSPC),
@@ -84,7 +74,7 @@ def eio(run):
     words that name the file; the next start has lost nothing."""
     n = run.times(len(FAILURES), 10 * len(FAILURES))
     with Scene(run, months=14) as scene:
-        library = build_failing_disk(scene.world.folder)
+        library = os.path.join(scene.build, "tests", "libfailing-disk.so")
         state = os.path.join(scene.world.folder, "state")
         ended = reached = 0
         for i in range(n):

@@ -23,10 +23,11 @@ class Scene:
     not a mock cluster of @brokers."""
 
     def __init__(self, run, months=14, brokers=1, broker=None,
-                 redis_options=(), build=BUILD, rules=None, **config):
+                 redis_options=(), build=BUILD, rules=None, town=None,
+                 **config):
         self.run = run
         self.rnd = run.rnd
-        self.town = Town(self.rnd.randrange(10 ** 6), months=months)
+        self.town = town or Town(self.rnd.randrange(10 ** 6), months=months)
         self.world = World(redis_options,
                            **({"rules": rules} if rules else {}))
         self.build = build
@@ -35,6 +36,7 @@ class Scene:
             ("20ms", "100ms", "500ms"))}, **config}
         self.ids = {}  # alert: id, of all comparisons
         self._records = {}  # by coordinates; some may have expired since
+        self._last = None  # oracle and steps
         self._brokers = brokers
         self._broker = broker
 
@@ -177,6 +179,12 @@ class Scene:
         steps = Steps(lines, self._records.values())
         steps.feed(oracle)
         tally.count_taken(lines, there, found)
+        self._last = oracle, steps
         with self.redis.connect() as redis:
-            self.ids.update(tally.count(redis, oracle, found, steps.seam))
+            self.ids.update(self.recount(redis, found))
         self.run.compared(found, len(oracle.out), len(there))
+
+    def recount(self, redis, found):
+        """Redis as it is now against what the oracle last said."""
+        oracle, steps = self._last
+        return tally.count(redis, oracle, found, steps.seam)

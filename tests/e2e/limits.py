@@ -1,79 +1,21 @@
 """At its limits the daemon gives keys up, and says so of those that rang."""
 
 import os
-import random
 import tempfile
 import unittest
 from collections import Counter
-from datetime import datetime, timezone
 
 from support import run_of
+from support.flood import KEYS, RULES, Flood
 from support.process import wait_for
 from support.world import World
 
-RULES = """
-apiversion: 1
-package: limits
-calendars:
-  cn: {tz: Asia/Shanghai}
-streams:
-  pays:
-    topic: fin.pays
-    time: at
-    max_delay: 1h
-    fields:
-      unit: string
-      payee: string
-      amount: money(CNY)
-      at: timestamp
-rules:
-- rule: often
-  title: {zh: 多次付款, en: Paid often}
-  status: live
-  from: pays
-  by: [unit, payee]
-  window: 3650d
-  measure: {cnt: count(), total: sum(amount)}
-  alert_if: cnt >= 3 || total > 2500
-  level: {red: total > 5000, yellow: "true"}
-  cooldown: 2h
-- rule: unusual
-  title: {zh: 金额异常, en: Unlike what others get}
-  status: live
-  from: pays
-  baseline: {usual: {of: amount, over: 3650d, peers: [unit], exclude_same: [payee]}}
-  alert_if: usual.z(amount) > 1000.0
-"""
-KEYS = 40
-
-
-def payments(seed, n):
-    """Some units pay a few over and over; one pays whoever it can think of,
-    now and then three times."""
-    rand = random.Random(seed)
-    at = 1750000000
-    for number in range(n):
-        at += rand.randrange(60)
-        unit = f"U-{rand.randrange(6)}"
-        payee = f"P-{rand.randrange(12)}"
-        if rand.random() < 0.5:
-            unit, payee = "F", f"X-{rand.randrange(number // 3 + 1)}"
-        for _ in range(3 if rand.random() < 0.1 else 1):
-            when = datetime.fromtimestamp(at - rand.randrange(1800),
-                                          timezone.utc)
-            yield (f'{{"unit":"{unit}","payee":"{payee}","amount":'
-                   f'{rand.randrange(3000)}.5,"at":"{when.isoformat()}"}}'
-                   ).encode()
-
 
 class Limits(unittest.TestCase):
-    def _send(self, world, payloads):
+    @staticmethod
+    def _send(world, flood, begin, end):
         with run_of.producer() as producer:
-            for number, payload in enumerate(payloads):
-                producer.send(world.topic("pays"), payload,
-                              number % run_of.PARTITIONS,
-                              timestamp=1750000000000)
-            producer.flush()
+            flood.produce(producer, world.prefix, begin, end)
 
     def _run(self, limits):
         """What came of it: transitions by change, and the metrics."""
@@ -84,13 +26,15 @@ class Limits(unittest.TestCase):
             with World(rules=rules) as world:
                 world.redis.start()
                 run_of.create(world)
-                sent = list(payments(5, 3000))
+                flood = Flood(5)
+                sent = flood.items
+                half = len(sent) // 2
                 # Killed in the middle, it gives up the same keys again.
-                self._send(world, sent[:len(sent) // 2])
+                self._send(world, flood, 0, half)
                 daemon = world.daemon(limits=limits).wait_ready()
                 run_of.wait_taken(world, daemon)
                 daemon.kill()
-                self._send(world, sent[len(sent) // 2:])
+                self._send(world, flood, half, None)
                 daemon = world.daemon(limits=limits).wait_ready()
                 run_of.wait_taken(world, daemon)
                 wait_for(lambda: daemon.total("tocsin_events_read_total")

@@ -225,6 +225,12 @@ def e2e():
     return run([sys.executable, "-B", "tests/e2e/run"], "e2e", timeout=1500)
 
 
+def chaos():
+    """A hundred kills and every fault that needs no JVM."""
+    return run([sys.executable, "-B", "tests/chaos/run", "--short", "--jobs",
+                "4"], "chaos", timeout=900)
+
+
 def clients():
     return run([sys.executable, "-B", "tests/e2e/run", "clients"], "clients",
                timeout=600)
@@ -252,6 +258,7 @@ SUITES = [
     ("clients", clients, "the clients on a Redis that is ill-treated"),
     ("oracle", oracle, "the tests' own second opinion on the rules' tests"),
     ("rules", rules, "the shipped rules, the semantics, the guide"),
+    ("chaos", chaos, "faults: nothing lost, doubled or phantom"),
     ("e2e", e2e, "real Kafka, real Redis, held against the oracle"),
 ]
 

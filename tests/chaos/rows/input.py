@@ -1,9 +1,12 @@
 """What comes in: bad records, other rules, too many keys."""
 
+import os
+import tempfile
 import time
 
 from rows import row
 from scene import Scene
+from support import flood
 
 BAD = (b"", b"\x00", b"nonsense", b"[]", b"{}", b"\xff\xfe{}",
        b'{"a":' * 2000, b'{"amount":1,"amount":2}',
@@ -41,9 +44,14 @@ def _kills_under_load(scene, n, **config):
 @row("memory cap")
 def cap(run):
     """Few keys a rule, under kills: the same are given up each time."""
-    with Scene(run, limits={"keys_per_rule": 8}) as scene:
-        _kills_under_load(scene, run.times(10, 100))
-        scene.finish()
+    with tempfile.TemporaryDirectory() as rules:
+        with open(os.path.join(rules, "flood.yaml"), "w",
+                  encoding="utf-8") as file:
+            file.write(flood.RULES)
+        with Scene(run, rules=rules, limits={"keys_per_rule": flood.KEYS},
+                   town=flood.Flood(run.rnd.randrange(10 ** 6), 2000)) as scene:
+            _kills_under_load(scene, run.times(10, 100))
+            scene.finish()
 
 
 # Text of the shipped rules, and what it becomes.

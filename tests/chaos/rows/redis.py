@@ -92,29 +92,41 @@ def cut(run):
 
 @row("Redis lost what it acknowledged")
 def forgot(run):
-    """kill -9, and an older append-only file is found at the start."""
+    """kill -9, and an older append-only file, or none, is found at the start;
+    noticed by the daemon that lives, or by the next."""
     with Scene(run, redis_options=KEEPS_ALL) as scene:
-        n = run.times(3, 20)
+        n = run.times(4, 24)
         daemon = scene.start(wait=True)
-        kept = os.path.join(scene.world.folder, "kept")
-        files = os.path.join(scene.redis.folder, "appendonlydir")
         with scene.load(n * 1.5):
-            for _ in range(n):
-                # Copied while it is written, as after a power cut: Redis cuts
-                # off what is half there.
-                shutil.rmtree(kept, ignore_errors=True)
-                shutil.copytree(files, kept)
+            for i in range(n):
+                kept = _copy(scene)
                 time.sleep(scene.rnd.uniform(0, 1))
+                is_down = i % 4 > 1
+                if is_down:
+                    scene.kill(daemon)
                 scene.redis.kill()
-                shutil.rmtree(files)
-                shutil.copytree(kept, files)
+                _replace(scene, None if i % 2 else kept)
                 scene.redis.start()
                 scene.fault()
-                scene.alive(daemon)
-                if scene.rnd.random() < 0.4:
-                    scene.kill(daemon)
+                if is_down:
                     daemon = scene.start(wait=True)
+                scene.alive(daemon)
         scene.finish(daemon)
+
+
+def _copy(scene):
+    """As after a power cut: it is being written to."""
+    kept = os.path.join(scene.world.folder, "kept")
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(os.path.join(scene.redis.folder, "appendonlydir"), kept)
+    return kept
+
+
+def _replace(scene, kept):
+    files = os.path.join(scene.redis.folder, "appendonlydir")
+    shutil.rmtree(files)
+    if kept:
+        shutil.copytree(kept, files)
 
 
 @row("Redis failed over")

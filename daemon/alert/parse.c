@@ -216,3 +216,12 @@ int record_parse(struct stamp *stamp, const char **body, size_t *body_len,
 	*body_len = (size_t)(cursor.end - cursor.at);
 	return 0;
 }
+
+void record_hashes(const char *json, size_t len, uint8_t prev[32],
+		   uint8_t hash[32]) {
+	struct cursor tail = { json + len - TAIL_BYTES, json + len };
+
+	if (!take(&tail, PREV_KEY) || !take_hex(&tail, prev, 32) ||
+	    !take(&tail, HASH_KEY) || !take_hex(&tail, hash, 32))
+		memset(hash, 0, 32);
+}

@@ -104,6 +104,9 @@ void record_stamp(struct buf *out, const struct stamp *stamp, const char *body,
  */
 int record_parse(struct stamp *stamp, const char **body, size_t *body_len,
 		 const char *json, size_t len);
+/* The two hashes at the end of a record that record_parse() took. */
+void record_hashes(const char *json, size_t len, uint8_t prev[32],
+		   uint8_t hash[32]);
 /*
  * The link of the chain: over the hash before as 64 hexadecimal digits, and a
  * document without its tail and closing brace.

@@ -10,8 +10,9 @@
 #include "usage.h"
 
 const struct verb *const verbs[] = {
-	&check_verb,  &demo_verb,  &eval_verb, &new_verb,  &reference_verb,
-	&replay_verb, &state_verb, &tail_verb, &test_verb, NULL,
+	&audit_verb, &check_verb,     &demo_verb,   &eval_verb,
+	&new_verb,   &reference_verb, &replay_verb, &state_verb,
+	&tail_verb,  &test_verb,      NULL,
 };
 
 static void print_help(void) {

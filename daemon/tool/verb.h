@@ -36,7 +36,7 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb check_verb, demo_verb, eval_verb, new_verb,
+extern const struct verb audit_verb, check_verb, demo_verb, eval_verb, new_verb,
 	reference_verb, replay_verb, state_verb, tail_verb, test_verb;
 /* All of them, by name; NULL ends. */
 extern const struct verb *const verbs[];

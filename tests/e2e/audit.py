@@ -1,0 +1,147 @@
+"""Every alert computed again from the archive, without Kafka."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from support import run_of
+from support.town import Town
+from support.world import TOCSIN, World
+
+
+def audit(daemon, *words):
+    return subprocess.run([TOCSIN, "audit", *words, "-c", daemon.path],
+                          capture_output=True, text=True, timeout=120)
+
+
+class Audit(unittest.TestCase):
+    def _world(self):
+        world = World()
+        world.redis.start()
+        run_of.create(world)
+        return world
+
+    def _run(self, world, kills=0, seed=50):
+        """A town, with some kills on the way; the last daemon."""
+        town = Town(seed, months=8)
+        step = len(town.items) // (kills + 1) + 1
+        with run_of.producer() as producer:
+            for begin in range(0, len(town.items), step):
+                daemon = world.daemon()
+                town.produce(producer, world.prefix, begin, begin + step)
+                if begin + step < len(town.items):
+                    run_of.wait_taken(world, daemon)
+                    daemon.kill()
+        run_of.take_all_and_stop(world, daemon)
+        # Out of reach: what is computed now comes from the archive.
+        world.edit_rules("alert_if: ", "alert_if: false && ")
+        shutil.rmtree(os.path.join(world.folder, "rules"))
+        os.mkdir(world.rules)
+        return daemon
+
+    def _is_same(self, daemon, n):
+        done = audit(daemon, "verify", "--all")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"{n} transitions, {n} the same byte for byte, 0 "
+                      "differ, 0 not computed", done.stdout)
+
+    def test_every_alert_after_kills(self):
+        with self._world() as world:
+            daemon = self._run(world, kills=4)
+            with world.redis.connect() as redis:
+                documents = run_of.documents(redis)
+            self.assertGreater(len(documents), 100)
+            self._is_same(daemon, len(documents))
+            ident = json.loads(documents[len(documents) // 2])["id"]
+            done = audit(daemon, "verify", ident)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn(f"alert {ident}: ", done.stdout)
+
+    def test_rules_changed_between_two_runs(self):
+        with self._world() as world:
+            town = Town(51, months=6)
+            half = len(town.items) // 2
+            with run_of.producer() as producer:
+                town.produce(producer, world.prefix, 0, half)
+                run_of.take_all_and_stop(world, world.daemon())
+                world.edit_rules("slack: 1000", "slack: 30000000")
+                town.produce(producer, world.prefix, half)
+                daemon = world.daemon()
+                run_of.take_all_and_stop(world, daemon)
+            shutil.rmtree(world.rules)
+            os.mkdir(world.rules)
+            with world.redis.connect() as redis:
+                self._is_same(daemon, len(run_of.documents(redis)))
+
+    def test_what_was_changed_is_named(self):
+        with self._world() as world:
+            daemon = self._run(world)
+            with world.redis.connect() as redis:
+                entry, fields = run_of.stream(redis)[5]
+                record = json.loads(fields[b"json"])
+                for name, value in (("level", "green"), ("rev", 99)):
+                    self._tamper(daemon, redis, entry, fields, record, name,
+                                 value)
+
+    def _tamper(self, daemon, redis, entry, fields, record, name, value):
+        """In a fresh stream, since Redis lets nobody change an entry."""
+        stream = "tocsin:{0}:alerts"
+        kept = redis("DUMP", stream)
+        entries = run_of.stream(redis)
+        redis("DEL", stream)
+        changed = re.sub(f'"{name}":("[^"]*"|[0-9]+)'.encode(),
+                         f'"{name}":{json.dumps(value)}'.encode(),
+                         fields[b"json"], count=1)
+        for ident, of in entries:
+            if ident == entry:
+                of = {**of, b"json": changed}
+            redis("XADD", stream, ident,
+                  *(word for pair in of.items() for word in pair))
+        done = audit(daemon, "verify", record["id"])
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"seq {record['seq']}: differs", done.stdout)
+        self.assertIn(f"{name}: Redis ", done.stdout)
+        done = audit(daemon, "chain")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"seq {record['seq']}: the record is not what its hash",
+                      done.stdout)
+        redis("DEL", stream)
+        redis("RESTORE", stream, 0, kept)
+
+    def test_chain_and_head(self):
+        with self._world() as world:
+            daemon = self._run(world)
+            with world.redis.connect() as redis:
+                documents = run_of.documents(redis)
+                mark = redis.hash("tocsin:{0}:fence")
+                done = audit(daemon, "chain")
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertIn(f"seq 1 to {len(documents)}, each follows",
+                              done.stdout)
+                done = audit(daemon, "head")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(
+                    f"redis: lane 0 seq {len(documents)} hash "
+                    f"{mark[b'hash'].decode()}\n", done.stdout)
+                self.assertIn("state: lane 0 seq ", done.stdout)
+                entry = run_of.stream(redis)[7][0]
+                redis("XDEL", "tocsin:{0}:alerts", entry)
+            done = audit(daemon, "chain")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("seq 9: does not follow seq 7", done.stdout)
+
+    def test_files_of_the_archive_that_were_touched(self):
+        with self._world() as world:
+            daemon = self._run(world)
+            folder = os.path.join(world.folder, "state", "archive")
+            content = os.path.join(folder, "content")
+            path = os.path.join(content, sorted(os.listdir(content))[0])
+            with open(path, "ab") as file:
+                file.write(b"\n# later\n")
+            done = audit(daemon, "verify", "--all")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"{path} (", done.stderr)
+            self.assertIn("is not what its name says", done.stderr)

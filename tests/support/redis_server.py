@@ -24,13 +24,15 @@ class RedisServer:
         self.auth = None
         self.child = None
 
-    def start(self):
+    def start(self, wait=True):
+        """With @wait returns when it answers, else at once."""
         self.child = self._children.start(
             self._name,
             ["redis-server", "--port", "0", "--unixsocket", self.socket,
              "--dir", self.folder, "--save", "", *self._options])
-        wait_for(self._answers, 20, lambda: "redis answers\n"
-                 + self.child.tail())
+        if wait:
+            wait_for(self._answers, 20, lambda: "redis answers\n"
+                     + self.child.tail())
         return self
 
     def _answers(self):

@@ -41,15 +41,22 @@ class Redis:
     def __call__(self, *words):
         return self.pipeline([words])[0]
 
-    def pipeline(self, commands):
+    def send(self, *words):
+        """A command whose reply nobody waits for."""
+        self._send([words])
+
+    def _send(self, commands):
         out = []
         for words in commands:
             out.append(b"*%d\r\n" % len(words))
             for word in words:
                 word = _encode(word)
                 out.append(b"$%d\r\n%s\r\n" % (len(word), word))
+        self._sock.sendall(b"".join(out))
+
+    def pipeline(self, commands):
         try:
-            self._sock.sendall(b"".join(out))
+            self._send(commands)
             replies = [self._read() for _ in commands]
         except OSError:
             self.close()

@@ -274,14 +274,16 @@ static bool get_record(struct archive_reader *reader, uint64_t partition,
 	entry->is_record = true;
 	entry->topic = state->partitions[partition].topic;
 	entry->partition = state->partitions[partition].partition;
-	entry->offset = state->partitions[partition].next + get_zigzag(in);
-	entry->timestamp = state->timestamp + get_zigzag(in);
-	entry->poll_time = state->poll_time + get_zigzag(in);
+	entry->offset = get_from(in, state->partitions[partition].next);
+	entry->timestamp = get_from(in, state->timestamp);
+	entry->poll_time = get_from(in, state->poll_time);
 	len = get_varint(in);
 	if (len) {
 		entry->len = (size_t)len - 1;
 		entry->payload = (const char *)get_bytes(in, entry->len);
 	}
+	if (entry->offset == INT64_MAX)
+		return false;
 	state->partitions[partition].next = entry->offset + 1;
 	state->timestamp = entry->timestamp;
 	state->poll_time = entry->poll_time;

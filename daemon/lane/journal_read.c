@@ -362,10 +362,13 @@ static bool parse_turn(struct journal_reader *reader,
 			return false;
 		partition = &reader->partitions[which];
 		run->partition = (uint32_t)which;
-		run->first = partition->next + get_zigzag(&in);
+		run->first = get_from(&in, partition->next);
 		run->count = get_varint(&in);
-		run->next = run->first + (int64_t)run->count +
-			    (int64_t)get_varint(&in);
+		if (__builtin_add_overflow(run->first, run->count,
+					   &run->next) ||
+		    __builtin_add_overflow(run->next, get_varint(&in),
+					   &run->next))
+			return false;
 		partition->next = run->next;
 		reader->state.ordinal += run->count;
 	}

@@ -51,6 +51,17 @@ static inline int64_t get_zigzag(struct span_reader *in) {
 	return (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
 }
 
+/* What a difference leads to from @base; a misfit if there is none such. */
+static inline int64_t get_from(struct span_reader *in, int64_t base) {
+	int64_t n;
+
+	if (__builtin_add_overflow(base, get_zigzag(in), &n)) {
+		in->bad = true;
+		return 0;
+	}
+	return n;
+}
+
 static inline const uint8_t *get_bytes(struct span_reader *in, size_t len) {
 	const uint8_t *at = in->next;
 

@@ -1,0 +1,69 @@
+"""What `tocsin state` shows of a state folder, and what it may remove."""
+
+import os
+import subprocess
+import unittest
+
+from support import run_of
+from support.process import wait_for
+from support.town import Town
+from support.world import TOCSIN, World
+
+
+def state(*words):
+    return subprocess.run([TOCSIN, "state", *words], capture_output=True,
+                          text=True, timeout=60)
+
+
+class State(unittest.TestCase):
+    def test_checkpoints_listed_shown_verified_and_dropped(self):
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            daemon = world.daemon()
+            with run_of.producer() as producer:
+                Town(60, months=4).produce(producer, world.prefix)
+            run_of.wait_taken(world, daemon)
+            wait_for(lambda: len(state(
+                "ls", daemon.state).stdout.splitlines()) > 1, 30,
+                daemon.child.tail)
+            # A daemon that runs keeps what is its own.
+            done = state("drop", daemon.state, "all")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("another daemon holds the lock", done.stderr)
+            run_of.take_all_and_stop(world, daemon)
+            lines = state("ls", daemon.state).stdout.splitlines()
+            newest = lines[1].split()[0]
+            shown = state("show", daemon.state)
+            self.assertIn(f"checkpoint {newest}\n", shown.stdout)
+            self.assertIn(world.topic("payments") + "/0 next ", shown.stdout)
+            done = state("verify", daemon.state)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("pages, whole\n", done.stdout)
+            self.assertIn(": whole up to its end\n", done.stdout)
+            self._damage(daemon)
+            done = state("verify", daemon.state)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn("is damaged\n", done.stdout)
+            done = state("drop", daemon.state, "all")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(
+                len(state("ls", daemon.state).stdout.splitlines()), 1)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            run_of.check(world, daemon)
+
+    def _damage(self, daemon):
+        for folder, _, files in os.walk(daemon.state):
+            for name in files:
+                if name.startswith("pages-"):
+                    with open(os.path.join(folder, name), "r+b") as file:
+                        file.seek(100)
+                        byte = file.read(1)
+                        file.seek(100)
+                        file.write(bytes([byte[0] ^ 1]))
+
+    def test_words_that_it_does_not_know(self):
+        for words in ((), ("ls",), ("ls", ".", "1"), ("drop", "."),
+                      ("drop", ".", "x"), ("show", ".", "0"), ("put", ".")):
+            self.assertEqual(state(*words).returncode, 2, words)

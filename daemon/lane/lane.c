@@ -425,11 +425,25 @@ static void say_distance(struct lane *lane) {
 			 (unsigned long long)replay_left(lane));
 }
 
+static void complain_of_sent(struct lane *lane) {
+	int error = sent_error(lane->sent);
+
+	if (error && error != lane->sent_error)
+		log_warn("lane: %s/sent: %s: %s", lane->dir.path,
+			 strerror(-error),
+			 is_full(error)
+				 ? "trying again"
+				 : "until the next start nothing more is kept "
+				   "to be sent again");
+	lane->sent_error = error;
+}
+
 /* What a restart may need stays; without checkpoints the journal has it. */
 static void keep_sent(struct lane *lane) {
 	uint64_t seq = lane->options.checkpoint_every ? 0 : UINT64_MAX;
 	uint64_t dead = seq;
 
+	complain_of_sent(lane);
 	sent_sync(lane->sent);
 	if (lane->resend)
 		return;
@@ -572,7 +586,9 @@ int lane_new(struct lane **ret, const struct lane_options *options,
 	}
 	r = sent_open(&lane->sent, options->state, options->lane);
 	if (r < 0) {
-		buf_printf(why, "%s/sent: %s", options->state, strerror(-r));
+		buf_printf(why, "%s/sent: %s", options->state,
+			   r == -EXDEV ? "it holds another lane"
+				       : strerror(-r));
 		statedir_close(&lane->dir);
 		free(lane);
 		return r;

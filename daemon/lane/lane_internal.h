@@ -59,6 +59,7 @@ struct lane {
 	struct outbox again;
 	bool all_read;
 	uint64_t resends, resent;
+	int sent_error; /* that was said last */
 
 	/* Why the next life begins with a seam whatever the journal says. */
 	const char *force_seam;

@@ -385,7 +385,7 @@ void sent_add_dead(struct sent *sent, const struct dead_letter *dead) {
 }
 
 struct sent_point sent_end(const struct sent *sent) {
-	return sent->end;
+	return has_failed(sent) ? (struct sent_point){ 0 } : sent->end;
 }
 
 bool sent_is_any(const struct sent *sent) {
@@ -463,14 +463,17 @@ const char *sent_lane(const struct sent *sent) {
 
 /* Opening. */
 
-/* Its header; what is cut off and what it comes to only if it is the last. */
+/* Bytes of a header: a lane's name is short. */
+#define HEADER_MOST (64u << 10)
+
+/* Its header. */
 static int look_at(struct sent *sent, const char *path, struct buf *bytes,
 		   struct sent_segment *segment) {
 	struct record record;
 	struct stat st;
 	int r;
 
-	r = sent_read_file(path, bytes);
+	r = sent_read_file(path, HEADER_MOST, bytes);
 	if (r < 0)
 		return r;
 	if (!record_get(&record, (const uint8_t *)bytes->data, bytes->len, 0))
@@ -480,7 +483,7 @@ static int look_at(struct sent *sent, const char *path, struct buf *bytes,
 		return r;
 	if (stat(path, &st) < 0)
 		return -errno;
-	segment->bytes = bytes->len;
+	segment->bytes = (uint64_t)st.st_size;
 	segment->closed = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
 	return 0;
 }
@@ -559,12 +562,10 @@ static int take_in(struct sent *sent, const char *path, struct buf *bytes,
 		add_segment(sent, &segment);
 		return 0;
 	}
-	if (r != -EBADMSG && r != -EPROTO && r != -EXDEV)
+	if (r != -EBADMSG && r != -EPROTO)
 		return r;
 	log_warn("lane: %s is not used: %s", path,
-		 r == -EXDEV    ? "it is of another lane"
-		 : r == -EPROTO ? "it is of another version"
-				: "it is damaged");
+		 r == -EPROTO ? "it is of another version" : "it is damaged");
 	/* A file that a crash has just begun says nothing of those before. */
 	for (size_t n = last ? 0 : sent->n; n; n--)
 		remove_first(sent);
@@ -582,7 +583,7 @@ static int look_around(struct sent *sent) {
 	if (r == 0 && sent->n) {
 		char *path = sent_path(sent->dir, current(sent));
 
-		r = sent_read_file(path, &bytes);
+		r = sent_read_file(path, SIZE_MAX, &bytes);
 		if (r == 0)
 			r = go_to_the_end(sent, path, &bytes);
 		free(path);

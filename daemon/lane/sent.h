@@ -28,8 +28,8 @@ struct sent;
 
 /*
  * The log of @lane below @state; it is made when something is added. What a
- * crash has torn off is cut off. What is of another lane or version, or
- * cannot be read, is not used. Texts are copied.
+ * crash has torn off is cut off. What is of another version, or is
+ * damaged, is not used. Texts are copied. -EXDEV: it is of another lane.
  */
 int sent_open(struct sent **ret, const char *state, const char *lane);
 /* Waits for what was added, without a last sync. */
@@ -46,7 +46,7 @@ void sent_seam(struct sent *sent, const struct sent_point *point);
 void sent_add(struct sent *sent, const struct outbox_item *item);
 void sent_add_dead(struct sent *sent, const struct dead_letter *dead);
 
-/* The last ones; zeros: it holds nothing. */
+/* The last ones; zeros: it holds nothing, or has failed. */
 struct sent_point sent_end(const struct sent *sent);
 /* It knows of something. */
 bool sent_is_any(const struct sent *sent);

@@ -90,7 +90,7 @@ void sent_put_dead(struct buf *out, uint64_t position,
 	record_put(out, SENT_DEAD, position, 0, payload.data, payload.len);
 }
 
-int sent_read_file(const char *path, struct buf *bytes) {
+int sent_read_file(const char *path, size_t most, struct buf *bytes) {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
 	struct stat st;
 
@@ -99,11 +99,13 @@ int sent_read_file(const char *path, struct buf *bytes) {
 	buf_reset(bytes);
 	if (fstat(fd, &st) < 0)
 		r = -errno;
-	else
-		buf_reserve(bytes, (size_t)st.st_size + 1);
-	while (r == 0 && bytes->len < (size_t)st.st_size) {
-		ssize_t n = read(fd, bytes->data + bytes->len,
-				 (size_t)st.st_size - bytes->len);
+	else if ((uint64_t)st.st_size < most)
+		most = (size_t)st.st_size;
+	if (r == 0)
+		buf_reserve(bytes, most + 1);
+	while (r == 0 && bytes->len < most) {
+		ssize_t n =
+			read(fd, bytes->data + bytes->len, most - bytes->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -110,6 +110,52 @@ class Failover(unittest.TestCase):
             world.redis = group.servers[group.master()]
             run_of.check(world, daemon)
 
+    def test_the_replica_that_takes_over_lacks_the_end(self):
+        with World() as world:
+            group = Group(world)
+            run_of.create(world)
+            town = Town(42, months=9)
+            half = len(town.items) // 2
+            daemon = world.daemon(redis={"url": group.url()}).wait_ready()
+            with run_of.producer() as producer:
+                town.produce(producer, world.prefix, 0, half)
+                run_of.wait_taken(world, daemon)
+                old = group.master()
+                with group.servers[old].connect() as redis:
+                    # From here on the master alone has what it acknowledges.
+                    redis("ACL", "SETUSER", "default", "-psync", "-sync",
+                          "-replconf")
+                    redis("CLIENT", "KILL", "TYPE", "replica")
+                    lacks = len(run_of.documents(redis))
+                    town.produce(producer, world.prefix, half)
+                    run_of.wait_taken(world, daemon)
+                    wait_for(lambda: daemon.ready() and
+                             daemon.total("tocsin_outbox") == 0, 30,
+                             "everything is delivered")
+                    had = run_of.documents(redis)
+                self.assertGreater(len(had), lacks)
+                group.fail_over()
+                daemon.wait_ready()
+            world.redis = group.servers[group.master()]
+
+            def there():
+                with world.redis.connect() as redis:
+                    return len(run_of.documents(redis)) >= len(had)
+
+            wait_for(there, 30, lambda: "all is there\n"
+                     + daemon.child.tail())
+            # The one that fell comes back as a replica of the new one.
+            group.servers[old].start()
+            wait_for(lambda: group.info(old)["role"] == "slave", 30,
+                     "the old master is a replica")
+            self.assertEqual(daemon.total("tocsin_restarts_total"), 0)
+            self.assertGreaterEqual(
+                daemon.total("tocsin_alerts_resent_total"), len(had) - lacks)
+            run_of.take_all_and_stop(world, daemon)
+            with world.redis.connect() as redis:
+                self.assertEqual(run_of.documents(redis), had)
+            run_of.check(world, daemon)
+
     def test_nobody_knows_the_master(self):
         with World() as world:
             group = Group(world)

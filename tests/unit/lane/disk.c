@@ -13,6 +13,7 @@
  */
 static _Atomic int full;         /* with this; 0: there is room */
 static _Atomic int failing_sync; /* with this; 0: it does not */
+static _Atomic int failing_sent; /* with this, what goes into sent/ */
 static _Atomic unsigned refused; /* how much was asked for in vain */
 static char said[65536];         /* in the log, by the lane's thread */
 static struct {
@@ -32,6 +33,16 @@ static bool is_ours(int fd) {
 	       strstr(path, "rules.yaml") == NULL;
 }
 
+static bool is_in_sent(int fd) {
+	char link[32], path[256];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = 0;
+	return n > 0 && strstr(path, "/sent/") != NULL;
+}
+
 static bool refuse(void) {
 	refused++;
 	errno = full;
@@ -45,6 +56,10 @@ int fallocate(int fd, int mode, off_t from, off_t bytes) {
 }
 
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at) {
+	if (failing_sent && is_in_sent(fd)) {
+		errno = failing_sent;
+		return -1;
+	}
 	if (full && refuse())
 		return -1;
 	return syscall(SYS_pwrite64, fd, data, n, at);
@@ -98,7 +113,7 @@ static bool was_synced(const char *path, size_t from) {
 }
 
 static int begin(void **state) {
-	full = failing_sync = 0;
+	full = failing_sync = failing_sent = 0;
 	refused = 0;
 	n_synced = 0;
 	said[0] = 0;
@@ -313,6 +328,85 @@ static void halts_when_a_sync_failed_even_for_want_of_room(void **state) {
 	}
 }
 
+static void lose_everything(void) {
+	empty_sink();
+	world.sink.state = SINK_AWAY;
+	for (int i = 0; i < 5; i++)
+		assert_true(lane_turn(world.lane));
+	assert_true(lane_rest());
+}
+
+static struct lane_view viewed(void) {
+	struct lane_view view;
+
+	lane_view(world.lane, &view);
+	return view;
+}
+
+static bool is_all_written(void) {
+	struct stat st;
+
+	return stat(in_state("sent/0000000000000001-0000000000000000.log"),
+		    &st) == 0 &&
+	       st.st_size > 0 && (uint64_t)st.st_size == viewed().sent_bytes;
+}
+
+/* What would be sent again is made again instead. */
+static void goes_on_when_what_is_sent_cannot_be_kept(void **state) {
+	size_t n;
+
+	(void)state;
+	failing_sent = EIO;
+	for (int i = 0; i < 200; i++)
+		pay(0, i % 2 ? "U-1" : "U-2", i * 600);
+	lane_start();
+	assert_true(lane_rest());
+	n = world.sink.n_entries;
+	assert_true(n > 1);
+	world.later += 2 * USEC_PER_SEC;
+	assert_true(lane_turn(world.lane));
+	assert_int_equal(times_said("nothing more is kept to be sent again"),
+			 1);
+	lose_everything();
+	assert_int_equal(world.sink.n_entries, n);
+	assert_int_equal(viewed().restarts, 1);
+	/* At the next start it is kept, and serves. */
+	lane_stop();
+	failing_sent = 0;
+	lane_start();
+	assert_true(lane_rest());
+	lose_everything();
+	assert_int_equal(world.sink.n_entries, n);
+	assert_int_equal(viewed().restarts, 0);
+	assert_int_equal(viewed().resent, n);
+}
+
+static void keeps_what_is_sent_once_there_is_room(void **state) {
+	size_t n;
+
+	(void)state;
+	failing_sent = ENOSPC;
+	for (int i = 0; i < 200; i++)
+		pay(0, i % 2 ? "U-1" : "U-2", i * 600);
+	lane_start();
+	assert_true(lane_rest());
+	n = world.sink.n_entries;
+	for (int i = 0; i < 5000 && !times_said("trying again"); i++) {
+		world.later += USEC_PER_SEC;
+		assert_true(lane_turn(world.lane));
+	}
+	assert_int_equal(times_said("trying again"), 1);
+	failing_sent = 0;
+	/* Its writer waits for a second of its own. */
+	for (int i = 0; i < 10000 && !is_all_written(); i++)
+		usleep(1000);
+	assert_true(is_all_written());
+	lose_everything();
+	assert_int_equal(world.sink.n_entries, n);
+	assert_int_equal(viewed().restarts, 0);
+	assert_int_equal(viewed().resent, n);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, world_end)
 
 int main(void) {
@@ -322,6 +416,8 @@ int main(void) {
 		TEST(waits_for_room_to_go_on_with_its_journal),
 		TEST(lets_nothing_out_while_the_disk_is_full),
 		TEST(halts_when_a_sync_failed_even_for_want_of_room),
+		TEST(goes_on_when_what_is_sent_cannot_be_kept),
+		TEST(keeps_what_is_sent_once_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

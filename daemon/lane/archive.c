@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/util.h"
+#include "lane/crash.h"
 #include "lane/journal_internal.h"
 #include "lane/segment.h"
 
@@ -353,8 +354,10 @@ static int write_block(struct archive *archive, struct block *block) {
 	block->begins = false;
 	atomic_fetch_add(&archive->written_raw, block->raw.len);
 	buf_reset(&block->raw);
+	crash_point("archive-written");
 	if (block->sync && archive->fd >= 0 && fdatasync(archive->fd) < 0)
 		return is_full(-errno) ? -EIO : -errno;
+	crash_point("archive-synced");
 	if (block->sync)
 		atomic_store(&archive->durable, block->end - 1);
 	return 0;

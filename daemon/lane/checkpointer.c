@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "engine/engine.h"
 #include "lane/checkpoint_internal.h"
+#include "lane/crash.h"
 #include "lane/journal.h"
 #include "lane/segment.h"
 
@@ -239,6 +240,7 @@ static int write_pages(struct checkpointer *c, struct job *job) {
 			continue;
 		memcpy(next_place(c), pages_at(c->pages, page), PAGE_BYTES);
 		atomic_store(&c->marks[page], MARK_NONE);
+		crash_point("page-copied");
 		r = note_page(c, job, page);
 	}
 	while (r == 0 && c->written < job->n_list)
@@ -259,8 +261,10 @@ static int write_pages_file(struct checkpointer *c, struct job *job) {
 	if (c->fd < 0)
 		return -errno;
 	r = write_pages(c, job);
+	crash_point("pages-written");
 	if (r == 0 && fdatasync(c->fd) < 0)
 		r = -errno;
+	crash_point("pages-synced");
 	close(c->fd);
 	return r;
 }
@@ -287,10 +291,13 @@ static int write_manifest(struct checkpointer *c, struct job *job) {
 			 job->n_files, job->slots, job->n_pages);
 	buf_printf(&fresh, "%s/manifest.new", c->dir);
 	r = write_file(buf_cstr(&fresh), &bytes);
+	crash_point("manifest-written");
 	if (r == 0 && rename(buf_cstr(&fresh), path) < 0)
 		r = -errno;
+	crash_point("manifest-renamed");
 	if (r == 0)
 		r = sync_folder(c->dir);
+	crash_point("checkpoint-written");
 	free(path);
 	return r;
 }
@@ -331,8 +338,10 @@ static int do_forget(struct checkpointer *c, const struct forget *forget) {
 		if (numbers[i] < forget->number)
 			r = checkpoint_unlink(c->dir, "manifest", numbers[i]);
 	free(numbers);
+	crash_point("manifests-forgotten");
 	if (r == 0)
 		r = checkpoint_sweep(c->dir);
+	crash_point("pages-swept");
 	if (r == 0 && forget->journal)
 		r = journal_trim(forget->journal, forget->position,
 				 forget->before);

@@ -1,5 +1,6 @@
 #include "lane/journal.h"
 
+#include "lane/crash.h"
 #include "lane/journal_internal.h"
 #include "lane/segment.h"
 #include "lane/varint.h"
@@ -208,6 +209,7 @@ static int use_segment(struct journal *journal, uint64_t segment,
 	if (fd < 0)
 		return -errno;
 	r = preallocate(fd, bytes);
+	crash_point("segment-made");
 	if (r == 0)
 		r = sync_folder(journal->dir);
 	if (r < 0) {
@@ -233,12 +235,14 @@ static int carry(struct journal *journal, const struct chunk *chunk) {
 	if (r < 0)
 		return r;
 	atomic_store(&journal->written, chunk->position + chunk->data.len);
+	crash_point("journal-written");
 	if (!chunk->sync)
 		return 0;
 	begin = now_usec();
 	r = sync_file(journal->fd);
 	if (r < 0)
 		return r;
+	crash_point("journal-synced");
 	atomic_store(&journal->sync_usec, now_usec() - begin);
 	atomic_store(&journal->durable, chunk->position + chunk->data.len);
 	return 0;
@@ -542,6 +546,7 @@ static int cut_off(struct journal *journal, const struct journal_reader *reader,
 		return 0;
 	if (ftruncate(journal->fd, (off_t)(end - journal->segment)) < 0)
 		return -errno;
+	crash_point("journal-cut");
 	r = preallocate(journal->fd, journal->segment_bytes);
 	if (r < 0)
 		return r;

@@ -5,6 +5,7 @@
 #include "lane/lane_internal.h"
 
 #include "base/hash.h"
+#include "lane/crash.h"
 #include "tocsin/log.h"
 
 #include <errno.h>
@@ -102,6 +103,7 @@ static void begin(struct lane *lane) {
 	if (lane->archive)
 		archive_sync(lane->archive);
 	checkpointer_begin(lane->checkpointer, lane->engine, &head);
+	crash_point("checkpoint-begun");
 	lane->kept[lane->n_kept] =
 		(struct kept_checkpoint){ .position = head.position,
 					  .ordinal = head.ordinal,

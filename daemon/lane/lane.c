@@ -1,5 +1,6 @@
 #include "lane/lane_internal.h"
 
+#include "lane/crash.h"
 #include "tocsin/log.h"
 
 #include <errno.h>
@@ -202,6 +203,7 @@ void lane_commit_turn(struct lane *lane) {
 			     lane->n_runs);
 	if (lane->archive)
 		archive_turn(lane);
+	crash_point("turn-noted");
 	lane->n_runs = 0;
 }
 

@@ -1,5 +1,6 @@
 #include "lane/lane_internal.h"
 
+#include "lane/crash.h"
 #include "tocsin/log.h"
 
 #include <assert.h>
@@ -128,6 +129,9 @@ void leave_send(struct lane *lane) {
 	sink->class->send(sink->self, engine_outbox(lane->engine),
 			  allowed(lane->open_items, lane->gone_items),
 			  allowed(lane->open_dead, lane->gone_dead), lane->now);
+	if (lane->open_items > lane->gone_items ||
+	    lane->open_dead > lane->gone_dead)
+		crash_point("batch-sent");
 }
 
 /*
@@ -174,6 +178,8 @@ void leave_acknowledged(struct lane *lane) {
 		resend_acknowledged(lane, items, dead);
 	if (lane->resend || !lane->engine)
 		return;
+	if (items || dead)
+		crash_point("batch-acknowledged");
 	if (items) {
 		const struct outbox_item *last =
 			outbox_at(engine_outbox(lane->engine), items - 1);

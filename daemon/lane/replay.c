@@ -1,5 +1,6 @@
 #include "lane/lane_internal.h"
 
+#include "lane/crash.h"
 #include "tocsin/log.h"
 
 #include <errno.h>
@@ -163,6 +164,7 @@ static bool replay_turn(struct lane *lane) {
 		lane->entry_valid = false;
 	if (lane->n_events) {
 		lane_commit_turn(lane);
+		crash_point("turn-replayed");
 		return true;
 	}
 	return r > 0;
@@ -179,6 +181,7 @@ static bool own_end(struct lane *lane) {
 				   "the journal does not lead to");
 		return true;
 	}
+	crash_point("replay-over");
 	r = journal_append(&lane->journal, lane->reader);
 	if (lane_is_full(lane, r))
 		return false;

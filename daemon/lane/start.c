@@ -1,5 +1,6 @@
 #include "lane/lane_internal.h"
 
+#include "lane/crash.h"
 #include "tocsin/log.h"
 
 #include <errno.h>
@@ -332,6 +333,7 @@ static int begin_seam(struct lane *lane, struct found *found,
 			choose_first_ordinal(lane, found, by_journal));
 	if (r < 0)
 		return r;
+	crash_point("seam-begun");
 	lane->seams++;
 	log_warn("lane: %s: begun a new journal with a seam", reason);
 	lane->sealed = false;
@@ -457,6 +459,7 @@ bool start_seal(struct lane *lane) {
 	lane->begun = false;
 	lane->sealed = true;
 	lane_decide(lane, &seam, 0);
+	crash_point("seam-decided");
 	lane->sealed_position = journal_position(lane->journal);
 	journal_sync(lane->journal);
 	return true;

@@ -1,6 +1,7 @@
 #include "lane/statedir.h"
 
 #include "base/util.h"
+#include "lane/crash.h"
 #include "lane/segment.h"
 
 #include <ctype.h>
@@ -189,6 +190,7 @@ int statedir_set_epoch(const struct statedir *dir, uint64_t epoch) {
 		r = -errno;
 	if (r == 0)
 		r = sync_folder(dir->path);
+	crash_point("epoch-written");
 	free(path);
 	free(fresh);
 	return r;

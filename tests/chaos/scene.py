@@ -37,6 +37,7 @@ class Scene:
         self.ids = {}  # alert: id, of all comparisons
         self._records = {}  # by coordinates; some may have expired since
         self._last = None  # oracle and steps
+        self._sends = None
         self._brokers = brokers
         self._broker = broker
 
@@ -57,6 +58,8 @@ class Scene:
         return self
 
     def __exit__(self, *failed):
+        if self._sends:
+            self._sends.close()
         self.world.__exit__(*failed)
 
     @property
@@ -90,9 +93,14 @@ class Scene:
     def send(self, begin=0.0, end=1.0):
         """A share of the town's events, all at once."""
         n = len(self.town.items)
-        with run_of.producer(self.world) as producer:
-            self.town.produce(producer, self.world.prefix, int(n * begin),
-                              int(n * end))
+        self.town.produce(self._producer(), self.world.prefix,
+                          int(n * begin), int(n * end))
+
+    def _producer(self):
+        """One for all: a new one looks for each topic a second long."""
+        if not self._sends:
+            self._sends = run_of.producer(self.world)
+        return self._sends
 
     @contextlib.contextmanager
     def load(self, seconds, begin=0.0, end=1.0):
@@ -106,11 +114,10 @@ class Scene:
 
         def arrive():
             try:
-                with run_of.producer(self.world) as producer:
-                    for at in range(first, last, step):
-                        self.town.produce(producer, self.world.prefix, at,
-                                          min(at + step, last))
-                        over.wait(0.05)
+                for at in range(first, last, step):
+                    self.town.produce(self._producer(), self.world.prefix,
+                                      at, min(at + step, last))
+                    over.wait(0.05)
             except Exception as error:  # told by the thread that waits
                 trouble.append(error)
 

@@ -208,9 +208,10 @@ class Daemon:
             return 0, str(error)
 
     def metrics(self):
-        """{name with labels: number}"""
+        """{name with labels: number}; empty if it does not answer."""
         out = {}
-        for line in self.get("/metrics")[1].splitlines():
+        status, text = self.get("/metrics")
+        for line in text.splitlines() if status == 200 else ():
             if line and line[0] != "#":
                 name, _, value = line.rpartition(" ")
                 out[name] = float(value)

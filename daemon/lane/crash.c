@@ -1,0 +1,67 @@
+#include "lane/crash.h"
+
+#ifdef TOCSIN_CRASH_POINTS
+
+#include "base/util.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* All there are, so that tests/chaos can have the daemon die at each. */
+static const char *const names[] = {
+	/* the lane */
+	"epoch-written",      /* and the sink knows nothing of it */
+	"turn-noted",         /* in the journal, the engine has not acted */
+	"turn-replayed",      /* noted once more */
+	"replay-over",        /* the journal is about to be written on */
+	"batch-sent",         /* perhaps in part */
+	"batch-acknowledged", /* and nobody here knows it yet */
+	"seam-begun",         /* a new journal without its decision */
+	"seam-decided",       /* not yet on disk */
+	/* the journal's thread */
+	"segment-made",    /* its name is not on disk */
+	"journal-written", /* not synced */
+	"journal-synced",  /* nobody knows it */
+	"journal-cut",     /* behind its end, at a start */
+	/* the checkpoint's thread */
+	"checkpoint-begun", /* the lane goes on */
+	"page-copied",
+	"pages-written",
+	"pages-synced",
+	"manifest-written", /* under its first name */
+	"manifest-renamed", /* its folder is not synced */
+	"checkpoint-written",
+	"manifests-forgotten", /* their pages are there */
+	"pages-swept",         /* the journal is not trimmed */
+	/* the archive's thread */
+	"archive-written", /* not synced */
+	"archive-synced",
+};
+
+static bool is_known(const char *name) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+void crash_point(const char *name) {
+	static _Atomic long reached;
+	const char *plan = getenv("TOCSIN_CRASH");
+	size_t len = strlen(name);
+
+	assert(is_known(name));
+	if (!plan || strncmp(plan, name, len) != 0 ||
+	    (plan[len] != ':' && plan[len] != 0))
+		return;
+	if (atomic_fetch_add(&reached, 1) + 1 ==
+	    (plan[len] ? strtol(plan + len + 1, NULL, 10) : 1))
+		kill(getpid(), SIGKILL);
+}
+
+#endif

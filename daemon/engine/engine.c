@@ -265,6 +265,8 @@ static void raise_to(struct engine *engine, usec_t at) {
 }
 
 static void raise_by_lane(struct engine *engine) {
+	if (engine->options.told)
+		return;
 	if (engine->catch_up && engine->greatest != INT64_MIN)
 		raise_to(engine, engine->greatest - engine->max_delay);
 	else if (!engine->catch_up)

@@ -19,17 +19,19 @@
 struct engine;
 
 struct engine_options {
-	const char *lane;         /* "0" if NULL */
-	uint64_t seed;            /* of the journal's header: ids, contents */
-	uint64_t first_ordinal;   /* the first input gets this one; 0 means 1 */
-	uint64_t seq;             /* the last seq that was published */
-	uint8_t hash[32];         /* its hash; zero for seq 0 */
-	bool silent;              /* publish nothing before a SEAM decision */
-	bool shadow;              /* rules with status test go out too, seq 0 */
-	bool coverage;            /* count clauses seen true and false */
-	bool check_skew;          /* refuse events from the future */
-	size_t max_state_bytes;   /* of all cells; 0: 8 GiB */
-	size_t max_keys_per_rule; /* 0: 16 million */
+	const char *lane;       /* "0" if NULL */
+	uint64_t seed;          /* of the journal's header: ids, contents */
+	uint64_t first_ordinal; /* the first input gets this one; 0 means 1 */
+	uint64_t seq;           /* the last seq that was published */
+	uint8_t hash[32];       /* its hash; zero for seq 0 */
+	bool silent;            /* publish nothing before a SEAM decision */
+	bool shadow;            /* rules with status test go out too, seq 0 */
+	bool coverage;          /* count clauses seen true and false */
+	bool check_skew;        /* refuse events from the future */
+	bool told; /* time goes on by ADVANCE alone: a part of a lane's inputs,
+		      with the watermarks of the whole */
+	size_t max_state_bytes;        /* of all cells; 0: 8 GiB */
+	size_t max_keys_per_rule;      /* 0: 16 million */
 	uint64_t max_entries_per_rule; /* of windows; 0: 100 million */
 	size_t max_ids_per_stream;     /* 0: 16 million */
 	size_t outbox;                 /* transitions that may wait; 0: 4,096 */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alert/record.h"
@@ -34,7 +35,7 @@ struct entry {
 };
 
 struct audit {
-	const char *config_path;
+	const char *config_path, *output;
 	bool all;
 	struct config config;
 	struct diag diag;
@@ -282,6 +283,8 @@ static int mask_key(const struct audit *audit, uint8_t key[32],
 		sha256(config->mask_key, strlen(config->mask_key), key);
 		return 0;
 	}
+	if (!config->state)
+		return 0;
 	if (access(arena_printf(&((struct audit *)(uintptr_t)audit)->arena,
 				"%s/mask_key", config->state),
 		   F_OK) < 0)
@@ -349,6 +352,153 @@ static int verify(struct audit *audit, const char *id) {
 	       "%zu not computed\n",
 	       audit->n, audit->same, audit->differ, missing);
 	return audit->differ || missing ? FINDINGS : code;
+}
+
+/* --- one alert in a file --- */
+
+/* @name of a record, a member of its top; the caller keeps @arena. */
+static const char *text_of(const char *json, size_t len, const char *name,
+			   struct arena *arena) {
+	const struct json *tree;
+
+	return json_parse(&tree, arena, json, len) == 0
+		       ? json_text(json_get(tree, name))
+		       : NULL;
+}
+
+/* The newest journal that leads to it, of those that are archived. */
+static int export_from(struct audit *audit, const char *id, const char *rule,
+		       const char *const *records) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	uint32_t *journals = NULL;
+	size_t n = 0;
+	int r = archive_list(audit->config.state, &journals, &n);
+
+	if (r == 0)
+		r = -ENOENT;
+	for (size_t i = 0; r == -ENOENT && i < n; i++) {
+		struct recompute what = { .state = audit->config.state,
+					  .journal = journals[i] };
+
+		buf_reset(&why);
+		r = mask_key(audit, what.mask_key, &why);
+		if (r == 0)
+			r = export_alert(&what, audit->output, id, rule,
+					 records, audit->n, &why);
+	}
+	free(journals);
+	if (r == 0)
+		return CLEAN;
+	unlink(audit->output);
+	fprintf(stderr, "tocsin audit: %s\n",
+		why.len ? buf_cstr(&why) : "no archive leads to it");
+	return FINDINGS;
+}
+
+static int export(struct audit *audit, const char *id) {
+	const char **records, *package, *rule;
+
+	if (!read_stream(audit, id))
+		return FINDINGS;
+	if (!audit->n) {
+		fprintf(stderr, "tocsin audit: Redis has no alert %s\n", id);
+		return FINDINGS;
+	}
+	package = text_of(audit->entries[0].json, audit->entries[0].len,
+			  "package", &audit->arena);
+	rule = text_of(audit->entries[0].json, audit->entries[0].len, "rule",
+		       &audit->arena);
+	records = arena_array(&audit->arena, const char *, audit->n + 1);
+	for (size_t i = 0; i < audit->n; i++)
+		records[i] = audit->entries[i].json;
+	if (!audit->output)
+		audit->output =
+			arena_printf(&audit->arena, "alert-%s.jsonl", id);
+	umask(077);
+	if (export_from(audit, id,
+			arena_printf(&audit->arena, "%s/%s",
+				     package ? package : "", rule ? rule : ""),
+			records) != CLEAN)
+		return FINDINGS;
+	printf("%s: %zu transitions; it holds records as they came, unmasked\n",
+	       audit->output, audit->n);
+	return CLEAN;
+}
+
+/*
+ * What a part of a lane's inputs cannot give: which number of the lane's a
+ * transition had, and what came before it in the chain.
+ */
+static char *without_place(const char *json, size_t len) {
+	const char *seq = strstr(json, ",\"seq\":");
+	const char *tail = NULL;
+	char *text;
+
+	for (const char *at = json; (at = strstr(at, ",\"prev_hash\":\""));
+	     at++)
+		tail = at;
+	if (!seq || !tail)
+		return strndup(json, len);
+	if (asprintf(&text, "%.*s%.*s}", (int)(seq - json), json,
+		     (int)(tail - (seq + 7 + strspn(seq + 7, "0123456789"))),
+		     seq + 7 + strspn(seq + 7, "0123456789")) < 0)
+		abort();
+	return text;
+}
+
+static bool on_part(void *context, const struct outbox_item *item) {
+	struct audit *audit = context;
+	char *ours = without_place(item->json, item->json_len);
+
+	for (size_t i = 0; i < audit->n; i++) {
+		struct entry *entry = &audit->entries[i];
+
+		if (entry->computed || strcmp(entry->json, ours) != 0)
+			continue;
+		entry->computed = true;
+		audit->same++;
+		break;
+	}
+	free(ours);
+	return audit->same < audit->n;
+}
+
+static int verify_file(struct audit *audit, const char *path) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	struct recompute what = { .file = path,
+				  .item = on_part,
+				  .context = audit };
+	char **records;
+	size_t n;
+	int r;
+
+	if (!exported_records(path, &records, &n, &why)) {
+		fprintf(stderr, "tocsin audit: %s\n",
+			why.len ? buf_cstr(&why) : "no records in the file");
+		return FINDINGS;
+	}
+	audit->entries = calloc(n, sizeof(*audit->entries));
+	if (!audit->entries)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		audit->entries[audit->n++].json =
+			without_place(records[i], strlen(records[i]));
+	r = mask_key(audit, what.mask_key, &why);
+	if (r == 0)
+		r = recompute(&what, &why);
+	if (r < 0)
+		fprintf(stderr, "tocsin audit: %s\n", buf_cstr(&why));
+	for (size_t i = 0; i < n; i++) {
+		if (!audit->entries[i].computed)
+			printf("transition %zu: was not computed: %.200s\n",
+			       i + 1, records[i]);
+		free(records[i]);
+	}
+	free(records);
+	printf("%s: %" PRIu64 " inputs and times, %zu transitions, %zu the "
+	       "same but for their place in the lane\n",
+	       path, what.inputs, n, audit->same);
+	return r == 0 && audit->same == n ? CLEAN : FINDINGS;
 }
 
 /* --- chain and head --- */
@@ -465,37 +615,54 @@ static void clean_up(struct audit *audit) {
 	arena_free(&audit->arena);
 }
 
+static bool is_file(const char *text) {
+	return strlen(text) != 32 ||
+	       strspn(text, "0123456789abcdef") != strlen(text);
+}
+
+static int choose(const struct verb *verb, struct audit *audit, int n,
+		  char **argv) {
+	const char *what = n > 0 ? argv[0] : "";
+	bool verifies = !strcmp(what, "verify");
+	bool exports = !strcmp(what, "export");
+
+	if (!verifies && !exports && strcmp(what, "chain") != 0 &&
+	    strcmp(what, "head") != 0)
+		return usage_error(verb, "say what to do: verify, export, "
+					 "chain or head");
+	if (n != ((verifies && !audit->all) || exports ? 2 : 1))
+		return usage_error(verb, verifies || exports
+						 ? "say which alert"
+						 : "it takes no argument");
+	if (audit->config_path && !take_config(audit))
+		return FINDINGS;
+	if (verifies && !audit->all && is_file(argv[1]))
+		return verify_file(audit, argv[1]);
+	if (!audit->config_path)
+		return usage_error(verb, "--config says where Redis and the "
+					 "state are");
+	if (!connect_redis(audit))
+		return FINDINGS;
+	if (exports)
+		return export(audit, argv[1]);
+	if (verifies)
+		return verify(audit, audit->all ? NULL : argv[1]);
+	return strcmp(what, "chain") ? head(audit) : chain(audit);
+}
+
 static int run(const struct verb *verb, struct audit *audit, int argc,
 	       char **argv) {
 	const struct flag flags[] = {
 		{ 'c', "config", "FILE", "the daemon's tocsin.yaml", NULL,
 		  &audit->config_path, NULL },
+		{ 'o', "output", "FILE", "where export writes", NULL,
+		  &audit->output, NULL },
 		{ 'a', "all", NULL, "verify every transition that Redis has",
 		  &audit->all, NULL, NULL },
 	};
 	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);
-	const char *what = n > 0 ? argv[0] : "";
-	bool verifies = !strcmp(what, "verify");
 
-	if (n < 0)
-		return -1 - n;
-	if (!verifies && strcmp(what, "chain") != 0 &&
-	    strcmp(what, "head") != 0)
-		return usage_error(verb, "say what to do: verify, chain or "
-					 "head");
-	if (n != (verifies && !audit->all ? 2 : 1))
-		return usage_error(verb,
-				   verifies ? "say which alert, or --all"
-					    : "%s takes no argument",
-				   what);
-	if (!audit->config_path)
-		return usage_error(verb, "--config says where Redis and the "
-					 "state are");
-	if (!take_config(audit) || !connect_redis(audit))
-		return FINDINGS;
-	if (verifies)
-		return verify(audit, audit->all ? NULL : argv[1]);
-	return strcmp(what, "chain") ? head(audit) : chain(audit);
+	return n < 0 ? -1 - n : choose(verb, audit, n, argv);
 }
 
 static int audit(const struct verb *verb, int argc, char **argv) {
@@ -509,10 +676,13 @@ static int audit(const struct verb *verb, int argc, char **argv) {
 const struct verb audit_verb = {
 	.name = "audit",
 	.summary = "Computes alerts again from the archive, checks the chain.",
-	.arguments = "verify ID|chain|head",
+	.arguments = "verify ID|FILE, export ID, chain, head",
 	.example = "tocsin audit verify -c tocsin.yaml "
 		   "0ec2149a63c06ff17ab60bbc7554cfc5\n"
 		   "tocsin audit verify -c tocsin.yaml --all\n"
+		   "tocsin audit export -c tocsin.yaml -o alert.jsonl "
+		   "0ec2149a63c06ff17ab60bbc7554cfc5\n"
+		   "tocsin audit verify alert.jsonl\n"
 		   "tocsin audit head -c tocsin.yaml",
 	.run = audit,
 };

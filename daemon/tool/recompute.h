@@ -7,16 +7,27 @@
 
 #include "alert/outbox.h"
 #include "base/buf.h"
+#include "lane/journal.h"
 
 #include <stdint.h>
+
+struct archive_entry;
 
 struct recompute {
 	const char *state; /* the folder that holds archive/ */
 	uint32_t journal;
+	const char *file; /* or, instead, what export_alert() wrote */
 	uint8_t mask_key[32];
 	/* Each transition; false: it is enough. */
 	bool (*item)(void *context, const struct outbox_item *item);
 	void *context;
+	/* Each input once it is taken, with the watermark then; and before the
+	 * first one what they are judged by. Both may be NULL. */
+	void (*input)(void *context, const struct archive_entry *entry,
+		      const struct stream *stream, usec_t watermark);
+	void (*begins)(void *context, const struct ruleset *rules,
+		       const struct journal_header *header,
+		       const char *manifest, size_t len);
 	/* What was computed with, when it is done. */
 	char rules[65];
 	uint64_t inputs;
@@ -28,3 +39,15 @@ struct recompute {
  * others are of the system. @why gets a sentence.
  */
 int recompute(struct recompute *what, struct buf *why);
+
+/*
+ * Writes all that is needed to compute alert @id (hexadecimal) of @rule
+ * (package/rule) again into one file: JSON lines, see ARCHIVE.md. @records are
+ * its transitions as Redis holds them. @what says where the archive is.
+ */
+int export_alert(const struct recompute *what, const char *path, const char *id,
+		 const char *rule, const char *const *records, size_t n,
+		 struct buf *why);
+/* The transitions that stand in such a file; false: @why says what is amiss. */
+bool exported_records(const char *path, char ***records, size_t *n,
+		      struct buf *why);

@@ -111,6 +111,47 @@ class Audit(unittest.TestCase):
         redis("DEL", stream)
         redis("RESTORE", stream, 0, kept)
 
+    def test_one_alert_of_each_rule_in_a_file_alone(self):
+        with self._world() as world:
+            daemon = self._run(world, kills=1)
+            with world.redis.connect() as redis:
+                documents = run_of.documents(redis)
+            # The last alert of each rule, which has the longest past.
+            newest = {}
+            for document in documents:
+                record = json.loads(document)
+                newest[record["package"], record["rule"]] = record
+            self.assertGreater(len(newest), 10)
+            alone = os.path.join(world.folder, "alone")
+            os.mkdir(alone)
+            for (_, rule), record in sorted(newest.items()):
+                path = os.path.join(alone, rule + ".jsonl")
+                done = audit(daemon, "export", record["id"], "-o", path)
+                self.assertEqual(done.returncode, 0, rule + done.stderr)
+                self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+                self._is_the_same_alone(daemon, path, record)
+            # Neither rules, nor Redis, nor state: the file says it all.
+            self._notices(path)
+
+    def _is_the_same_alone(self, daemon, path, record):
+        words = [TOCSIN, "audit", "verify", path]
+        if record.get("key_ref"):  # it is made with the site's own key
+            words += ["-c", daemon.path]
+        done = subprocess.run(words, capture_output=True, text=True,
+                              timeout=120, cwd="/")
+        self.assertEqual(done.returncode, 0,
+                         path + done.stdout + done.stderr)
+
+    def _notices(self, path):
+        with open(path, encoding="utf-8") as file:
+            lines = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(lines.replace('\\"rev\\":1,', '\\"rev\\":3,'))
+        done = subprocess.run([TOCSIN, "audit", "verify", path],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("was not computed", done.stdout)
+
     def test_chain_and_head(self):
         with self._world() as world:
             daemon = self._run(world)

@@ -405,14 +405,20 @@ static void block_free(struct block *block) {
 static void *writer(void *context) {
 	struct archive *archive = context;
 	struct block *block;
+	bool gave_up = false;
 	int r;
 
 	while ((block = take_block(archive))) {
 		r = atomic_load(&archive->error);
+		/* What comes behind one that found no room would leave a hole.
+		 */
+		if (gave_up)
+			r = -ECANCELED;
 		while ((r == 0 || is_full(r)) &&
 		       is_full(r = write_block(archive, block))) {
 			atomic_store(&archive->error, r);
-			if (!wait_a_second(archive))
+			gave_up = !wait_a_second(archive);
+			if (gave_up)
 				break;
 		}
 		atomic_store(&archive->error, r);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -527,6 +528,19 @@ static int take(struct work *work, const struct archive_entry *entry) {
 	return r;
 }
 
+/* An archive may begin later than its journal: what came before is gone. */
+static int check_first(struct work *work, const struct archive_entry *entry) {
+	uint64_t first = work->header.first_ordinal;
+
+	if (work->lines || work->what->inputs || entry->ordinal == first)
+		return 0;
+	buf_printf(work->why,
+		   "the inputs from %" PRIu64 " up to %" PRIu64
+		   " are missing, so none can be computed",
+		   first, entry->ordinal);
+	return -ENODATA;
+}
+
 static int take_all(struct work *work) {
 	struct archive_entry entry;
 	int r = 0;
@@ -534,8 +548,11 @@ static int take_all(struct work *work) {
 	while (r == 0 && !work->enough &&
 	       (r = work->lines ? next_line(work, &entry)
 				: archive_read(work->reader, &entry,
-					       work->why)) > 0)
-		r = take(work, &entry);
+					       work->why)) > 0) {
+		r = check_first(work, &entry);
+		if (r == 0)
+			r = take(work, &entry);
+	}
 	return r;
 }
 

@@ -174,6 +174,18 @@ class Audit(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("seq 9: does not follow seq 7", done.stdout)
 
+    def test_inputs_that_are_missing(self):
+        with self._world() as world:
+            daemon = self._run(world, kills=2)
+            folder = os.path.join(world.folder, "state", "archive",
+                                  "journal-00000001")
+            first = sorted(os.listdir(folder))[0]
+            os.unlink(os.path.join(folder, first))
+            done = audit(daemon, "verify", "--all")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("the inputs from 1 up to ", done.stderr)
+            self.assertIn(" 0 differ", done.stdout)
+
     def test_files_of_the_archive_that_were_touched(self):
         with self._world() as world:
             daemon = self._run(world)

@@ -5,11 +5,13 @@
  *   FAILING_DISK="CALL ERROR FIRST LAST FOLDER"
  *
  * as in "fdatasync 5 3 3 /tmp/x/state": the third fdatasync() of a file in that
- * folder fails with errno 5.
+ * folder fails with errno 5. With 0 for an error the process kills itself
+ * there.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +44,8 @@ static int fails_at(const char *call, const char *path) {
 	if (n < first || n > last)
 		return 0;
 	dprintf(STDERR_FILENO, "failing disk: %s of %s\n", call, path);
+	if (!error)
+		kill(getpid(), SIGKILL);
 	errno = error;
 	return 1;
 }

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -100,6 +101,39 @@ def eio(run):
         run.say(f"{reached} of {n} failures were met, {ended} halted")
         if not ended:
             raise AssertionError("none was met that matters")
+        scene.finish()
+
+
+@row("killed at any call on a file of the state")
+def killed_at_calls(run):
+    """Just before it: between a write and its sync, a rename and what follows
+    it, one file gone and the next."""
+    calls = sorted({call for call, _ in FAILURES})
+    n = run.times(2 * len(calls), 30 * len(calls))
+    with Scene(run) as scene:
+        library = os.path.join(scene.build, "tests", "libfailing-disk.so")
+        state = os.path.join(scene.world.folder, "state")
+        met = 0
+        for i in range(n):
+            nth = scene.rnd.choice((1, 2, 3, scene.rnd.randrange(1, 40)))
+            daemon = scene.start(env={
+                "LD_PRELOAD": library, "FAILING_DISK":
+                f"{calls[i % len(calls)]} 0 {nth} {nth} {state}"})
+            with scene.load(0.5, i / n, (i + 1) / n):
+                with contextlib.suppress(Timeout):
+                    wait_for(lambda: not daemon.child.running(), 0.7, "dead")
+            if daemon.child.running():
+                scene.kill(daemon)
+                continue
+            code = daemon.child.process.returncode
+            if code != -signal.SIGKILL:
+                raise AssertionError(f"it ended with {code}:\n"
+                                     + daemon.child.output())
+            scene.fault()
+            met += 1
+        run.say(f"{met} of {n} were met")
+        if not met:
+            raise AssertionError("no call was met")
         scene.finish()
 
 

@@ -5,6 +5,7 @@ import time
 
 from rows import row
 from scene import Scene
+from support.world import broker
 
 ROUND = 100
 # What a daemon said last before it was killed.
@@ -21,12 +22,22 @@ def phase(daemon):
 @row("kill -9 at any moment")
 def kill_at_any_moment(run):
     """Rounds of a hundred; a stream of events arrives meanwhile."""
-    left = run.kills
+    _kills(run, run.kills)
+
+
+@row("kill -9 at any moment, with real Kafka", needs_kafka=True)
+def kill_beside_kafka(run):
+    """The same, and the broker is no mock."""
+    _kills(run, run.times(20, 500), broker=lambda _: broker())
+
+
+def _kills(run, kills, **options):
+    left = kills
     while left > 0:
         n = min(left, ROUND)
         met = collections.Counter()
         begin = time.monotonic()
-        with Scene(run) as scene:
+        with Scene(run, **options) as scene:
             with scene.load(0.36 * n):
                 for _ in range(n):
                     daemon = scene.start()
@@ -37,6 +48,6 @@ def kill_at_any_moment(run):
                     met[phase(daemon)] += 1
             scene.finish()
         left -= n
-        run.say(f"{run.kills - left} kills; this round "
+        run.say(f"{kills - left} kills; this round "
                 + ", ".join(f"{k} {v}" for k, v in sorted(met.items()))
                 + f", {time.monotonic() - begin:.0f} s")

@@ -215,6 +215,7 @@ export class Client {
   #fence;
   #alert;
   #held = new Map(); // id -> seq that the snapshot holds
+  #due; // why a snapshot is due; it still is if the connection broke in it
   #hashes = new Map();
   #stopped = false;
 
@@ -227,6 +228,7 @@ export class Client {
     this.block = block;
     this.onError = onError;
     this.cursor = cursor ? { ...cursor } : null;
+    this.#due = cursor ? null : 'start';
     const base = `${prefix}:{${lane}}:`;
     this.#stream = base + 'alerts';
     this.#open = base + 'open';
@@ -271,20 +273,22 @@ export class Client {
   }
 
   async * #session(connection) {
-    let reason = this.cursor ? await this.#look(connection) : 'start';
+    this.#due = this.#due || await this.#look(connection);
     while (!this.#stopped) {
-      if (reason)
-        yield await this.#snapshot(connection, reason);
+      if (this.#due) {
+        const item = await this.#snapshot(connection, this.#due);
+        this.#due = null;
+        yield item;
+      }
       const entries = await this.#read(connection);
       if (!entries.length) {
-        reason = await this.#look(connection);
+        this.#due = await this.#look(connection);
         continue;
       }
-      reason = null;
       for (const entry of entries) {
         const joined = this.#join(entry);
-        reason = joined.reason;
-        if (reason)
+        this.#due = joined.reason;
+        if (this.#due)
           break;
         if (joined.record)
           yield this.#item({ type: 'transition', record: joined.record });

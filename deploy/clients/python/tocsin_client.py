@@ -156,6 +156,8 @@ class Client:
         self._fence = base + "fence"
         self._alert = base + "alert:"
         self._held = {}  # id -> seq that the snapshot holds
+        # Why a snapshot is due; it still is if the connection broke in it.
+        self._due = None if cursor else "start"
         self._hashes = collections.OrderedDict()
         self._stopped = False
         if self.cursor:
@@ -189,18 +191,19 @@ class Client:
                     connection.close()
 
     def _session(self, connection):
-        reason = self._look(connection) if self.cursor else "start"
+        self._due = self._due or self._look(connection)
         while not self._stopped:
-            if reason:
-                yield self._snapshot(connection, reason)
+            if self._due:
+                item = self._snapshot(connection, self._due)
+                self._due = None
+                yield item
             entries = self._read(connection)
             if not entries:
-                reason = self._look(connection)
+                self._due = self._look(connection)
                 continue
-            reason = None
             for entry in entries:
-                record, reason = self._join(entry)
-                if reason:
+                record, self._due = self._join(entry)
+                if self._due:
                     break
                 if record:
                     yield self._item("transition", record=record)

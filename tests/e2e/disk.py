@@ -53,7 +53,7 @@ class Full(unittest.TestCase):
     def test_at_the_very_first_start_it_is_waited_for(self):
         with World() as world:
             disk = os.path.join(world.folder, "disk")
-            # No room for a name, then for a file, then for the journal.
+            # No room for a name, then for the rules, then for the journal.
             with small_disk(disk, "size=4k,nr_inodes=1"):
                 world.redis.start()
                 run_of.create(world)
@@ -61,9 +61,11 @@ class Full(unittest.TestCase):
                 wait_for(lambda: "waiting for room" in daemon.child.output(),
                          20, daemon.child.tail)
                 resize(disk, "size=4k,nr_inodes=1000")
+                wait_for(lambda: "mask_key: made" in daemon.child.output(),
+                         20, daemon.child.tail)
+                resize(disk, "size=1m")
                 wait_for(daemon.address, 20, daemon.child.tail)
                 self._says_so_once(daemon)
-                resize(disk, "size=1m")
                 with run_of.producer() as producer:
                     Town(40, months=3).produce(producer, world.prefix)
                 self.assertFalse(daemon.ready())

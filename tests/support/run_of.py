@@ -65,6 +65,23 @@ def wait_taken(world, daemon, seconds=90):
              + daemon.child.tail(), interval=0.2)
 
 
+def wait_delivered(world, daemon, seconds=60):
+    """Until all that the topics hold is taken and what came of it is in
+    Redis."""
+    wait_taken(world, daemon)
+    daemon.wait_ready()
+    records = sum(ends(world).values())
+
+    def delivered():
+        # Of one moment: metrics are made once a second.
+        metrics = daemon.metrics()
+        return daemon.total("tocsin_events_read_total", metrics) == records \
+            and daemon.total("tocsin_outbox", metrics) == 0 \
+            and daemon.total("tocsin_outbox_dead_letters", metrics) == 0
+
+    wait_for(delivered, seconds, "everything is delivered")
+
+
 def take_all_and_stop(world, daemon, seconds=90):
     # The journal of an earlier run may have it all: ready says that this
     # daemon has gone through it, too.

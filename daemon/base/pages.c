@@ -16,6 +16,7 @@
 #define CHUNK_PAGES 16u
 #define PAGE_COUNT_MAX (1u << 20)
 #define LEAST_PAGES 1024u
+#define ROOM_FOR_TABLES 16384u
 #define UNITS (PAGE_BYTES / PAGE_UNIT)
 
 /*
@@ -77,16 +78,36 @@ size_t pages_class_bytes(size_t size) {
 	return class_bytes(class_of(size));
 }
 
-/* As many as there can be; fewer where addresses are rationed. */
+/*
+ * Tables double and are only as many as keys and timers need: with what they
+ * leave behind they come to no more than a few times the cells that they lead
+ * to. An engine without a limit may need every page that has a number.
+ */
+static uint32_t most_pages(size_t limit_bytes) {
+	uint64_t most = limit_bytes / PAGE_BYTES * 4 + ROOM_FOR_TABLES;
+
+	if (!limit_bytes || limit_bytes / PAGE_BYTES >= PAGE_COUNT_MAX ||
+	    most > PAGE_COUNT_MAX)
+		return PAGE_COUNT_MAX;
+	return (uint32_t)most;
+}
+
+/*
+ * Where addresses are rationed, fewer. Twice as many are asked for and half
+ * given back, so that as many again are left for all else.
+ */
 static void reserve(struct pages *pages) {
-	uint32_t n = PAGE_COUNT_MAX;
-	void *base;
+	uint32_t n = most_pages(pages->limit_bytes);
+	size_t bytes;
+	uint8_t *base;
 
 	for (; n >= LEAST_PAGES; n /= 2) {
-		base = mmap(NULL, (size_t)n * PAGE_BYTES, PROT_NONE,
+		bytes = (size_t)n * PAGE_BYTES;
+		base = mmap(NULL, 2 * bytes, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (base == MAP_FAILED)
 			continue;
+		munmap(base + bytes, bytes);
 		pages->base = base;
 		pages->reserved = n;
 		return;

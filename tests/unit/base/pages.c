@@ -8,8 +8,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -326,6 +330,41 @@ static void what_was_saved_is_found_again_or_refused(void **state) {
 	buf_free(&saved);
 }
 
+static size_t addresses_in_use(void) {
+	unsigned long n = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &n), 1);
+	fclose(file);
+	return n * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void leaves_addresses_to_others(void **state) {
+	const size_t room = (size_t)4 << 30;
+	struct rlimit before, less;
+	struct pages pages;
+	void *other;
+
+	(void)state;
+	pages_init(&pages, (size_t)1 << 30);
+	assert_true((size_t)pages.reserved * PAGE_BYTES <= (size_t)5 << 30);
+	pages_free(&pages);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	less = before;
+	less.rlim_cur = addresses_in_use() + room;
+	assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+	pages_init(&pages, 0);
+	assert_true((size_t)pages.reserved * PAGE_BYTES >= room / 8);
+	other = mmap(NULL, room / 2 - room / 16, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(other != MAP_FAILED);
+	munmap(other, room / 2 - room / 16);
+	assert_int_not_equal(pages_alloc(&pages, 100), 0);
+	pages_free(&pages);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+}
+
 static void releasing_none_is_nothing(void **state) {
 	struct pages pages;
 
@@ -374,6 +413,7 @@ int main(void) {
 		cmocka_unit_test(a_page_is_told_of_once_and_before_it_changes),
 		cmocka_unit_test(pages_of_a_table_serve_cells_afterwards),
 		cmocka_unit_test(what_was_saved_is_found_again_or_refused),
+		cmocka_unit_test(leaves_addresses_to_others),
 		cmocka_unit_test(releasing_none_is_nothing),
 		cmocka_unit_test(grows_over_many_pages),
 	};

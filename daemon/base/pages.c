@@ -426,38 +426,203 @@ void pages_save(const struct pages *pages, struct buf *out) {
 	save(out, pages->cells, pages->n * sizeof(*pages->cells));
 }
 
-static bool is_page(const struct pages *pages, uint32_t number) {
-	return number == NO_PAGE || number < pages->n;
+/* Cells of the page that were ever given out, and what page 0 never gives. */
+static uint32_t begun_of(const struct pages *pages, uint32_t number) {
+	return PAGE_BYTES / pages->classes[pages->class_of[number]].bytes -
+	       pages->cells[number].n_fresh;
 }
 
-/* What the numbers lead to is there; whose bytes they are a CRC has said. */
-static bool is_whole(const struct pages *pages) {
-	if (!is_page(pages, pages->empty))
-		return false;
-	for (unsigned i = 0; i < ALL_CLASSES; i++)
-		if (!is_page(pages, pages->classes[i].roomy))
-			return false;
-	for (uint32_t i = 0; i < pages->n; i++) {
-		const struct page_cells *cells = &pages->cells[i];
+static uint32_t units_of(const struct pages *pages, uint32_t number) {
+	return pages->classes[pages->class_of[number]].bytes / PAGE_UNIT;
+}
 
-		if (pages->class_of[i] >= ALL_CLASSES &&
-		    pages->class_of[i] < IN_TABLE)
-			return false;
-		if (!is_page(pages, cells->next) ||
-		    !is_page(pages, cells->prev))
-			return false;
-		if (cells->free && cells->free >> 12 != i)
-			return false;
+/* A cell of the page that was given out begins there. */
+static bool was_given(const struct pages *pages, uint32_t number,
+		      handle_t handle) {
+	uint32_t units = units_of(pages, number), unit = handle & 0xfff;
+
+	return handle && handle >> 12 == number && unit % units == 0 &&
+	       unit / units >= !number &&
+	       unit / units < begun_of(pages, number);
+}
+
+static uint32_t n_free(const struct pages *pages, uint32_t number) {
+	return begun_of(pages, number) - !number - pages->cells[number].used;
+}
+
+/* What the page says that it has to give is what it can have. */
+static bool gives_what_it_has(const struct pages *pages, uint32_t number) {
+	const struct page_cells *cells = &pages->cells[number];
+	uint32_t most =
+		PAGE_BYTES / pages->classes[pages->class_of[number]].bytes -
+		!number;
+	uint32_t begun;
+
+	if (cells->n_fresh > most || cells->used > most - cells->n_fresh)
+		return false;
+	begun = begun_of(pages, number);
+	if (cells->fresh != (number << 12) + begun * units_of(pages, number))
+		return false;
+	if (!cells->free)
+		return n_free(pages, number) == 0;
+	return n_free(pages, number) && was_given(pages, number, cells->free);
+}
+
+/*
+ * Counts the pages of a list, all of @class; SIZE_MAX: it is broken. Each
+ * names the one before it, so none can come twice.
+ */
+static size_t list_length(const struct pages *pages, uint32_t head,
+			  unsigned class) {
+	uint32_t before = NO_PAGE, at = head;
+	size_t n = 0;
+
+	for (; at != NO_PAGE; at = pages->cells[at].next) {
+		if (at >= pages->n || pages->class_of[at] != class ||
+		    pages->cells[at].prev != before)
+			return SIZE_MAX;
+		if (class != PAGES_EMPTY && !has_room(&pages->cells[at]))
+			return SIZE_MAX;
+		before = at;
+		n++;
 	}
+	return n;
+}
+
+static bool lists_hold(const struct pages *pages, size_t listed) {
+	size_t all = list_length(pages, pages->empty, PAGES_EMPTY), n;
+
+	if (all == SIZE_MAX)
+		return false;
+	for (unsigned i = 0; i < ALL_CLASSES; i++) {
+		n = list_length(pages, pages->classes[i].roomy, i);
+		if (n == SIZE_MAX)
+			return false;
+		all += n;
+	}
+	return all == listed;
+}
+
+/*
+ * All that the numbers say agrees, so that nothing which is given out later
+ * lies outside of memory or is given twice.
+ */
+static bool is_whole(const struct pages *pages) {
+	size_t listed = 0, used_bytes = 0;
+	uint32_t in_use = 0;
+
+	for (uint32_t i = 0; i < pages->n; i++) {
+		unsigned class = pages->class_of[i];
+
+		listed += class == PAGES_EMPTY;
+		if (class == PAGES_EMPTY || (class == IN_TABLE && i))
+			continue;
+		if (class >= ALL_CLASSES || !gives_what_it_has(pages, i))
+			return false;
+		listed += has_room(&pages->cells[i]);
+		if (is_table(class))
+			continue;
+		in_use++;
+		used_bytes += (size_t)pages->cells[i].used *
+			      pages->classes[class].bytes;
+	}
+	return in_use == pages->in_use && used_bytes == pages->used_bytes &&
+	       lists_hold(pages, listed);
+}
+
+bool pages_free_cells_hold(const struct pages *pages, uint32_t page) {
+	uint64_t seen[UNITS / 64] = { 0 };
+	uint32_t left;
+	handle_t at;
+
+	if (pages->class_of[page] >= ALL_CLASSES)
+		return true;
+	at = pages->cells[page].free;
+	for (left = n_free(pages, page); left; left--) {
+		uint32_t unit = at & 0xfff;
+
+		if (!was_given(pages, page, at) ||
+		    seen[unit / 64] >> unit % 64 & 1)
+			return false;
+		seen[unit / 64] |= UINT64_C(1) << unit % 64;
+		memcpy(&at, pages_read(pages, at), sizeof(at));
+	}
+	return !at;
+}
+
+static bool is_free(const struct pages *pages, handle_t cell) {
+	handle_t at = pages->cells[cell >> 12].free;
+
+	while (at && at != cell)
+		memcpy(&at, pages_read(pages, at), sizeof(at));
+	return at != 0;
+}
+
+static bool table_is_there(const struct pages *pages,
+			   const struct pages_table *table) {
+	uint32_t page = table->at >> 12, n = table_pages(table->bytes);
+
+	if (!table->at || page >= pages->n)
+		return false;
+	if (table->bytes <= CELL_MAX)
+		return pages->class_of[page] ==
+			       KIND_TABLE * SIZES + class_of(table->bytes) &&
+		       was_given(pages, page, table->at) &&
+		       !is_free(pages, table->at);
+	if (table->at & 0xfff || n > pages->n - page)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (pages->class_of[page + i] != IN_TABLE)
+			return false;
 	return true;
+}
+
+static int by_place(const void *a, const void *b) {
+	const struct pages_table *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Tables are this many cells and whole pages. */
+static bool tables_are(const struct pages *pages, uint64_t n_cells,
+		       uint64_t n_pages) {
+	for (uint32_t i = 0; i < pages->n; i++) {
+		unsigned class = pages->class_of[i];
+
+		if (class == IN_TABLE)
+			n_pages--;
+		else if (class < ALL_CLASSES && is_table(class))
+			n_cells -= pages->cells[i].used;
+	}
+	return !n_cells && !n_pages;
+}
+
+bool pages_tables_hold(const struct pages *pages, struct pages_table *tables,
+		       size_t n) {
+	uint64_t n_cells = 0, n_pages = 0, end = 0;
+
+	if (n)
+		qsort(tables, n, sizeof(*tables), by_place);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t from = (uint64_t)tables[i].at * PAGE_UNIT;
+
+		if (!table_is_there(pages, &tables[i]) || from < end)
+			return false;
+		end = from + tables[i].bytes;
+		if (tables[i].bytes <= CELL_MAX)
+			n_cells++;
+		else
+			n_pages += table_pages(tables[i].bytes);
+	}
+	return tables_are(pages, n_cells, n_pages);
 }
 
 int pages_restore(struct pages *pages, struct saved *from) {
 	size_t each = sizeof(*pages->class_of) + sizeof(*pages->cells);
 	uint32_t n = (uint32_t)saved_count(from, each);
 
-	pages->in_use = (uint32_t)saved_number(from);
-	pages->empty = (uint32_t)saved_number(from);
+	pages->in_use = saved_number32(from);
+	pages->empty = saved_number32(from);
 	pages->used_bytes = saved_number(from);
 	pages->taken = saved_number(from);
 	for (unsigned i = 0; i < ALL_CLASSES; i++)

@@ -87,13 +87,25 @@ uint32_t pages_flip(struct pages *pages);
 void pages_touch(struct pages *pages, uint32_t page);
 
 /*
- * What stands beside the pages, without which their bytes mean nothing: 26
+ * What stands beside the pages, without which their bytes mean nothing: 22
  * bytes a page. pages_restore() takes it into what pages_init() made; the
  * bytes of all pages that are not empty are the caller's to fill in, at
  * pages_at(). -EBADMSG: it cannot be; -ENOMEM.
  */
 void pages_save(const struct pages *pages, struct buf *out);
 int pages_restore(struct pages *pages, struct saved *from);
+/* The bytes of @page are there, and its free cells are those it counts. */
+bool pages_free_cells_hold(const struct pages *pages, uint32_t page);
+/*
+ * Once all bytes are there: these are all tables that there are, each in a
+ * place of its own. Sorts them.
+ */
+struct pages_table {
+	handle_t at;
+	size_t bytes;
+};
+bool pages_tables_hold(const struct pages *pages, struct pages_table *tables,
+		       size_t n);
 
 static inline uint8_t *pages_at(const struct pages *pages, uint32_t page) {
 	return pages->base + (size_t)page * PAGE_BYTES;

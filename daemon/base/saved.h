@@ -42,6 +42,17 @@ static inline uint64_t saved_number(struct saved *saved) {
 	return n;
 }
 
+/* A number that was kept in 32 bits. */
+static inline uint32_t saved_number32(struct saved *saved) {
+	uint64_t n = saved_number(saved);
+
+	if (n > UINT32_MAX) {
+		saved_refuse(saved);
+		return 0;
+	}
+	return (uint32_t)n;
+}
+
 /* How many pieces of at least @size bytes follow; more cannot be there. */
 static inline size_t saved_count(struct saved *saved, size_t size) {
 	uint64_t n = saved_number(saved);

@@ -19,6 +19,9 @@
 
 #define SNAPSHOT_VERSION 1u
 
+/* Ids and keys of tables are linked by what lies in their first bytes. */
+#define LINKED_BYTES 32u
+
 static void put(struct buf *out, const void *bytes, size_t len) {
 	buf_add(out, bytes, len);
 }
@@ -70,11 +73,36 @@ static void save_wheel(const struct wheel *wheel, struct buf *out) {
 	put(out, wheel->tail, sizeof(wheel->tail));
 }
 
-static void restore_wheel(struct wheel *wheel, struct saved *from) {
+/* 0, or a cell of @kind that has these many bytes. */
+static bool may_be(const struct engine *engine, handle_t handle, unsigned kind,
+		   size_t bytes) {
+	return !handle || (pages_has(&engine->pages, handle, kind) &&
+			   pages_cell_bytes(&engine->pages, handle) >= bytes);
+}
+
+/* Both ends of a list are there, or none. */
+static void take_list(const struct engine *engine, handle_t head, handle_t tail,
+		      unsigned kind, size_t bytes, struct saved *from) {
+	if (!head != !tail || !may_be(engine, head, kind, bytes) ||
+	    !may_be(engine, tail, kind, bytes))
+		saved_refuse(from);
+}
+
+static void restore_wheel(const struct engine *engine, struct wheel *wheel,
+			  unsigned kind, size_t bytes, struct saved *from) {
 	wheel->begun = saved_number(from) != 0;
 	wheel->first = (int64_t)saved_number(from);
 	saved_take(from, wheel->head, sizeof(wheel->head));
 	saved_take(from, wheel->tail, sizeof(wheel->tail));
+	/* Buckets are counted from there. */
+	if (wheel->first > INT64_MAX - 2 * (int64_t)WHEEL_BUCKETS)
+		saved_refuse(from);
+	for (size_t i = 0; i < WHEEL_BUCKETS; i++) {
+		take_list(engine, wheel->head[i], wheel->tail[i], kind, bytes,
+			  from);
+		if (wheel->head[i] && !wheel->begun)
+			saved_refuse(from);
+	}
 }
 
 /* --- streams --- */
@@ -105,7 +133,8 @@ static int restore_stream(struct engine *engine, struct stream_state *stream,
 	r = index_restore(&stream->ids, &engine->pages, from);
 	if (r < 0)
 		return r;
-	restore_wheel(&stream->ids_wheel, from);
+	restore_wheel(engine, &stream->ids_wheel, CELL_PLAIN, LINKED_BYTES,
+		      from);
 	stream->n_partitions = saved_count(from, 16);
 	stream->partitions =
 		calloc(stream->n_partitions + 1, sizeof(*stream->partitions));
@@ -144,7 +173,7 @@ static int restore_plan(struct engine *engine, struct plan_state *ps,
 	r = index_restore(&ps->index, &engine->pages, from);
 	if (r == 0)
 		r = index_restore(&ps->groups, &engine->pages, from);
-	restore_wheel(&ps->wheel, from);
+	restore_wheel(engine, &ps->wheel, CELL_KEY, ps->at.key, from);
 	return r;
 }
 
@@ -155,11 +184,14 @@ static void save_rule(const struct rule_state *rs, struct buf *out) {
 	put_number(out, rs->reviews_last);
 }
 
-static void restore_rule(struct rule_state *rs, struct saved *from) {
+static void restore_rule(const struct engine *engine, struct rule_state *rs,
+			 struct saved *from) {
 	saved_take(from, &rs->counters, sizeof(rs->counters));
 	rs->review_bytes = saved_number(from);
-	rs->reviews = (handle_t)saved_number(from);
-	rs->reviews_last = (handle_t)saved_number(from);
+	rs->reviews = saved_number32(from);
+	rs->reviews_last = saved_number32(from);
+	take_list(engine, rs->reviews, rs->reviews_last, CELL_LIFE,
+		  sizeof(struct life), from);
 }
 
 static void save_registry(const struct registry_state *rs, struct buf *out) {
@@ -172,8 +204,9 @@ static void save_registry(const struct registry_state *rs, struct buf *out) {
 static int restore_registry(struct engine *engine, struct registry_state *rs,
 			    struct saved *from) {
 	saved_take(from, &rs->counters, sizeof(rs->counters));
-	rs->first = (handle_t)saved_number(from);
-	rs->last = (handle_t)saved_number(from);
+	rs->first = saved_number32(from);
+	rs->last = saved_number32(from);
+	take_list(engine, rs->first, rs->last, CELL_PLAIN, LINKED_BYTES, from);
 	return index_restore(&rs->index, &engine->pages, from);
 }
 
@@ -264,7 +297,7 @@ static int restore_all(struct engine *engine, struct saved *from) {
 	for (size_t i = 0; r == 0 && i < set->n_plans; i++)
 		r = restore_plan(engine, &engine->plans[i], from);
 	for (size_t i = 0; r == 0 && i < set->n_rules; i++)
-		restore_rule(&engine->rules[i], from);
+		restore_rule(engine, &engine->rules[i], from);
 	for (size_t i = 0; r == 0 && i < set->n_registries; i++)
 		r = restore_registry(engine, &engine->registries[i], from);
 	saved_take(from, engine->digests,
@@ -282,9 +315,32 @@ static int load_pages(struct engine *engine,
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < pages->n; i++)
-		if (pages->class_of[i] != PAGES_EMPTY)
+		if (pages->class_of[i] != PAGES_EMPTY) {
 			r = page(context, i, pages_at(pages, i));
+			if (r == 0 && !pages_free_cells_hold(pages, i))
+				r = -EBADMSG;
+		}
 	return r;
+}
+
+/* No two tables share a place, and none is nobody's. */
+static int check_tables(struct engine *engine) {
+	const struct ruleset *set = engine->set;
+	size_t most =
+		1 + 2 * (set->n_streams + 2 * set->n_plans + set->n_registries);
+	struct pages_table *tables =
+		arena_array(&engine->scratch, struct pages_table, most);
+	size_t n = timers_tables(&engine->timers, tables);
+
+	for (size_t i = 0; i < set->n_streams; i++)
+		n += index_tables(&engine->streams[i].ids, tables + n);
+	for (size_t i = 0; i < set->n_plans; i++) {
+		n += index_tables(&engine->plans[i].index, tables + n);
+		n += index_tables(&engine->plans[i].groups, tables + n);
+	}
+	for (size_t i = 0; i < set->n_registries; i++)
+		n += index_tables(&engine->registries[i].index, tables + n);
+	return pages_tables_hold(&engine->pages, tables, n) ? 0 : -EBADMSG;
 }
 
 int engine_restore(struct engine **ret, const struct ruleset *set,
@@ -311,6 +367,8 @@ int engine_restore(struct engine **ret, const struct ruleset *set,
 		r = restore_all(engine, &from);
 	if (r == 0)
 		r = load_pages(engine, page, context);
+	if (r == 0)
+		r = check_tables(engine);
 	if (r < 0) {
 		engine_free(engine);
 		return r;

@@ -215,6 +215,7 @@ int index_restore(struct index *index, const struct pages *pages,
 	if (index->old_table &&
 	    (!index->table ||
 	     !is_table(pages, index->old_table, index->old_mask) ||
+	     index->mask != index->old_mask * 2 + 1 ||
 	     index->moved > index->old_mask))
 		return -EBADMSG;
 	/* Probing ends at an empty slot, so one must be left. */
@@ -225,4 +226,17 @@ int index_restore(struct index *index, const struct pages *pages,
 	if (index->old_table)
 		index->old = slots_at(pages, index->old_table);
 	return 0;
+}
+
+size_t index_tables(const struct index *index, struct pages_table *tables) {
+	size_t n = 0;
+
+	if (index->table)
+		tables[n++] = (struct pages_table){ index->table,
+						    table_bytes(index->mask) };
+	if (index->old_table)
+		tables[n++] =
+			(struct pages_table){ index->old_table,
+					      table_bytes(index->old_mask) };
+	return n;
 }

@@ -54,6 +54,8 @@ size_t index_bytes(const struct index *index);
 void index_save(const struct index *index, struct buf *out);
 int index_restore(struct index *index, const struct pages *pages,
 		  struct saved *from);
+/* Adds where they are to @tables, which has room for two; how many. */
+size_t index_tables(const struct index *index, struct pages_table *tables);
 
 static inline void index_prefetch(const struct index *index, uint32_t hash) {
 	if (index->slots)

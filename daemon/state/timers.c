@@ -138,3 +138,11 @@ int timers_restore(struct timers *timers, const struct pages *pages,
 		timers->heap = heap_at(pages, timers->table);
 	return 0;
 }
+
+size_t timers_tables(const struct timers *timers, struct pages_table *tables) {
+	if (!timers->table)
+		return 0;
+	*tables =
+		(struct pages_table){ timers->table, table_bytes(timers->cap) };
+	return 1;
+}

@@ -52,3 +52,5 @@ void timers_prune(struct timers *timers, struct pages *pages,
 void timers_save(const struct timers *timers, struct buf *out);
 int timers_restore(struct timers *timers, const struct pages *pages,
 		   struct saved *from);
+/* Adds where the heap is to @tables, which has room for one; how many. */
+size_t timers_tables(const struct timers *timers, struct pages_table *tables);

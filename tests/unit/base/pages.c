@@ -330,6 +330,111 @@ static void what_was_saved_is_found_again_or_refused(void **state) {
 	buf_free(&saved);
 }
 
+/* Saved, changed, and read back with the bytes of @one. */
+static bool comes_back(const struct pages *one, const struct buf *saved,
+		       struct pages *other) {
+	struct saved from = { (const uint8_t *)saved->data, saved->len, false };
+	bool good;
+
+	pages_init(other, 0);
+	good = pages_restore(other, &from) == 0;
+	for (uint32_t i = 0; good && i < one->n; i++) {
+		memcpy(pages_at(other, i), pages_at(one, i), PAGE_BYTES);
+		good = pages_free_cells_hold(other, i);
+	}
+	return good;
+}
+
+/*
+ * Page, class, room, used, fresh and free of a state where pages are full, half
+ * full, empty and a table's: no bit of them can be another.
+ */
+static void no_bit_of_what_was_saved_can_be_another(void **state) {
+	struct pages one, other;
+	struct buf saved = { 0 };
+	handle_t cells[40];
+	handle_t table;
+	size_t from;
+
+	(void)state;
+	pages_init(&one, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
+		cells[i] = pages_alloc_kind(&one, i % 4 * 3000 + 1,
+					    (unsigned)i % 3);
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i += 3)
+		pages_release(&one, cells[i]);
+	table = pages_table(&one, 3 * PAGE_BYTES);
+	assert_int_not_equal(table, 0);
+	pages_save(&one, &saved);
+	assert_true(comes_back(&one, &saved, &other));
+	pages_free(&other);
+	/* n, in_use, empty and used_bytes; not what was ever taken. */
+	from = saved.len - one.n * 22;
+	for (size_t i = 0; i < saved.len; i++) {
+		size_t in_cells = i - from - one.n * 2;
+
+		/* Links and room of a page that is in no list are nothing. */
+		if ((i >= 32 && i < 40) ||
+		    (i >= from + one.n * 2 &&
+		     (in_cells % 20 >= 12 ||
+		      one.class_of[in_cells / 20] >= PAGES_EMPTY - 1)))
+			continue;
+		for (int bit = 0; bit < 8; bit++) {
+			saved.data[i] = (char)(saved.data[i] ^ 1 << bit);
+			if (comes_back(&one, &saved, &other)) {
+				/* A table's page is whose its owner says. */
+				struct pages_table all = { table,
+							   3 * PAGE_BYTES };
+
+				assert_false(
+					pages_tables_hold(&other, &all, 1));
+			}
+			pages_free(&other);
+			saved.data[i] = (char)(saved.data[i] ^ 1 << bit);
+		}
+	}
+	buf_free(&saved);
+	pages_free(&one);
+}
+
+static void tables_have_places_of_their_own(void **state) {
+	struct pages_table all[3], some[3];
+	struct pages pages;
+	handle_t cell;
+
+	(void)state;
+	pages_init(&pages, 0);
+	cell = pages_alloc(&pages, 512);
+	all[0] = (struct pages_table){ pages_table(&pages, 512), 512 };
+	all[1] = (struct pages_table){ pages_table(&pages, 512), 512 };
+	all[2] = (struct pages_table){ pages_table(&pages, 2 * PAGE_BYTES),
+				       2 * PAGE_BYTES };
+	memcpy(some, all, sizeof(all));
+	assert_true(pages_tables_hold(&pages, some, 3));
+	/* One is nobody's, one is named twice, one is no table's. */
+	assert_false(pages_tables_hold(&pages, some, 2));
+	memcpy(some, all, sizeof(all));
+	some[1] = some[0];
+	assert_false(pages_tables_hold(&pages, some, 3));
+	memcpy(some, all, sizeof(all));
+	some[0].at = cell;
+	assert_false(pages_tables_hold(&pages, some, 3));
+	memcpy(some, all, sizeof(all));
+	some[2].at += 1 << 12;
+	assert_false(pages_tables_hold(&pages, some, 3));
+	memcpy(some, all, sizeof(all));
+	some[2].bytes *= 2;
+	assert_false(pages_tables_hold(&pages, some, 3));
+	/* Given back, it is none. */
+	pages_table_release(&pages, all[1].at, 512);
+	memcpy(some, all, sizeof(all));
+	assert_false(pages_tables_hold(&pages, some, 3));
+	some[1] = all[2];
+	some[0] = all[0];
+	assert_true(pages_tables_hold(&pages, some, 2));
+	pages_free(&pages);
+}
+
 static size_t addresses_in_use(void) {
 	unsigned long n = 0;
 	FILE *file = fopen("/proc/self/statm", "r");
@@ -413,6 +518,8 @@ int main(void) {
 		cmocka_unit_test(a_page_is_told_of_once_and_before_it_changes),
 		cmocka_unit_test(pages_of_a_table_serve_cells_afterwards),
 		cmocka_unit_test(what_was_saved_is_found_again_or_refused),
+		cmocka_unit_test(no_bit_of_what_was_saved_can_be_another),
+		cmocka_unit_test(tables_have_places_of_their_own),
 		cmocka_unit_test(leaves_addresses_to_others),
 		cmocka_unit_test(releasing_none_is_nothing),
 		cmocka_unit_test(grows_over_many_pages),

@@ -19,15 +19,15 @@ def bad(run):
     """Among the good ones, under kills: each is a dead letter, once."""
     with Scene(run) as scene:
         items = scene.town.items
+        good = list(items)
         n = run.times(60, 600)
         for _ in range(n):
-            at = scene.rnd.randrange(len(items))
-            item = items[at]
+            item = scene.rnd.choice(good)
             copy = type(item)(*(getattr(item, s) for s in item.__slots__))
             copy.payload = scene.rnd.choice(
                 BAD + (item.payload[:-1], item.payload[:20],
                        item.payload.replace(b'"amount":', b'"amount":-x')))
-            items.insert(at, copy)
+            items.insert(items.index(item), copy)
         scene.fault(n)
         _kills_under_load(scene, run.times(6, 60))
         scene.finish()

@@ -52,25 +52,65 @@ static void wrap(struct buf *out, const uint8_t *data, size_t size) {
 	}
 }
 
-static void read_all(struct journal_reader *reader, struct buf *why) {
-	struct journal_entry entry;
+static void check(const struct journal_reader *reader,
+		  const struct journal_entry *entry) {
 	size_t n;
 
-	while (journal_read(reader, &entry, why) > 0) {
-		journal_read_partitions(reader, &n);
-		for (size_t i = 0;
-		     entry.kind == JOURNAL_TURN && i < entry.n_runs; i++)
-			assert(entry.runs[i].partition < n);
-		if (entry.kind == JOURNAL_DECISION)
-			assert(entry.decision.topic &&
-			       entry.decision.kind < DECISION_MAX);
+	journal_read_partitions(reader, &n);
+	for (size_t i = 0; entry->kind == JOURNAL_TURN && i < entry->n_runs;
+	     i++)
+		assert(entry->runs[i].partition < n);
+	if (entry->kind == JOURNAL_DECISION)
+		assert(entry->decision.topic &&
+		       entry->decision.kind < DECISION_MAX);
+}
+
+/* Where it ended; @first: behind the first entry. */
+static uint64_t read_all(struct journal_reader *reader, uint64_t *first) {
+	struct journal_entry entry;
+	struct buf why = { 0 };
+	bool is_first = true;
+
+	*first = journal_read_position(reader);
+	while (journal_read(reader, &entry, &why) > 0) {
+		check(reader, &entry);
+		if (is_first)
+			*first = journal_read_position(reader);
+		is_first = false;
 	}
+	buf_free(&why);
+	return journal_read_position(reader);
+}
+
+/* A position that an entry ended at leads to the same end. */
+static void read_from(uint64_t position, uint64_t end) {
+	struct journal_reader *reader;
+	struct buf why = { 0 };
+	uint64_t first;
+	int r = journal_read_open_at(&reader, dir, position, &why);
+
+	assert(r == 0 && read_all(reader, &first) == end);
+	journal_read_close(reader);
+	buf_free(&why);
+}
+
+/* Any other leads to a journal that reads well from there, or to none. */
+static void read_from_any(uint64_t position) {
+	struct journal_reader *reader;
+	struct buf why = { 0 };
+	uint64_t first;
+
+	if (journal_read_open_at(&reader, dir, position, &why) == 0) {
+		read_all(reader, &first);
+		journal_read_close(reader);
+	}
+	buf_free(&why);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct journal_reader *reader;
 	struct buf bytes = { 0 }, why = { 0 };
-	uint64_t position;
+	uint64_t first, end;
 
 	if (!size)
 		return 0;
@@ -81,11 +121,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		wrap(&bytes, data + 1, size - 1);
 	write_segment(bytes.data ? bytes.data : "", bytes.len);
 	if (journal_read_open(&reader, dir, &why) == 0) {
-		read_all(reader, &why);
-		position = journal_read_position(reader);
+		end = read_all(reader, &first);
 		journal_read_close(reader);
-		if (journal_read_open_at(&reader, dir, position / 2, &why) == 0)
-			journal_read_close(reader);
+		read_from(first, end);
+		read_from_any(end / 2);
 	}
 	buf_free(&bytes);
 	buf_free(&why);

@@ -319,6 +319,8 @@ static void do_job(struct checkpointer *c, struct job *job) {
 	if (r < 0) {
 		atomic_store(&c->failed, true);
 		drop_copies(c);
+		/* It may have its name, but nobody knows whether on disk. */
+		checkpoint_unlink(c->dir, "manifest", job->head.number);
 		checkpoint_unlink(c->dir, "pages", job->head.number);
 	}
 	pthread_mutex_lock(&c->lock);
@@ -638,6 +640,12 @@ void checkpointer_begin(struct checkpointer *c, struct engine *engine,
 	job->head.number = c->next_number++;
 	engine_save(engine, &job->saved);
 	job->n_pages = c->pages->n;
+	/*
+	 * When one fails, the lane may be in the middle of a copy for it, and
+	 * hands it over when nobody takes any. Written into this one it would
+	 * stand for a page as it was before.
+	 */
+	drop_copies(c);
 	free((void *)(uintptr_t)c->marks);
 	c->marks = allocate(job->n_pages, sizeof(*c->marks));
 	c->n_marks = job->n_pages;

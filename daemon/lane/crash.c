@@ -29,18 +29,25 @@ static const char *const names[] = {
 	"journal-synced",  /* nobody knows it */
 	"journal-cut",     /* behind its end, at a start */
 	/* the checkpoint's thread */
-	"checkpoint-begun", /* the lane goes on */
-	"page-copied",
-	"pages-written",
-	"pages-synced",
-	"manifest-written", /* under its first name */
-	"manifest-renamed", /* its folder is not synced */
-	"checkpoint-written",
+	"checkpoint-begun",    /* the lane goes on */
+	"page-copied",         /* not yet written */
+	"pages-written",       /* not synced */
+	"pages-synced",        /* no manifest names them */
+	"manifest-written",    /* under its first name */
+	"manifest-renamed",    /* its folder is not synced */
+	"checkpoint-written",  /* nobody knows it */
 	"manifests-forgotten", /* their pages are there */
 	"pages-swept",         /* the journal is not trimmed */
 	/* the archive's thread */
 	"archive-written", /* not synced */
-	"archive-synced",
+	"archive-synced",  /* nobody knows it */
+	/* the thread of what was sent */
+	"sent-opened",  /* its name is not on disk, if it is new */
+	"sent-written", /* not synced */
+	"sent-synced",  /* nobody knows it */
+	/* the sink has lost something */
+	"resend-begun",        /* nothing has left yet */
+	"resend-acknowledged", /* some of it, or all */
 };
 
 static bool is_known(const char *name) {

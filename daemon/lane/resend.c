@@ -3,6 +3,7 @@
  * sent has it. The engine need not go back: it waits until the sink is again
  * where it was.
  */
+#include "lane/crash.h"
 #include "lane/lane_internal.h"
 
 #include "tocsin/log.h"
@@ -33,6 +34,7 @@ int resend_begin(struct lane *lane) {
 		 "%llu, and had %llu and %llu: sending them again",
 		 (unsigned long long)from.seq, (unsigned long long)from.dead,
 		 (unsigned long long)end.seq, (unsigned long long)end.dead);
+	crash_point("resend-begun");
 	return 0;
 }
 
@@ -101,4 +103,6 @@ void resend_acknowledged(struct lane *lane, size_t items, size_t dead) {
 		outbox_drop_dead(&lane->again, dead);
 	}
 	lane->resent += items;
+	if (items || dead)
+		crash_point("resend-acknowledged");
 }

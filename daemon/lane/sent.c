@@ -1,5 +1,6 @@
 #include "lane/sent.h"
 
+#include "lane/crash.h"
 #include "lane/journal.h"
 #include "lane/sent_internal.h"
 #include "tocsin/log.h"
@@ -108,6 +109,7 @@ static int use_file(struct sent *sent, const char *path, uint64_t at) {
 	sent->path = strdup(path);
 	if (!sent->path)
 		abort();
+	crash_point("sent-opened");
 	return sync_folder(sent->dir);
 }
 
@@ -117,9 +119,12 @@ static int carry(struct sent *sent, const struct piece *piece) {
 	if (r == 0)
 		r = write_at(sent->fd, piece->data.data, piece->data.len,
 			     piece->at);
+	if (r == 0)
+		crash_point("sent-written");
 	if (r == 0 && piece->sync)
 		r = sync_file(sent->fd);
 	if (r == 0 && piece->sync) {
+		crash_point("sent-synced");
 		atomic_store(&sent->durable_seq, piece->end.seq);
 		atomic_store(&sent->durable_dead, piece->end.dead);
 	}

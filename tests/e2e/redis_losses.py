@@ -1,9 +1,12 @@
 """Redis has lost what it had acknowledged: it is there again, byte for byte."""
 
 import os
+import random
 import shutil
+import time
 import unittest
 
+from faults import seed
 from support import run_of
 from support.process import wait_for
 from support.town import Town
@@ -32,12 +35,15 @@ class Losses(unittest.TestCase):
             town.produce(producer, world.prefix, half)
             self._refused(world, producer)
         run_of.wait_delivered(world, daemon)
+        self._remember(world)
+        self.assertGreater(len(self.before), self.at_backup)
+        return daemon
+
+    def _remember(self, world):
         with world.redis.connect() as redis:
             self.before = run_of.documents(redis)
             self.dead = len(redis.stream("tocsin:{0}:dead"))
             self.chain = redis.hash(FENCE)[b"chain"]
-        self.assertGreater(len(self.before), self.at_backup)
-        return daemon
 
     def _refused(self, world, producer):
         for number in range(5):
@@ -130,6 +136,28 @@ class Losses(unittest.TestCase):
                 with world.redis.connect() as redis:
                     redis("FLUSHALL")
             daemon = world.daemon().wait_ready()
+            self._wait_there_again(world, daemon)
+            self._check(world, daemon, len(self.before))
+
+    def test_everything_after_the_daemon_was_killed_twenty_times(self):
+        rnd = random.Random(seed())
+        with World() as world:
+            world.redis.start()
+            run_of.create(world)
+            town = Town(rnd.randrange(10 ** 6))
+            step = len(town.items) // 20 + 1
+            with run_of.producer() as producer:
+                for begin in range(0, len(town.items), step):
+                    daemon = world.daemon()
+                    town.produce(producer, world.prefix, begin, begin + step)
+                    time.sleep(rnd.random() * 0.8)
+                    daemon.kill()
+                self._refused(world, producer)
+            daemon = world.daemon()
+            run_of.wait_delivered(world, daemon)
+            self._remember(world)
+            with world.redis.connect() as redis:
+                redis("FLUSHALL")
             self._wait_there_again(world, daemon)
             self._check(world, daemon, len(self.before))
 

@@ -15,6 +15,8 @@ CRASH = os.path.join(ROOT, "build-crash")
 # Reached only by a start that has something to replay, or by a seam.
 AT_REPLAY = {"turn-replayed", "replay-over", "journal-cut"}
 AT_SEAM = {"seam-begun", "seam-decided"}
+# … when Redis has lost what it had acknowledged.
+AT_LOSS = {"resend-begun", "resend-acknowledged"}
 
 
 def build():
@@ -31,7 +33,8 @@ def names():
     path = os.path.join(ROOT, "daemon", "lane", "crash.c")
     with open(path, encoding="utf-8") as file:
         table = file.read().split("names[] = {")[1].split("};")[0]
-    return re.findall(r'^\t"([a-z-]+)",', table, re.MULTILINE)
+    table = re.sub(r"/\*.*?\*/", "", table, flags=re.DOTALL)
+    return re.findall(r'"([a-z-]+)"', table)
 
 
 def _dies(scene, name, nth, **config):
@@ -68,6 +71,9 @@ def crash_points(run):
         for name, nth in plan:
             if name in AT_REPLAY:
                 _dies(scene, "nowhere", 2, checkpoint={"every": "0s"})
+            if name in AT_LOSS:
+                with scene.redis.connect() as redis:
+                    redis("FLUSHALL")
             if _dies(scene, name, nth):
                 reached.add(name)
         scene.send(scene.sent, 1)

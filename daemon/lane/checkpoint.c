@@ -274,6 +274,21 @@ checkpoint_files(const struct checkpoint *checkpoint, size_t *n) {
 	return checkpoint->files;
 }
 
+size_t checkpoint_n_files(const struct checkpoint *checkpoint) {
+	return checkpoint->n_files;
+}
+
+char *checkpoint_file_path(const struct checkpoint *checkpoint, size_t file,
+			   uint64_t *pages) {
+	*pages = checkpoint->files[file].slots;
+	return checkpoint_path(checkpoint->dir, "pages",
+			       checkpoint->files[file].number);
+}
+
+size_t checkpoint_file_of(const struct checkpoint *checkpoint, uint32_t page) {
+	return checkpoint_slot(checkpoint, page).file;
+}
+
 bool checkpoint_has_page(const struct checkpoint *checkpoint, uint32_t page) {
 	return page < checkpoint->n_pages &&
 	       checkpoint_slot(checkpoint, page).file < checkpoint->n_files;

@@ -65,6 +65,13 @@ uint32_t checkpoint_pages(const struct checkpoint *);
 bool checkpoint_has_page(const struct checkpoint *, uint32_t page);
 /* Bytes of the files that it needs. */
 uint64_t checkpoint_bytes(const struct checkpoint *);
+/* The files that hold pages: how many, and the path and the pages of one, of
+ * which some may be dead. The caller frees the path. */
+size_t checkpoint_n_files(const struct checkpoint *);
+char *checkpoint_file_path(const struct checkpoint *, size_t file,
+			   uint64_t *pages);
+/* Which of them a page that is there lies in. */
+size_t checkpoint_file_of(const struct checkpoint *, uint32_t page);
 /* For engine_restore(): fills in one page. @context: a struct checkpoint. */
 int checkpoint_page(void *context, uint32_t page, uint8_t *bytes);
 void checkpoint_close(struct checkpoint *checkpoint);

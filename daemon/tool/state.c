@@ -95,10 +95,20 @@ static void list_one(const struct checkpoint *checkpoint) {
 
 	put_time(&when, head->taken);
 	printf("%10" PRIu64 "  %s  %12" PRIu64 "  %12" PRIu64 "  %10" PRIu64
-	       "  %8" PRIu32 "  %9.1f\n",
+	       "  %12" PRIu64 "  %8" PRIu32 "  %9.1f\n",
 	       head->number, buf_cstr(&when), head->position, head->ordinal,
-	       head->seq, checkpoint_pages(checkpoint),
+	       head->seq, head->dead, checkpoint_pages(checkpoint),
 	       (double)checkpoint_bytes(checkpoint) / 1e6);
+}
+
+static void put_files(struct buf *out, const struct checkpoint *checkpoint) {
+	for (size_t i = 0; i < checkpoint_n_files(checkpoint); i++) {
+		uint64_t pages;
+		char *path = checkpoint_file_path(checkpoint, i, &pages);
+
+		buf_printf(out, "%s %" PRIu64 " pages\n", path, pages);
+		free(path);
+	}
 }
 
 static void show_one(const struct checkpoint *checkpoint) {
@@ -134,10 +144,21 @@ static void show_one(const struct checkpoint *checkpoint) {
 			   of->idle ? " (idle)" : "", of->last_offset,
 			   of->last_crc);
 	}
+	put_files(&out, checkpoint);
 	fputs(buf_cstr(&out), stdout);
 }
 
-static bool verify_one(struct checkpoint *checkpoint, const char *dir) {
+static void say_damaged(const struct checkpoint *checkpoint, uint32_t page) {
+	uint64_t pages;
+	char *path = checkpoint_file_path(
+		checkpoint, checkpoint_file_of(checkpoint, page), &pages);
+
+	printf("%s: page %" PRIu32 " of checkpoint %" PRIu64 " is damaged\n",
+	       path, page, checkpoint_head(checkpoint)->number);
+	free(path);
+}
+
+static bool verify_one(struct checkpoint *checkpoint) {
 	uint64_t number = checkpoint_head(checkpoint)->number;
 	uint8_t *bytes = malloc(PAGE_BYTES);
 	uint32_t bad = 0;
@@ -146,10 +167,10 @@ static bool verify_one(struct checkpoint *checkpoint, const char *dir) {
 		abort();
 	for (uint32_t i = 0; i < checkpoint_pages(checkpoint); i++)
 		if (checkpoint_has_page(checkpoint, i) &&
-		    checkpoint_page(checkpoint, i, bytes) < 0 && !bad++)
-			printf("%s: checkpoint %" PRIu64 ": page %" PRIu32
-			       " is damaged\n",
-			       dir, number, i);
+		    checkpoint_page(checkpoint, i, bytes) < 0) {
+			say_damaged(checkpoint, i);
+			bad++;
+		}
 	free(bytes);
 	if (!bad)
 		printf("checkpoint %" PRIu64 ": %" PRIu32 " pages, whole\n",
@@ -166,9 +187,9 @@ static bool look_at(const char *dir, enum look look, uint64_t only) {
 	bool good = checkpoint_list(dir, &numbers, &n) == 0;
 
 	if (look == LOOK_LIST)
-		printf("%10s  %-20s  %12s  %12s  %10s  %8s  %9s\n",
+		printf("%10s  %-20s  %12s  %12s  %10s  %12s  %8s  %9s\n",
 		       "checkpoint", "taken", "position", "ordinal", "seq",
-		       "pages", "MB");
+		       "dead", "pages", "MB");
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(buf_free) struct buf why = { 0 };
 		struct checkpoint *checkpoint;
@@ -186,7 +207,7 @@ static bool look_at(const char *dir, enum look look, uint64_t only) {
 		else if (look == LOOK_SHOW)
 			show_one(checkpoint);
 		else
-			good = verify_one(checkpoint, dir) && good;
+			good = verify_one(checkpoint) && good;
 		checkpoint_close(checkpoint);
 		if (look == LOOK_SHOW && !only)
 			break; /* the newest */

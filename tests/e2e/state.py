@@ -39,14 +39,26 @@ class State(unittest.TestCase):
             shown = state("show", daemon.state)
             self.assertIn(f"checkpoint {newest}\n", shown.stdout)
             self.assertRegex(shown.stdout, read_on)
+            self.assertRegex(shown.stdout,
+                             r"/checkpoint/pages-\d{8} \d+ pages\n")
+            self.assertEqual(lines[0].split()[5], "dead")
             done = state("verify", daemon.state)
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertIn("pages, whole\n", done.stdout)
             self.assertIn(": whole up to its end\n", done.stdout)
-            self._damage(daemon)
+            damaged = self._damage(daemon)
             done = state("verify", daemon.state)
             self.assertEqual(done.returncode, 1, done.stdout)
-            self.assertIn("is damaged\n", done.stdout)
+            said = {line.split(": page ")[0]
+                    for line in done.stdout.splitlines() if ": page " in line}
+            self.assertTrue(said and said <= damaged, done.stdout)
+            used = {line.rsplit(" ", 2)[0]
+                    for line in shown.stdout.splitlines()
+                    if "/pages-" in line and line.endswith(" pages")}
+            self.assertTrue(used <= damaged, shown.stdout)
+            self.assertRegex(
+                done.stdout, r"/checkpoint/pages-\d{8}: page \d+ of "
+                r"checkpoint \d+ is damaged\n")
             done = state("drop", daemon.state, "all")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(
@@ -56,14 +68,17 @@ class State(unittest.TestCase):
             run_of.check(world, daemon)
 
     def _damage(self, daemon):
+        damaged = set()
         for folder, _, files in os.walk(daemon.state):
             for name in files:
                 if name.startswith("pages-"):
+                    damaged.add(os.path.join(folder, name))
                     with open(os.path.join(folder, name), "r+b") as file:
                         file.seek(100)
                         byte = file.read(1)
                         file.seek(100)
                         file.write(bytes([byte[0] ^ 1]))
+        return damaged
 
     def test_words_that_it_does_not_know(self):
         for words in ((), ("ls",), ("ls", ".", "1"), ("drop", "."),

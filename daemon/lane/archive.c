@@ -429,12 +429,6 @@ static void *writer(void *context) {
 
 /* --- the lane --- */
 
-static int make_folder(const char *path) {
-	if (mkdir(path, 0700) == 0)
-		return sync_parent(path);
-	return errno == EEXIST ? 0 : -errno;
-}
-
 static int make_folders(const char *state, const char *dir) {
 	char *folder = join(state, "archive");
 	int r = make_folder(folder);

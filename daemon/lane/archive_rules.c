@@ -33,12 +33,6 @@ void archive_rules_hash(const struct archive_rules *rules, uint8_t hash[32]) {
 	sha256_end(&stream, hash);
 }
 
-static int make_folder(const char *path) {
-	if (mkdir(path, 0700) == 0)
-		return sync_parent(path);
-	return errno == EEXIST ? 0 : -errno;
-}
-
 /* Whole and durable, or not there. */
 static int keep_file(const char *folder, const char *name, const char *text,
 		     size_t len) {

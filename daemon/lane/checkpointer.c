@@ -379,12 +379,6 @@ static void *writer(void *context) {
 
 /* --- the lane --- */
 
-static int make_folder(const char *dir) {
-	if (mkdir(dir, 0700) == 0)
-		return sync_parent(dir);
-	return errno == EEXIST ? 0 : -errno;
-}
-
 static int first_number(struct checkpointer *c) {
 	static const char *const kinds[] = { "manifest", "pages" };
 

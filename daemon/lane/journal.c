@@ -722,7 +722,10 @@ int journal_trim(const char *dir, uint64_t position, int64_t before) {
 		free(path);
 		if (stays)
 			break;
+		/* One after the other on disk too, else a cut leaves a hole. */
 		r = remove_segment(dir, starts[i]);
+		if (r == 0)
+			r = sync_folder(dir);
 	}
 	free(starts);
 	return r;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void store32(uint8_t *at, uint32_t n) {
@@ -108,6 +109,18 @@ int sync_parent(const char *path) {
 	r = sync_folder(folder);
 	free(folder);
 	return r;
+}
+
+int make_folder(const char *path) {
+	struct stat st;
+
+	if (mkdir(path, 0700) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+			return -ENOTDIR;
+	}
+	return sync_parent(path);
 }
 
 static int compare_u64(const void *a, const void *b) {

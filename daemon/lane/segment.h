@@ -46,5 +46,10 @@ char *segment_path(const char *dir, uint64_t start);
 /* Makes durable which names @folder holds; or the folder that holds @path. */
 int sync_folder(const char *folder);
 int sync_parent(const char *path);
+/*
+ * Makes it if need be, durably; also if it is there, because whoever made it
+ * may have died before its name was on disk.
+ */
+int make_folder(const char *path);
 /* First positions of the segments of @dir, sorted; negative errno. */
 int segment_list(uint64_t **ret, size_t *n, const char *dir);

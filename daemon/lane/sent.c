@@ -96,10 +96,7 @@ static int use_file(struct sent *sent, const char *path, uint64_t at) {
 	r = close_file(sent);
 	if (r < 0)
 		return r;
-	if (mkdir(sent->dir, 0700) == 0)
-		r = sync_parent(sent->dir);
-	else if (errno != EEXIST)
-		r = -errno;
+	r = make_folder(sent->dir);
 	if (r < 0)
 		return r;
 	fd = open(path, O_WRONLY | O_CREAT | fresh | O_CLOEXEC, 0600);
@@ -322,8 +319,13 @@ static void begin_anew(struct sent *sent, const struct sent_point *point) {
 			 "%llu",
 			 (unsigned long long)point->seq);
 	sent_flush(sent);
-	while (sent->n)
-		remove_first(sent);
+	if (sent->n) {
+		while (sent->n)
+			remove_first(sent);
+		/* What comes next must not meet them again. */
+		if (sync_folder(sent->dir) < 0)
+			log_warn("lane: %s: %s", sent->dir, strerror(errno));
+	}
 	sent->end = *point;
 	sent->end.dead = 0;
 	sent->missing = point->dead;

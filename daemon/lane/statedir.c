@@ -24,16 +24,9 @@ static char *path_of(const char *dir, const char *name) {
 	return path;
 }
 
-static int make_folder(const char *path, struct buf *why) {
-	struct stat st;
-	int r = 0;
+static int make_state(const char *path, struct buf *why) {
+	int r = make_folder(path);
 
-	if (mkdir(path, 0700) == 0)
-		r = sync_parent(path);
-	else if (errno != EEXIST)
-		r = -errno;
-	else if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-		r = -ENOTDIR;
 	if (r < 0)
 		buf_printf(why, "%s: %s", path, strerror(-r));
 	return r;
@@ -43,7 +36,7 @@ int statedir_open(struct statedir *ret, const char *path, struct buf *why) {
 	char *name;
 	int fd, r;
 
-	r = make_folder(path, why);
+	r = make_state(path, why);
 	if (r < 0)
 		return r;
 	name = path_of(path, "lock");
@@ -156,7 +149,7 @@ int statedir_key(const char *path, uint8_t key[32], bool *made,
 	int r;
 
 	*made = false;
-	r = make_folder(path, why);
+	r = make_state(path, why);
 	if (r < 0) {
 		free(name);
 		return r;

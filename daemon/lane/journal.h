@@ -91,7 +91,7 @@ const struct journal_header *journal_read_header(const struct journal_reader *);
  */
 int journal_read(struct journal_reader *reader, struct journal_entry *entry,
 		 struct buf *why);
-/* Makes what lies in the files durable, so that it may have effects. */
+/* At its end: makes what was read durable, so that it may have effects. */
 int journal_read_sync(const struct journal_reader *reader);
 uint64_t journal_read_position(const struct journal_reader *reader);
 const struct journal_partition *

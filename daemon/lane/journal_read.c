@@ -4,6 +4,7 @@
 #include "lane/segment.h"
 #include "lane/varint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,11 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int read_all(int fd, uint8_t *bytes, size_t *len) {
+static int read_all(int fd, uint8_t *bytes, size_t *len, uint64_t from) {
 	size_t at = 0;
 
 	while (at < *len) {
-		ssize_t n = pread(fd, bytes + at, *len - at, (off_t)at);
+		ssize_t n =
+			pread(fd, bytes + at, *len - at, (off_t)(from + at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -49,7 +51,7 @@ static int load_segment(struct journal_reader *reader, size_t i) {
 		reader->bytes = malloc(reader->len + 1);
 		if (!reader->bytes)
 			abort();
-		r = read_all(fd, reader->bytes, &reader->len);
+		r = read_all(fd, reader->bytes, &reader->len, 0);
 	}
 	close(fd);
 	if (r == 0)
@@ -493,16 +495,45 @@ int journal_read(struct journal_reader *reader, struct journal_entry *entry,
 	return -EBADMSG;
 }
 
+/* Bytes of a file written over themselves, so that a sync writes them. */
+static int write_again(int fd, uint64_t from, size_t len) {
+	uint8_t *bytes = malloc(len + 1);
+	int r;
+
+	if (!bytes)
+		abort();
+	r = read_all(fd, bytes, &len, from);
+	for (size_t at = 0; r == 0 && at < len;) {
+		ssize_t n =
+			pwrite(fd, bytes + at, len - at, (off_t)(from + at));
+
+		if (n < 0 && errno != EINTR)
+			r = -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	free(bytes);
+	return r;
+}
+
+/*
+ * A segment is synced when it is closed, so only the last may not be. Of what
+ * nobody says that it is durable a sync may have failed, and then the system
+ * takes for written what is only in memory: it is written again.
+ */
 int journal_read_sync(const struct journal_reader *reader) {
-	/* A segment is synced when it is closed: only the last may not be. */
-	char *path = segment_path(reader->dir,
-				  reader->segments[reader->n_segments - 1]);
+	uint64_t start = segment_of(reader), from = reader->durable;
+	char *path = segment_path(reader->dir, start);
 	int fd = open(path, O_RDWR | O_CLOEXEC), r = 0;
 
+	assert(reader->ended);
 	free(path);
 	if (fd < 0)
 		return -errno;
-	if (fdatasync(fd) < 0)
+	if (from < start)
+		from = start;
+	if (from < reader->position)
+		r = write_again(fd, from - start, reader->position - from);
+	if (r == 0 && fdatasync(fd) < 0)
 		r = -errno;
 	close(fd);
 	return r;

@@ -171,7 +171,10 @@ static bool same_topics(const struct lane *lane,
 	return true;
 }
 
-/* Reads a journal through: does it hold together, has it its seam? */
+/*
+ * Reads a journal through: does it hold together, has it its seam? What it says
+ * is durable then, so that what is replayed may have effects at once.
+ */
 static int survey(const struct lane *lane, struct found *found, const char *dir,
 		  struct buf *why) {
 	struct journal_reader *reader;
@@ -184,6 +187,8 @@ static int survey(const struct lane *lane, struct found *found, const char *dir,
 	found->has_entries = journal_read_is_trimmed(reader);
 	while ((r = journal_read(reader, &entry, why)) > 0)
 		found->has_entries = true;
+	if (r == 0)
+		r = journal_read_sync(reader);
 	found->has_seam = journal_read_state(reader)->has_seam;
 	found->seam_seq = journal_read_state(reader)->seam_seq;
 	found->end = journal_read_position(reader);
@@ -236,7 +241,7 @@ static bool find_journal(struct lane *lane, struct found *found) {
 		}
 	}
 	free(numbers);
-	if (r < 0)
+	if (r < 0 && !lane_is_full(lane, r))
 		lane_halt(lane, "%s", why.len ? buf_cstr(&why) : strerror(-r));
 	return r == 0;
 }
@@ -300,7 +305,7 @@ static int begin_replay(struct lane *lane, struct found *found) {
 					       ? engine_ordinal(lane->engine)
 					       : lane->header.first_ordinal -
 							 1)));
-	return journal_read_sync(lane->reader);
+	return 0;
 }
 
 static uint64_t greater(uint64_t a, uint64_t b) {

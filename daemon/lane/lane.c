@@ -69,8 +69,13 @@ void lane_restart(struct lane *lane, const char *why) {
 	log_warn("lane: %s", why);
 	lane->restarts++;
 	start_forget_life(lane);
-	/* A fresh connection reads the fence as it is now. */
+	/*
+	 * A fresh connection reads the fence as it is now. What was sent on
+	 * the old one may still arrive: under the next epoch it is refused,
+	 * else it could take the seqs of another history.
+	 */
 	sink->class->drop(sink->self);
+	lane->claimed = false;
 	lane->connected = false;
 	lane->phase = PHASE_MEET;
 }

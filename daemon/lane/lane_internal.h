@@ -46,7 +46,7 @@ struct lane {
 	bool stopping;
 	int64_t stop_by;
 
-	/* Claimed once per process. */
+	/* Claimed once per life. */
 	uint64_t epoch;
 	bool claimed;
 	/* What the sink held at the claim, and what it has acknowledged. */

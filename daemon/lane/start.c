@@ -92,6 +92,21 @@ static bool compare_fence(struct lane *lane) {
 	return leave_drop_known(lane);
 }
 
+/* Since this process had it: a new life is not a new daemon. */
+static bool is_taken(const struct lane *lane) {
+	const struct sink *sink = &lane->options.sink;
+
+	return lane->epoch &&
+	       sink->class->fence(sink->self)->epoch > lane->epoch;
+}
+
+static bool end_fenced(struct lane *lane) {
+	log_error("lane: another daemon has taken lane %s", lane->options.lane);
+	lane->phase = PHASE_END;
+	lane->end = LANE_FENCED;
+	return false;
+}
+
 bool start_meet_sink(struct lane *lane) {
 	const struct sink *sink = &lane->options.sink;
 
@@ -103,6 +118,8 @@ bool start_meet_sink(struct lane *lane) {
 	case SINK_MET:
 		lane->connected = false;
 		resend_end(lane);
+		if (!lane->claimed && is_taken(lane))
+			return end_fenced(lane);
 		if (!lane->claimed &&
 		    !choose_epoch(lane, sink->class->fence(sink->self)))
 			return false;
@@ -114,11 +131,7 @@ bool start_meet_sink(struct lane *lane) {
 			return false;
 		return !lane->resend || resend_turn(lane);
 	case SINK_FENCED:
-		log_error("lane: another daemon has taken lane %s",
-			  lane->options.lane);
-		lane->phase = PHASE_END;
-		lane->end = LANE_FENCED;
-		return false;
+		return end_fenced(lane);
 	}
 	return false;
 }

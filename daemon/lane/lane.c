@@ -297,18 +297,21 @@ static bool step(struct lane *lane) {
 	return more;
 }
 
-static bool check_journal(struct lane *lane) {
+static bool check_disk(struct lane *lane) {
 	const char *what = "journal";
-	int error;
+	int error = 0;
 
-	if (!lane->journal)
-		return true;
-	journal_acknowledge(lane->journal);
-	error = journal_error(lane->journal);
+	if (lane->journal) {
+		journal_acknowledge(lane->journal);
+		error = journal_error(lane->journal);
+	}
+	/* It may fail while the journal is only read. */
 	if (!error && lane->archive) {
 		what = "archive";
 		error = archive_error(lane->archive);
 	}
+	if (!lane->journal && !error)
+		return true;
 	if (!lane_is_full(lane, error) && error) {
 		lane_halt(lane, "the %s cannot be written: %s", what,
 			  strerror(-error));
@@ -317,9 +320,12 @@ static bool check_journal(struct lane *lane) {
 	return true;
 }
 
-/* A running journal has a thread that tries; without one we try. */
+/* A running journal or archive has a thread that tries; else we try. */
 static bool waits_for_room(const struct lane *lane) {
-	return lane->full && !lane->journal && lane->now < lane->try_again;
+	bool tries = lane->journal ||
+		     (lane->archive && archive_error(lane->archive) != 0);
+
+	return lane->full && !tries && lane->now < lane->try_again;
 }
 
 /* There is a journal, which may lead to what was never delivered. */
@@ -491,7 +497,7 @@ static bool turn(struct lane *lane) {
 	feed->class->serve(feed->self);
 	sink->class->serve(sink->self, lane->now);
 	leave_acknowledged(lane);
-	if (check_journal(lane) && !waits_for_room(lane) &&
+	if (check_disk(lane) && !waits_for_room(lane) &&
 	    start_meet_sink(lane) && lane->phase != PHASE_END)
 		more = step(lane);
 	if (lane->phase != PHASE_END) {

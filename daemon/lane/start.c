@@ -449,8 +449,13 @@ void start_life(struct lane *lane) {
 			r = new_engine(lane);
 		if (r == 0 && lane->engine)
 			r = keep_archive(lane);
-		if (!lane_is_full(lane, r) && r < 0)
+		if (lane_is_full(lane, r)) {
+			/* Not half a life: what is missing would stay so. */
+			start_forget_life(lane);
+			lane->phase = PHASE_MEET;
+		} else if (r < 0) {
 			lane_halt(lane, "%s: %s", lane->dir.path, strerror(-r));
+		}
 		if (r == 0)
 			lane->force_seam = NULL;
 	}

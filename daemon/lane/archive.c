@@ -263,8 +263,9 @@ static int write_frame(int fd, const struct frame *frame,
 	r = write_all(fd, frame, sizeof(*frame));
 	if (r == 0)
 		r = write_all(fd, packed->data, packed->len);
+	/* Else a second try would come behind half a frame. */
 	if (r < 0 && ftruncate(fd, begin) < 0)
-		return r;
+		return -EIO;
 	return r;
 }
 
@@ -282,9 +283,9 @@ static int pack(struct buf *packed, struct frame *frame, const struct buf *raw,
 	*frame = (struct frame){ .magic = FRAME_MAGIC,
 				 .raw_len = (uint32_t)raw->len,
 				 .len = (uint32_t)n,
-				 .crc = crc32c(0, packed->data, n),
 				 .first = first,
 				 .end = end };
+	frame->crc = frame_crc(frame, packed->data);
 	return 0;
 }
 
@@ -448,7 +449,12 @@ static int survey(struct archive *archive, uint64_t end) {
 		return r == -ENOENT ? 0 : r;
 	if (archive_read_header(reader)->seed != archive->header.seed)
 		r = -ESTALE;
-	while (r == 0 && (r = archive_read(reader, &entry, &why)) > 0) {
+	/* What is missing stays so, and whoever needs it is told. */
+	while (r == 0 && (r = archive_read(reader, &entry, &why)) != 0) {
+		if (r == -ENODATA)
+			r = 0;
+		if (r <= 0)
+			continue;
 		r = entry.ordinal > end ? -ESTALE : 0;
 		archive->have = entry.ordinal + 1;
 	}
@@ -507,33 +513,43 @@ static void keep_header(struct archive *archive,
 		abort();
 }
 
-int archive_open(struct archive **ret, const char *state, uint32_t journal,
-		 const struct journal_header *header, uint64_t next,
-		 uint64_t end, int64_t keep_s) {
+/* It begins at the journal's next input, and may lack what was before. */
+static void begin_here(struct archive *archive,
+		       const struct archive_place *place) {
+	archive->have = place->next;
+	archive_state_free(&archive->state);
+	for (size_t i = 0; i < place->n_partitions; i++)
+		archive_state_add(&archive->state, place->partitions[i].topic,
+				  place->partitions[i].partition,
+				  place->partitions[i].next);
+}
+
+int archive_open(struct archive **ret, const char *state,
+		 const struct archive_place *place, int64_t keep_s) {
 	struct archive *archive = calloc(1, sizeof(*archive));
 	int r;
 
 	if (!archive)
 		abort();
-	archive->dir = archive_dir(state, journal);
+	archive->dir = archive_dir(state, place->journal);
 	archive->keep_s = keep_s;
 	archive->fd = -1;
 	archive->tail = &archive->head;
 	archive->waiting_tail = &archive->waiting;
 	pthread_mutex_init(&archive->lock, NULL);
 	pthread_cond_init(&archive->wake, NULL);
-	keep_header(archive, header);
-	archive->at = archive->have = next;
+	keep_header(archive, place->header);
+	archive->at = place->next;
 	r = make_folders(state, archive->dir);
 	if (r == 0)
-		r = survey(archive, end);
+		r = survey(archive, place->end);
 	if (r == -ESTALE) {
-		archive->have = next;
-		archive_state_free(&archive->state);
+		archive->have = 0;
 		r = put_aside(archive->dir);
 	}
-	if (archive->have < next)
-		archive->have = next; /* inputs are missing, and are told */
+	/* If inputs are missing, that is told. */
+	if (archive->have < place->next)
+		begin_here(archive, place);
 	atomic_store(&archive->durable, archive->have - 1);
 	if (r == 0)
 		r = -pthread_create(&archive->thread, NULL, writer, archive);

@@ -49,14 +49,23 @@ struct archive_counters {
 	uint64_t raw_bytes, bytes; /* written since it was opened */
 };
 
+/* Where in its journal a lane stands. */
+struct archive_place {
+	uint32_t journal;
+	const struct journal_header *header;
+	uint64_t next; /* ordinal of the input that is handed over next */
+	uint64_t end;  /* … and of the journal's last one */
+	/* That were decided before, with the offsets that come next. */
+	const struct journal_partition *partitions;
+	size_t n_partitions;
+};
+
 /*
- * Goes on with the archive of a journal whose last input is @end; the next one
- * that is handed over has ordinal @next. What the archive has already is not
- * written again. @keep_s: segments that were last written longer ago go.
+ * Goes on with the archive of a journal. What it has already is not written
+ * again. @keep_s: segments that were last written longer ago go.
  */
-int archive_open(struct archive **ret, const char *state, uint32_t journal,
-		 const struct journal_header *header, uint64_t next,
-		 uint64_t end, int64_t keep_s);
+int archive_open(struct archive **ret, const char *state,
+		 const struct archive_place *place, int64_t keep_s);
 /*
  * The ordinal behind what the archive of a journal holds; UINT64_MAX: it has
  * none, not even an empty one.

@@ -9,9 +9,11 @@
 #define FRAME_MAGIC 0x31524154u /* "TAR1" */
 
 struct frame {
-	uint32_t magic, raw_len, len, crc; /* of the compressed bytes */
-	uint64_t first, end;               /* ordinals: the one behind */
+	uint32_t magic, raw_len, len; /* of the compressed bytes */
+	uint32_t crc;                 /* of all else here, and of them */
+	uint64_t first, end;          /* ordinals: the one behind */
 };
+uint32_t frame_crc(const struct frame *frame, const void *packed);
 
 /* Against what the next numbers of a segment are told apart. */
 struct archive_partition {
@@ -52,5 +54,9 @@ int archive_read_open_last(struct archive_reader **ret, const char *dir,
 /* How things stand behind the last entry that was read. */
 void archive_read_take_state(struct archive_reader *reader,
 			     struct archive_state *state);
-/* Cuts what lies behind the last whole frame out of the segment. */
+/*
+ * Cuts what lies behind the last whole frame out of the segment. What is left
+ * is durable on return: what comes next comes into another file, and may not
+ * outlive it.
+ */
 int archive_read_cut(struct archive_reader *reader);

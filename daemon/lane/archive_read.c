@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/util.h"
 #include "lane/journal_internal.h"
+#include "lane/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,6 +107,13 @@ static void make_room(struct buf *buf, size_t len) {
 	buf->len = len;
 }
 
+uint32_t frame_crc(const struct frame *frame, const void *packed) {
+	struct frame head = *frame;
+
+	head.crc = 0;
+	return crc32c(crc32c(0, &head, sizeof(head)), packed, frame->len);
+}
+
 /* 1: a frame is in reader->in; 0: the segment ends; -EBADMSG. */
 static int next_frame(struct archive_reader *reader, struct frame *frame) {
 	size_t n;
@@ -120,7 +128,7 @@ static int next_frame(struct archive_reader *reader, struct frame *frame) {
 	r = read_full(reader->fd, reader->packed.data, frame->len);
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG;
-	if (crc32c(0, reader->packed.data, frame->len) != frame->crc)
+	if (frame_crc(frame, reader->packed.data) != frame->crc)
 		return -EBADMSG;
 	make_room(&reader->raw, frame->raw_len);
 	n = ZSTD_decompress(reader->raw.data, frame->raw_len,
@@ -257,10 +265,15 @@ void archive_read_take_state(struct archive_reader *reader,
 int archive_read_cut(struct archive_reader *reader) {
 	char *path =
 		archive_segment(reader->dir, reader->segments[reader->segment]);
-	int r = truncate(path, (off_t)reader->whole) < 0 ? -errno : 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
 
 	free(path);
-	return r;
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)reader->whole) < 0 || fdatasync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r == 0 ? sync_folder(reader->dir) : r;
 }
 
 static bool get_record(struct archive_reader *reader, uint64_t partition,

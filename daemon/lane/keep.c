@@ -29,15 +29,21 @@ static char *checkpoint_dir(const struct lane *lane) {
 #define ARCHIVE_EVERY (5 * USEC_PER_SEC)
 
 int keep_archive(struct lane *lane) {
-	uint64_t next = engine_ordinal(lane->engine) + 1;
-	uint64_t end = lane->own && lane->replay_end >= next ? lane->replay_end
-							     : next - 1;
+	struct archive_place place = { .journal = lane->journal_number,
+				       .header = &lane->header,
+				       .next = engine_ordinal(lane->engine) +
+					       1 };
 
 	lane->next_archive_sync = 0;
 	if (!lane->options.archives)
 		return 0;
-	return archive_open(&lane->archive, lane->dir.path,
-			    lane->journal_number, &lane->header, next, end,
+	place.end = place.next - 1;
+	if (lane->own && lane->replay_end > place.end)
+		place.end = lane->replay_end;
+	if (lane->resume)
+		place.partitions = journal_read_partitions(lane->reader,
+							   &place.n_partitions);
+	return archive_open(&lane->archive, lane->dir.path, &place,
 			    lane->options.archive_keep_s);
 }
 

@@ -207,6 +207,46 @@ static void says_what_is_damaged(void **state) {
 	buf_free(&why);
 }
 
+/* Switched on when the partitions were decided long ago. */
+static void begins_in_the_middle_of_a_journal(void **state) {
+	struct archive_reader *reader;
+	struct archive_entry entry;
+	struct lane_view view;
+	struct buf why = { 0 };
+	size_t n = 0;
+	char *dir;
+
+	(void)state;
+	world.checkpoint_every = 1;
+	pay_from(0, 400);
+	lane_start();
+	assert_true(lane_rest());
+	do {
+		assert_true(lane_turn(world.lane));
+		usleep(100);
+		lane_view(world.lane, &view);
+	} while (!view.checkpoints || !view.checkpoints->taken);
+	lane_stop();
+	world.checkpoint_every = USEC_PER_DAY;
+	world.archives = true;
+	pay_from(400, 500);
+	live_to_the_end();
+	dir = archive_dir(world.state, newest());
+	assert_int_equal(archive_read_open(&reader, dir, &why), 0);
+	while (archive_read(reader, &entry, &why) > 0) {
+		assert_true(entry.ordinal > 2);
+		if (!entry.is_record)
+			continue;
+		assert_record(&entry, entry.ordinal, entry.partition,
+			      entry.offset);
+		n++;
+	}
+	assert_true(n >= 200);
+	archive_read_close(reader);
+	free(dir);
+	buf_free(&why);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
@@ -216,6 +256,9 @@ int main(void) {
 						world_begin, world_end),
 		cmocka_unit_test_setup_teardown(says_what_is_damaged,
 						world_begin, world_end),
+		cmocka_unit_test_setup_teardown(
+			begins_in_the_middle_of_a_journal, world_begin,
+			world_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

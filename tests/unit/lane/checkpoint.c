@@ -49,43 +49,27 @@ static struct lane_view view(void) {
 	return view;
 }
 
-/* Turns until a checkpoint more has been written. */
-static void await_checkpoint(void) {
-	uint64_t taken = view().checkpoints ? view().checkpoints->taken : 0;
+static uint64_t awaited; /* so many, of this lane */
 
+static int begin(void **state) {
+	awaited = 0;
+	return world_begin(state);
+}
+
+/*
+ * Turns until a checkpoint more has been written than when it was awaited last:
+ * it may be there already, and a lane that stands still takes none.
+ */
+static void await_checkpoint(void) {
 	for (int i = 0; i < 20000; i++) {
 		assert_true(lane_turn(world.lane));
-		if (view().checkpoints && view().checkpoints->taken > taken)
+		if (view().checkpoints && view().checkpoints->taken > awaited) {
+			awaited = view().checkpoints->taken;
 			return;
+		}
 		usleep(100);
 	}
 	fail_msg("no checkpoint is taken");
-}
-
-/* Reads from where the checkpoint was, and not before. */
-static void begins_where_it_was_taken(void **state) {
-	(void)state;
-	world.checkpoint_every = 1;
-	pay_for_a_day();
-	lane_start();
-	assert_true(lane_rest());
-	await_checkpoint();
-	lane_stop();
-	for (size_t i = 0; i < PARTITIONS; i++)
-		world.log[i].is.low = (int64_t)world.log[i].n;
-	world.checkpoint_every = USEC_PER_DAY;
-	lane_start();
-	assert_true(lane_rest());
-	assert_int_equal(view().seams, 0);
-	assert_true(engine_ordinal(view().engine) > 6000);
-	pay(0, "U-1", 86000);
-	pay(0, "U-1", 86001);
-	pay(0, "U-1", 86002);
-	assert_true(lane_rest());
-	lane_stop();
-	for (size_t i = 0; i < PARTITIONS; i++)
-		world.log[i].is.low = 0;
-	assert_same_without();
 }
 
 /* Wherever a life ends, inside a checkpoint too. */
@@ -178,6 +162,36 @@ static void await_checkpoint_of_all(void) {
 		usleep(100);
 	}
 	assert_true(is_all_kept());
+}
+
+/* Reads from where the checkpoint was, and not before. */
+static void begins_where_it_was_taken(void **state) {
+	(void)state;
+	world.checkpoint_every = 1;
+	pay_for_a_day();
+	lane_start();
+	assert_true(lane_rest());
+	await_checkpoint();
+	pay(0, "U-1", 85999);
+	assert_true(lane_rest());
+	await_checkpoint();
+	await_checkpoint_of_all();
+	lane_stop();
+	for (size_t i = 0; i < PARTITIONS; i++)
+		world.log[i].is.low = (int64_t)world.log[i].n;
+	world.checkpoint_every = USEC_PER_DAY;
+	lane_start();
+	assert_true(lane_rest());
+	assert_int_equal(view().seams, 0);
+	assert_true(engine_ordinal(view().engine) > 6000);
+	pay(0, "U-1", 86000);
+	pay(0, "U-1", 86001);
+	pay(0, "U-1", 86002);
+	assert_true(lane_rest());
+	lane_stop();
+	for (size_t i = 0; i < PARTITIONS; i++)
+		world.log[i].is.low = 0;
+	assert_same_without();
 }
 
 /* A life that takes checkpoints, of which the last lies behind all. */
@@ -385,6 +399,16 @@ static void assert_all_needed(const char *dir) {
 	free(files);
 }
 
+static size_t n_checkpoints(void) {
+	uint64_t newest, *numbers;
+	size_t n;
+
+	assert_int_equal(checkpoint_list(checkpoints(&newest), &numbers, &n),
+			 0);
+	free(numbers);
+	return n;
+}
+
 /* Behind those that are needed nothing is left, however many there were. */
 static void keeps_only_what_two_that_count_need(void **state) {
 	uint64_t newest;
@@ -398,6 +422,9 @@ static void keeps_only_what_two_that_count_need(void **state) {
 		assert_true(lane_rest());
 		await_checkpoint();
 	}
+	/* The last one that was to be forgotten may still be on its way. */
+	while (n_checkpoints() > 5)
+		usleep(200);
 	lane_stop();
 	dir = checkpoints(&newest);
 	assert_true(newest >= 40);
@@ -520,7 +547,7 @@ static void does_not_miss_what_expired_below_it(void **state) {
 	assert_rests();
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, world_end)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

@@ -19,8 +19,10 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#ifndef SEGMENT_RAW              /* a simulation has smaller ones */
 #define FRAME_BYTES (256u << 10) /* raw, when it is handed over unasked */
 #define SEGMENT_RAW (512u << 20) /* before it is compressed */
+#endif
 #define LEVEL 3
 
 /* One frame, still raw. */

@@ -12,7 +12,9 @@
 
 #define RECORD_HEAD 32u
 #define RECORD_MAGIC 0x31524a54u /* "TJR1" */
+#ifndef SEGMENT_BYTES            /* a simulation has smaller ones */
 #define SEGMENT_BYTES (8u << 20)
+#endif
 
 enum record_kind {
 	RECORD_HEADER = 1,

@@ -7,7 +7,9 @@
 #include "lane/sent.h"
 #include "lane/varint.h"
 
+#ifndef SENT_SEGMENT_BYTES /* a simulation has smaller ones */
 #define SENT_SEGMENT_BYTES (8u << 20)
+#endif
 
 enum sent_kind {
 	SENT_HEADER = 16, /* none of a journal's */

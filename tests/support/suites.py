@@ -231,6 +231,11 @@ def chaos():
                 "4"], "chaos", timeout=900)
 
 
+def sim():
+    """A thousand seeds of the engine and the lane on what is made up."""
+    return run(["tests/sim/run", "--seeds", "1000"], "sim", closing=True)
+
+
 def clients():
     return run([sys.executable, "-B", "tests/e2e/run", "clients"], "clients",
                timeout=600)
@@ -252,6 +257,7 @@ SUITES = [
     ("house", house, "layers, headers, format, what may lie where"),
     ("unit", unit, "cmocka, the core alone"),
     ("sanitize", sanitize, "the same under ASan and UBSan"),
+    ("sim", sim, "faults at every call, as seeds have it"),
     ("record", record, "records and the reference against what is promised"),
     ("conformance", conformance, "the expression language"),
     ("fuzz", fuzz, "bytes at what reads bytes, half a minute each"),

@@ -56,8 +56,9 @@ def mock_away(run):
                     daemon = scene.start(wait=True)
                 scene.alive(daemon)
                 time.sleep(rnd.uniform(0, 0.4))
-        for which in 1, 2, 3:
-            order(f"rtt {which} 0")
+            # What is left is to be sent at once, not in minutes.
+            for which in 1, 2, 3:
+                order(f"rtt {which} 0")
         scene.finish(daemon)
 
 

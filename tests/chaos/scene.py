@@ -58,8 +58,7 @@ class Scene:
         return self
 
     def __exit__(self, *failed):
-        if self._sends:
-            self._sends.close()
+        self.forget_producer()
         self.world.__exit__(*failed)
 
     @property
@@ -95,6 +94,11 @@ class Scene:
         n = len(self.town.items)
         self.town.produce(self._producer(), self.world.prefix,
                           int(n * begin), int(n * end))
+
+    def forget_producer(self):
+        if self._sends:
+            self._sends.close()
+        self._sends = None
 
     def _producer(self):
         """One for all: a new one looks for each topic a second long."""

@@ -209,5 +209,6 @@ def more_partitions(run):
                 daemon = scene.start(wait=True)
             for item in scene.town.items:
                 item.partition = sum(item.key) % (run_of.PARTITIONS + 2)
+            scene.forget_producer()  # which does not hear of new ones
             scene.send(0.7, 1)
             scene.finish(daemon)

@@ -174,7 +174,7 @@ def errors(run):
         daemon = scene.start(wait=True)
         os.mkdir(os.path.join(scene.redis.folder, "dump.rdb"))
         n = run.times(1, 12)
-        with scene.load(n * 6):
+        with scene.load(n * 14):
             for _ in range(n):
                 for begin, end in ERRORS:
                     _answer(scene, daemon, begin, end)

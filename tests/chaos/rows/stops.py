@@ -28,30 +28,30 @@ def suspended(run):
 
 @row("stopped, its place taken on another machine, then resumed (zombie)")
 def zombie(run):
-    """SIGSTOP, another state directory, SIGCONT: exit 65, nothing written."""
-    n = run.times(2, 10)
-    with Scene(run) as scene:
-        owner = scene.start(wait=True)
-        for i in range(n):
-            begin = i / n
-            with scene.load(0.5, begin, begin + 0.5 / n):
-                pass
-            scene.settle(owner)
-            scene.compare(owner)
-            owner.child.signal(signal.SIGSTOP)
-            successor = scene.start(wait=True, state=f"state-{i}")
-            with scene.load(0.5, begin + 0.5 / n, begin + 1 / n):
-                scene.settle(successor)
-                owner.child.signal(signal.SIGCONT)
-                scene.fault()
-                code = owner.child.wait(30)
-            if code != 65:
-                raise AssertionError(f"the zombie ended with {code}:\n"
-                                     + owner.child.tail())
-            owner = successor
-            scene.settle(owner)
-            scene.compare(owner)
-        scene.finish(owner)
+    """SIGSTOP, another state directory, SIGCONT: exit 65, nothing written.
+    Once a scene: what a seam makes known has no name that the oracle could
+    know it by at the next one."""
+    for _ in range(run.times(2, 10)):
+        with Scene(run) as scene:
+            _succeed(scene, scene.start(wait=True))
+
+
+def _succeed(scene, owner):
+    with scene.load(0.5, 0, 0.5):
+        pass
+    scene.settle(owner)
+    scene.compare(owner)
+    owner.child.signal(signal.SIGSTOP)
+    successor = scene.start(wait=True, state="state-1")
+    with scene.load(0.5, 0.5, 1):
+        scene.settle(successor)
+        owner.child.signal(signal.SIGCONT)
+        scene.fault()
+        code = owner.child.wait(30)
+    if code != 65:
+        raise AssertionError(f"the zombie ended with {code}:\n"
+                             + owner.child.tail())
+    scene.finish(successor)
 
 
 @row("a second daemon starts on the same lane")

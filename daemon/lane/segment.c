@@ -114,13 +114,14 @@ int sync_parent(const char *path) {
 int make_folder(const char *path) {
 	struct stat st;
 
-	if (mkdir(path, 0700) < 0) {
-		if (errno != EEXIST)
-			return -errno;
-		if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-			return -ENOTDIR;
-	}
-	return sync_parent(path);
+	if (mkdir(path, 0700) == 0)
+		return sync_parent(path);
+	if (errno != EEXIST)
+		return -errno;
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	/* What is not ours to sync, another has made. */
+	return sync_parent(path) == -EIO ? -EIO : 0;
 }
 
 static int compare_u64(const void *a, const void *b) {

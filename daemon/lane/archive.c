@@ -291,20 +291,17 @@ static int pack(struct buf *packed, struct frame *frame, const struct buf *raw,
 	return 0;
 }
 
-/* Segments that nobody has to keep any more. */
-static void forget_old(const struct archive *archive) {
+/* Segments in @dir that nobody has to keep any more; @all: the last one too. */
+static void forget_old_in(const char *dir, int64_t before, bool all) {
 	uint64_t *segments = NULL;
 	size_t n = 0;
-	struct timespec now;
 	struct stat st;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (archive_segments(archive->dir, &segments, &n) < 0)
+	if (archive_segments(dir, &segments, &n) < 0)
 		return;
-	for (size_t i = 0; i + 1 < n; i++) {
-		char *path = archive_segment(archive->dir, segments[i]);
-		bool stays = stat(path, &st) < 0 ||
-			     st.st_mtime >= now.tv_sec - archive->keep_s ||
+	for (size_t i = 0; i + !all < n; i++) {
+		char *path = archive_segment(dir, segments[i]);
+		bool stays = stat(path, &st) < 0 || st.st_mtime >= before ||
 			     unlink(path) < 0;
 
 		free(path);
@@ -312,6 +309,38 @@ static void forget_old(const struct archive *archive) {
 			break;
 	}
 	free(segments);
+}
+
+/* Of this journal, of those before it and of what was put aside. */
+static void forget_old(const struct archive *archive) {
+	char *above =
+		strndup(archive->dir,
+			(size_t)(strrchr(archive->dir, '/') - archive->dir));
+	const char *own = strrchr(archive->dir, '/') + 1;
+	struct dirent *entry;
+	struct timespec now;
+	DIR *d;
+
+	if (!above)
+		abort();
+	clock_gettime(CLOCK_REALTIME, &now);
+	d = opendir(above);
+	while (d && (entry = readdir(d))) {
+		bool is_own = strcmp(entry->d_name, own) == 0;
+		char *dir;
+
+		if (strncmp(entry->d_name, "journal-", 8) != 0)
+			continue;
+		dir = join(above, entry->d_name);
+		forget_old_in(dir, now.tv_sec - archive->keep_s, !is_own);
+		/* Only if it is empty. */
+		if (!is_own)
+			rmdir(dir);
+		free(dir);
+	}
+	if (d)
+		closedir(d);
+	free(above);
 }
 
 static int begin_file(struct archive *archive, uint64_t first) {

@@ -6,6 +6,7 @@
 
 #include "lane/archive.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 static void pay_from(int from, int until) {
@@ -247,6 +248,34 @@ static void begins_in_the_middle_of_a_journal(void **state) {
 	buf_free(&why);
 }
 
+/* Of a journal that a seam has ended: old, and not old enough. */
+static void is_kept_as_long_as_asked_over_seams(void **state) {
+	/* 1906: longer ago than world.h asks for. */
+	const struct timespec long_ago[2] = { { .tv_sec = -2000000000 },
+					      { .tv_sec = -2000000000 } };
+	char path[192];
+
+	(void)state;
+	world.archives = true;
+	for (uint32_t life = 1; life <= 3; life++) {
+		pay_from((int)life * 100, (int)life * 100 + 100);
+		live_to_the_end();
+		assert_int_equal(newest(), life);
+		world.rules_hash++;
+	}
+	snprintf(path, sizeof(path),
+		 "%s/archive/journal-00000001/0000000000000001.tar1",
+		 world.state);
+	assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	pay_from(400, 500);
+	live_to_the_end();
+	assert_int_equal(newest(), 4);
+	*strrchr(path, '/') = 0;
+	assert_int_equal(access(path, F_OK), -1);
+	path[strlen(path) - 1] = '2';
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
@@ -258,6 +287,9 @@ int main(void) {
 						world_begin, world_end),
 		cmocka_unit_test_setup_teardown(
 			begins_in_the_middle_of_a_journal, world_begin,
+			world_end),
+		cmocka_unit_test_setup_teardown(
+			is_kept_as_long_as_asked_over_seams, world_begin,
 			world_end),
 	};
 

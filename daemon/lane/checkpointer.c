@@ -131,30 +131,13 @@ static void job_free(struct job *job) {
 
 /* --- the writer --- */
 
-static int write_all(int fd, const void *bytes, size_t len, off_t at) {
-	const uint8_t *from = bytes;
-
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		from += n;
-		len -= (size_t)n;
-		at += n;
-	}
-	return 0;
-}
-
 static int flush_buffer(struct checkpointer *c) {
-	off_t at = (off_t)(c->written - c->in_buffer) * PAGE_BYTES;
+	uint64_t at = (uint64_t)(c->written - c->in_buffer) * PAGE_BYTES;
 	int r;
 
 	if (!c->in_buffer)
 		return 0;
-	r = write_all(c->fd, c->buffer, (size_t)c->in_buffer * PAGE_BYTES, at);
+	r = write_at(c->fd, c->buffer, (size_t)c->in_buffer * PAGE_BYTES, at);
 	c->in_buffer = 0;
 	if (r == 0 && c->written % FLUSH_PAGES == 0)
 		sync_file_range(c->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -275,7 +258,7 @@ static int write_file(const char *path, const struct buf *bytes) {
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, bytes->data, bytes->len, 0);
+	r = write_at(fd, bytes->data, bytes->len, 0);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	close(fd);

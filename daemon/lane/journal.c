@@ -130,21 +130,6 @@ static int preallocate(int fd, uint64_t bytes) {
 	return 0;
 }
 
-static int write_at(int fd, const char *data, size_t len, uint64_t at) {
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
 /*
  * A block that was only preallocated is marked as written when it first is,
  * and a sync of it is a commit of the file system, behind whatever anybody

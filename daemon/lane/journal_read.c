@@ -503,14 +503,8 @@ static int write_again(int fd, uint64_t from, size_t len) {
 	if (!bytes)
 		abort();
 	r = read_all(fd, bytes, &len, from);
-	for (size_t at = 0; r == 0 && at < len;) {
-		ssize_t n =
-			pwrite(fd, bytes + at, len - at, (off_t)(from + at));
-
-		if (n < 0 && errno != EINTR)
-			r = -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
+	if (r == 0)
+		r = write_at(fd, bytes, len, from);
 	free(bytes);
 	return r;
 }

@@ -111,6 +111,23 @@ int sync_parent(const char *path) {
 	return r;
 }
 
+int write_at(int fd, const void *bytes, size_t len, uint64_t at) {
+	const uint8_t *from = bytes;
+
+	while (len) {
+		ssize_t n = pwrite(fd, from, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		from += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
 int make_folder(const char *path) {
 	struct stat st;
 

@@ -48,6 +48,8 @@ char *segment_path(const char *dir, uint64_t start);
 /* Makes durable which names @folder holds; or the folder that holds @path. */
 int sync_folder(const char *folder);
 int sync_parent(const char *path);
+/* All of it, however often the system takes a part. */
+int write_at(int fd, const void *bytes, size_t len, uint64_t at);
 /*
  * Makes it if need be, durably; also if it is there, because whoever made it
  * may have died before its name was on disk.

@@ -56,21 +56,6 @@ struct sent {
 
 /* The writer: from here on, until hand_over(), its thread. */
 
-static int write_at(int fd, const char *data, size_t len, uint64_t at) {
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* After a failed sync nobody knows what was dropped: no second try. */
 static int sync_file(int fd) {
 	if (fd < 0 || fdatasync(fd) == 0)

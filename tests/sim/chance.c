@@ -67,6 +67,14 @@ void fail(const char *format, ...) {
 	_exit(2);
 }
 
+void *make(size_t n, size_t size) {
+	void *array = calloc(n ? n : 1, size);
+
+	if (!array)
+		abort();
+	return array;
+}
+
 int64_t sim_monotonic(void) {
 	return sim_now;
 }

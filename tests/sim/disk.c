@@ -78,14 +78,6 @@ static struct open_file {
 struct disk disks[PROCESSES];
 static struct node *roots[PROCESSES];
 
-static void *make(size_t n, size_t size) {
-	void *array = calloc(n ? n : 1, size);
-
-	if (!array)
-		abort();
-	return array;
-}
-
 /* --- images --- */
 
 static void set_length(struct image *image, size_t len) {

@@ -9,7 +9,6 @@
 
 #define NOON INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
 #define UNITS 5u
-#define DAYS 2u
 
 const char log_topic[] = "pays";
 size_t log_partitions;
@@ -27,6 +26,7 @@ static struct reader {
 	size_t n;       /* that it has found */
 	size_t at_once; /* that it finds before it has looked around */
 	bool is_away;
+	int64_t next[PARTITIONS];
 } readers[PROCESSES];
 
 void log_begin(void) {
@@ -124,12 +124,6 @@ static const struct feed_partition *feed_partition(const void *self, size_t i) {
 	return &((const struct reader *)self)->is[i];
 }
 
-static int64_t at[PROCESSES][PARTITIONS];
-
-static int64_t *place(const struct reader *reader, size_t i) {
-	return &at[reader - readers][i];
-}
-
 static int feed_start(void *self, size_t i, int64_t offset) {
 	struct reader *reader = self;
 	struct feed_partition *is = &reader->is[i];
@@ -138,7 +132,7 @@ static int feed_start(void *self, size_t i, int64_t offset) {
 	is->at_end = false;
 	is->low = partitions[i].low;
 	is->gone = offset < is->low || offset > (int64_t)partitions[i].n;
-	*place(reader, i) = offset;
+	reader->next[i] = offset;
 	return 0;
 }
 
@@ -146,7 +140,7 @@ static size_t feed_read(void *self, size_t i, struct feed_record *records,
 			size_t n) {
 	struct reader *reader = self;
 	struct feed_partition *is = &reader->is[i];
-	int64_t *next = place(reader, i);
+	int64_t *next = &reader->next[i];
 	size_t most = chance(24), taken = 0;
 
 	if (reader->is_away || is->gone)

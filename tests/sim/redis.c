@@ -43,14 +43,6 @@ static struct connection connections[PROCESSES];
 static struct batch *late;
 static struct redis saved;
 
-static void *make(size_t n, size_t size) {
-	void *array = calloc(n ? n : 1, size);
-
-	if (!array)
-		abort();
-	return array;
-}
-
 /* --- the scripts --- */
 
 static void add_items(const struct batch *batch) {
@@ -178,18 +170,18 @@ static void arrive(struct connection *c, struct batch *batch) {
 		c->state = SINK_FENCED;
 }
 
-bool redis_step(void) {
+void redis_step(void) {
 	struct connection *c = &connections[chance(PROCESSES)];
 	struct batch *batch;
 
 	if (redis.is_away)
-		return false;
+		return;
 	if (late && one_in(3)) {
 		batch = late;
 		late = batch->next;
 		note("a late batch arrives");
 		run_batch(batch);
-		return true;
+		return;
 	}
 	for (batch = c->head; batch && batch->is_done;)
 		batch = batch->next;
@@ -197,9 +189,6 @@ bool redis_step(void) {
 		arrive(c, batch);
 	else if (c->head)
 		answer(c);
-	else
-		return false;
-	return true;
 }
 
 /* What comes behind it is written elsewhere. */

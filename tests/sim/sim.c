@@ -10,7 +10,6 @@
 #include "lane/journal.h"
 #include "lane/statedir.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -361,8 +360,7 @@ static struct check {
 	struct decoder *decoder;
 	const struct stream *stream;
 	struct arena arena;
-	uint64_t seam_seq; /* up to here another journal led */
-	size_t dead;       /* compared */
+	size_t dead; /* compared */
 	int64_t next[PARTITIONS];
 	bool entered[PARTITIONS];
 	uint64_t lost, doubled, phantom;
@@ -419,8 +417,6 @@ static void check_decision(const struct decision *decision,
 	}
 	if (decision->kind == DECISION_GAP)
 		check.next[p] = decision->at;
-	if (decision->kind == DECISION_SEAM)
-		check.seam_seq = decision->seq;
 	engine_decide(check.engine, decision);
 	compare();
 }

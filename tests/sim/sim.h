@@ -36,6 +36,9 @@ uint64_t notes_hash(void); /* of all steps so far */
 void fail(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
+/* Zeros, and never freed. */
+void *make(size_t n, size_t size);
+
 extern int64_t sim_now; /* monotonic, microseconds */
 int64_t sim_wall(void);
 int64_t sim_monotonic(void);
@@ -58,8 +61,8 @@ struct process {
 extern struct process processes[PROCESSES];
 
 void process_start(struct process *process, void (*main)(struct process *));
-/* Lets one of its tasks go on to its next call; false: none can. */
-bool process_step(struct process *process);
+/* Lets one of its tasks go on to its next call, if one can. */
+void process_step(struct process *process);
 void process_forget(struct process *process); /* after its end or death */
 /* The one that is running; NULL: we are. */
 struct process *process_self(void);
@@ -130,8 +133,8 @@ extern struct redis {
 struct sink redis_sink(unsigned number);
 /* A process begins, or has died: its connection is a new one. */
 void redis_connect(struct process *process);
-/* Something on the wire arrives; false: nothing is. */
-bool redis_step(void);
+/* Something on the wire arrives, if anything is. */
+void redis_step(void);
 void redis_break(unsigned number);
 void redis_save(void);
 /* What it was when it was saved; or nothing. */

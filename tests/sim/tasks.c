@@ -134,21 +134,20 @@ static bool can_go_on(struct task *task) {
 	return task->state == TASK_READY;
 }
 
-bool process_step(struct process *process) {
+void process_step(struct process *process) {
 	struct task *all = tasks[process->number], *task;
 	size_t first = chance(TASKS), i = 0;
 
 	while (i < TASKS && !can_go_on(&all[(first + i) % TASKS]))
 		i++;
 	if (i == TASKS)
-		return false;
+		return;
 	task = current = &all[(first + i) % TASKS];
 	swapcontext(&outside, &task->context);
 	current = NULL;
 	/* Its main function has returned, and it has joined the others. */
 	if (all[0].state == TASK_ENDED)
 		process->is_there = false;
-	return true;
 }
 
 void process_forget(struct process *process) {

@@ -12,7 +12,8 @@
 -- KEYS  alerts, fence, open, dead, then one hash per alert, or with none of
 --       them the hash of an id in `open` that has none
 -- ARGV  epoch, published, keep, history, dead history, prefix,
---       number of alerts, of dead letters, then per alert
+--       number of alerts, of dead letters, ordinal of the dead letter that
+--       was sent before these, then per alert
 --       seq hash id rev state open level was rule key score json
 --       and per dead letter ordinal topic partition offset reason field,
 --       and that id
@@ -43,8 +44,12 @@ elseif tonumber(theirs) < tonumber(epoch) then
 	return redis.error_reply('LOST the epoch went back to ' .. theirs)
 end
 mark, last = tonumber(mark), tonumber(last)
-if n > 0 and tonumber(ARGV[9]) > mark + 1 then
+-- Seqs have no holes; ordinals do, so it is said which one came before.
+if n > 0 and tonumber(ARGV[10]) > mark + 1 then
 	return redis.error_reply(string.format('GAP %.0f', mark))
+end
+if m > 0 and tonumber(ARGV[9]) > last then
+	return redis.error_reply(string.format('GAP dead %.0f', last))
 end
 
 local failures, first = 0, ''
@@ -58,7 +63,7 @@ local function try(...)
 	end
 end
 
-local at = 9
+local at = 10
 for i = 1, n do
 	local seq, hash, id, rev, state, is_open, level, was, rule, key, score,
 		json = unpack(ARGV, at, at + 11)

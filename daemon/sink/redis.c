@@ -77,6 +77,7 @@ struct redis {
 	bool claiming;
 	/* Batches: counts from the head of the lane's outbox. */
 	size_t sent_items, sent_dead, batches;
+	uint64_t last_dead; /* ordinal of the last one sent, or known there */
 	size_t acked_items, acked_dead;
 	/* Records of open alerts. */
 	bool records_asked, records_there;
@@ -375,6 +376,7 @@ static void arg_batch(struct redis *redis, const struct outbox *outbox,
 	args(redis, redis->options.prefix);
 	arg_int(redis, (int64_t)items);
 	arg_int(redis, (int64_t)dead);
+	arg_int(redis, (int64_t)redis->last_dead);
 	for (size_t i = 0; i < items; i++)
 		arg_alert(redis, outbox_at(outbox, redis->sent_items + i));
 	for (size_t i = 0; i < dead; i++)
@@ -503,6 +505,7 @@ static void on_claim(struct redis *redis, const redisReply *reply) {
 		return;
 	}
 	redis->state = SINK_OPEN;
+	redis->last_dead = redis->fence.dead;
 	redis->backoff = 0;
 	if (!redis->said_by_reply) {
 		redis->said[0] = 0;
@@ -864,6 +867,9 @@ static void send_batch(struct redis *redis, const struct outbox *outbox,
 	ask(redis, ASKED_BATCH, items, dead);
 	redis->sent_items += items;
 	redis->sent_dead += dead;
+	if (dead)
+		redis->last_dead =
+			outbox_dead_at(outbox, redis->sent_dead - 1)->ordinal;
 	redis->batches++;
 }
 

@@ -20,7 +20,8 @@ struct batch {
 	size_t n;
 	struct dead_letter *dead;
 	size_t n_dead;
-	bool is_done; /* the answer is on its way back */
+	uint64_t last_dead; /* what was sent before these */
+	bool is_done;       /* the answer is on its way back */
 };
 
 struct connection {
@@ -30,6 +31,7 @@ struct connection {
 	struct sink_fence fence;
 	struct batch *head, **tail;
 	size_t items, dead;             /* under way or acknowledged */
+	uint64_t last_dead;             /* the last one of these */
 	size_t acked_items, acked_dead; /* since they were asked for */
 	const char **open;
 	size_t *open_len, n_open;
@@ -96,6 +98,11 @@ static bool run_batch(const struct batch *batch) {
 	if (batch->n && batch->items[0].seq > redis.fence.mark + 1) {
 		note("a gap before alert %llu",
 		     (unsigned long long)batch->items[0].seq);
+		return false;
+	}
+	if (batch->n_dead && batch->last_dead > redis.fence.dead) {
+		note("a gap before dead letter %llu",
+		     (unsigned long long)batch->dead[0].ordinal);
 		return false;
 	}
 	if (one_in(redis.refuses_one_in)) {
@@ -284,6 +291,7 @@ static void sink_claim(void *self, uint64_t epoch, const uint8_t rules[32]) {
 	redis.fence.epoch = c->epoch = epoch;
 	redis.owner = c->process->life;
 	c->fence = redis.fence;
+	c->last_dead = redis.fence.dead;
 	c->state = SINK_OPEN;
 	/* The answer may be lost behind what it did. */
 	if (one_in(20))
@@ -369,6 +377,7 @@ static void sink_send(void *self, const struct outbox *outbox, size_t items,
 			return;
 		batch = make(1, sizeof(*batch));
 		batch->epoch = c->epoch;
+		batch->last_dead = c->last_dead;
 		batch->items = make(n, sizeof(*batch->items));
 		batch->dead = make(n, sizeof(*batch->dead));
 		while (batch->n < n && c->items < items)
@@ -377,6 +386,8 @@ static void sink_send(void *self, const struct outbox *outbox, size_t items,
 		while (batch->n_dead < n && c->dead < dead)
 			batch->dead[batch->n_dead++] =
 				*outbox_dead_at(outbox, c->dead++);
+		if (batch->n_dead)
+			c->last_dead = batch->dead[batch->n_dead - 1].ordinal;
 		*c->tail = batch;
 		c->tail = &batch->next;
 	}

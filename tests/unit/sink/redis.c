@@ -241,6 +241,22 @@ static void takes_a_dead_letter_once(void **state) {
 			       "reason not_json field  published "));
 }
 
+/*
+ * Of a pipeline the batch before may have been refused: to take this one would
+ * make known what was in that. Of alerts their seqs say so.
+ */
+static void refuses_a_dead_letter_behind_one_that_is_not_there(void **state) {
+	(void)state;
+	open_lane(&sink, 1);
+	add_dead(4);
+	assert_true(send_out());
+	redis("HSET tocsin:{0}:fence dead 3");
+	add_dead(8);
+	assert_false(send_out());
+	assert_string_equal(redis("XLEN tocsin:{0}:dead"), "1");
+	assert_string_equal(redis("HGET tocsin:{0}:fence dead"), "3");
+}
+
 static void reads_the_records_of_open_alerts_by_id(void **state) {
 	const char *const *records;
 	const size_t *lens;
@@ -347,6 +363,7 @@ int main(void) {
 		TEST(says_what_is_wrong_with_a_password),
 		TEST(stops_at_a_key_of_another_type),
 		TEST(takes_a_dead_letter_once),
+		TEST(refuses_a_dead_letter_behind_one_that_is_not_there),
 		TEST(reads_the_records_of_open_alerts_by_id),
 		TEST(takes_an_id_out_that_has_no_record),
 		TEST(takes_no_id_out_of_a_lane_that_was_taken),

@@ -187,7 +187,7 @@ static int words_of(struct reader *reader, const struct json *line,
 		    struct label *label) {
 	static const char *const expects[] = { "alert", "silence" };
 	const char *levels[LEVEL_RED];
-	int expect, grade, level;
+	int expect, grade, level = -1;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)

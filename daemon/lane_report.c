@@ -8,6 +8,7 @@ struct report {
 	struct buf *out;
 	const struct lane *lane;
 	struct lane_view view;
+	const struct report_reloads *reloads;
 	/* Instead of writing, says what there is; NULL: writes. */
 	void (*tell)(void *context, const struct report_family *family);
 	void *context;
@@ -459,6 +460,9 @@ static void lane(struct report *report) {
 	    "Seams begun since the start.", (double)view->seams);
 	one(report, METRIC_COUNTER, "tocsin_gaps_total",
 	    "Gaps in the log that were skipped.", (double)view->gaps);
+	one(report, METRIC_COUNTER, "tocsin_content_refreshes_total",
+	    "Tables and lists taken in anew because their files had changed.",
+	    (double)view->refreshes);
 	one(report, METRIC_GAUGE, "tocsin_replay_left",
 	    "Records of the journal still to be replayed.",
 	    (double)view->replay_left);
@@ -516,6 +520,23 @@ static void memory(struct report *report) {
 	    "Pages that the state lies in.", (double)mapped);
 }
 
+static void reloads(struct report *report) {
+	static const char name[] = "tocsin_reloads_total";
+	const struct {
+		const char *result;
+		uint64_t n;
+	} all[] = { { "taken", report->reloads->taken },
+		    { "refused", report->reloads->refused } };
+
+	family(report, METRIC_COUNTER, name, "result",
+	       "How often the rules were read again, by what came of it.");
+	for (size_t i = 0; !report->tell && i < ARRAY_SIZE(all); i++) {
+		struct metric_label label = { "result", all[i].result };
+
+		metric_count(report->out, name, &label, 1, all[i].n);
+	}
+}
+
 static void all(struct report *report) {
 	const struct engine *engine = report->view.engine;
 	static const char info[] = "tocsin_info";
@@ -524,6 +545,7 @@ static void all(struct report *report) {
 	family(report, METRIC_GAUGE, info, "version", "What runs here.");
 	if (!report->tell)
 		metric_sample(report->out, info, &version, 1, 1);
+	reloads(report);
 	lane(report);
 	neighbours(report);
 	partitions(report);
@@ -540,8 +562,9 @@ static void all(struct report *report) {
 	tables(report);
 }
 
-void report_metrics(struct buf *out, const struct lane *of) {
-	struct report report = { .out = out, .lane = of };
+void report_metrics(struct buf *out, const struct lane *of,
+		    const struct report_reloads *reloads) {
+	struct report report = { .out = out, .lane = of, .reloads = reloads };
 
 	lane_view(of, &report.view);
 	all(&report);
@@ -553,8 +576,10 @@ void report_families(void (*tell)(void *context,
 		     void *context) {
 	static const struct ruleset no_rules;
 	static const struct sink_counters nothing;
+	static const struct report_reloads none;
 	struct report report = { .view = { .rules = &no_rules,
 					   .sink = &nothing },
+				 .reloads = &none,
 				 .tell = tell,
 				 .context = context };
 

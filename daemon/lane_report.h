@@ -14,7 +14,13 @@ struct report_family {
 	const char *help;
 };
 
-void report_metrics(struct buf *out, const struct lane *lane);
+/* How often rules were read again. */
+struct report_reloads {
+	uint64_t taken, refused;
+};
+
+void report_metrics(struct buf *out, const struct lane *lane,
+		    const struct report_reloads *reloads);
 /* All that report_metrics() may write, without a lane. */
 void report_families(void (*tell)(void *context,
 				  const struct report_family *family),

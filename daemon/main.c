@@ -32,16 +32,26 @@ struct arguments {
 	bool check, verbose;
 };
 
-struct daemon {
-	struct config config;
+/* Rules as they were read, and what they were read from. */
+struct reading {
 	struct ruleset *rules;
-	struct archive_file *files; /* that the rules were read from */
+	struct archive_file *files;
 	size_t n_files;
+	struct arena arena; /* of files */
+};
+
+struct daemon {
+	const char *config_path;
+	struct config config;
+	struct reading now;   /* by which the lane runs */
+	struct reading later; /* the same rules, with tables as they are now */
+	struct reading next;  /* by which the next lane is to run */
 	struct http *http;
 	struct feed feed;
 	struct sink sink;
 	struct lane *lane;
-	int stop_fd;
+	int stop_fd, reload_fd;
+	struct report_reloads reloads;
 	bool was_ready, disk_full, verbose;
 };
 
@@ -57,8 +67,9 @@ static void print_help(void) {
 	for (const struct usage_option *it = daemon_options; it->name; it++)
 		printf("  %s %-*s %s\n", it->name, 9 - (int)strlen(it->name),
 		       it->value ? it->value : "", it->help);
-	printf("\nRuns in the foreground, logs to standard error; SIGTERM or "
-	       "SIGINT ends it.\n\n"
+	printf("\nRuns in the foreground, logs to standard error; SIGHUP has "
+	       "it read its rules, tables and\nlists again, SIGTERM or SIGINT "
+	       "ends it.\n\n"
 	       "Options of FILE (YAML; kafka.brokers is `brokers` below "
 	       "`kafka`):\n%s\n"
 	       "Exit codes:\n%s\n"
@@ -120,49 +131,64 @@ static int check_columns(const struct ruleset *rules, struct diag *diag) {
 	return r;
 }
 
+static void reading_free(struct reading *reading) {
+	ruleset_free(reading->rules);
+	arena_free(&reading->arena);
+	*reading = (struct reading){ 0 };
+}
+
 /* What was read besides @path itself. */
-static void remember_files(struct daemon *daemon, const struct diag *diag,
+static void remember_files(struct reading *reading, const struct diag *diag,
 			   const char *path) {
 	const struct source *at;
-	struct arena *arena = &daemon->config.arena;
+	struct arena *arena = &reading->arena;
 	size_t n = diag->n_sources;
 
-	daemon->files = arena_array(arena, struct archive_file, n + 1);
+	reading->files = arena_array(arena, struct archive_file, n + 1);
 	/* From the last that was opened to the first. */
-	daemon->files += n;
+	reading->files += n;
 	for (at = diag->last_source; at; at = at->before) {
 		char *real = realpath(at->path, NULL);
 
 		if (real && strcmp(at->path, path) != 0) {
-			*--daemon->files = (struct archive_file){
+			*--reading->files = (struct archive_file){
 				.path = arena_strdup(arena, real),
 				.text = arena_strndup(arena, at->text, at->len),
 				.len = at->len,
 			};
-			daemon->n_files++;
+			reading->n_files++;
 		}
 		free(real);
 	}
 }
 
+static int read_rules(const struct daemon *daemon, struct reading *reading,
+		      struct diag *diag) {
+	const struct config *config = &daemon->config;
+	int r;
+
+	r = ruleset_load(&reading->rules, config->rules, config->n_rules,
+			 &(struct ruleset_options){ 0 }, diag);
+	if (r == 0 && !count_read(reading->rules))
+		r = diag_at(diag, (struct place){ 0 }, "E103",
+			    "no rule is in test or live: nothing to watch");
+	if (r == 0)
+		r = check_columns(reading->rules, diag);
+	if (r == 0)
+		remember_files(reading, diag, daemon->config_path);
+	diag_sort(diag);
+	return diag->n_errors ? -EINVAL : r;
+}
+
 /* Configuration and rules, with all complaints of both at once. */
-static int load(struct daemon *daemon, const char *path) {
+static int load(struct daemon *daemon) {
 	struct diag diag = { 0 };
 	struct buf out = { 0 };
 	int r;
 
-	r = config_load(&daemon->config, path, &diag);
+	r = config_load(&daemon->config, daemon->config_path, &diag);
 	if (r == 0)
-		r = ruleset_load(&daemon->rules, daemon->config.rules,
-				 daemon->config.n_rules,
-				 &(struct ruleset_options){ 0 }, &diag);
-	if (r == 0 && !count_read(daemon->rules))
-		r = diag_at(&diag, (struct place){ 0 }, "E103",
-			    "no rule is in test or live: nothing to watch");
-	if (r == 0)
-		r = check_columns(daemon->rules, &diag);
-	if (r == 0)
-		remember_files(daemon, &diag, path);
+		r = read_rules(daemon, &daemon->now, &diag);
 	diag_sort(&diag);
 	if (diag.n_errors || r < 0) {
 		diag_print(&diag, &out, isatty(STDERR_FILENO) == 1);
@@ -199,7 +225,7 @@ static int choose_mask_key(const struct daemon *daemon, uint8_t key[32],
 		sha256(config->mask_key, strlen(config->mask_key), key);
 		return 0;
 	}
-	if (!has_masked_key(daemon->rules))
+	if (!has_masked_key(daemon->now.rules))
 		return 0;
 	r = statedir_key(config->state, key, &made, why);
 	if (r == 0 && made)
@@ -213,7 +239,7 @@ static struct archive_rules output_depends_on(const struct daemon *daemon,
 					      const uint8_t mask_key[32]) {
 	const struct config *config = &daemon->config;
 	struct archive_rules rules = {
-		.ruleset = daemon->rules->hash,
+		.ruleset = daemon->now.rules->hash,
 		.lane = config->lane,
 		.memory = config->memory,
 		.keys_per_rule = config->keys_per_rule,
@@ -233,7 +259,7 @@ static int keep_rules(const struct daemon *daemon, const uint8_t mask_key[32],
 	if (daemon->config.archive == ARCHIVE_NONE)
 		return 0;
 	return archive_keep_rules(daemon->config.state, hash, &rules,
-				  daemon->files, daemon->n_files, why);
+				  daemon->now.files, daemon->now.n_files, why);
 }
 
 static int open_http(struct daemon *daemon) {
@@ -278,7 +304,7 @@ static int open_sink(struct daemon *daemon) {
 /* With @only_check nothing is opened, and nobody connected to. */
 static int open_feed(struct daemon *daemon, bool only_check) {
 	const struct config *config = &daemon->config;
-	const struct ruleset *rules = daemon->rules;
+	const struct ruleset *rules = daemon->now.rules;
 	const char **topics = calloc(rules->n_streams + 1, sizeof(*topics));
 	struct kafka_options options = {
 		.brokers = config->brokers,
@@ -316,7 +342,7 @@ static void publish(void *context, const struct lane *lane) {
 	daemon->was_ready |= !view.not_ready;
 	if (!daemon->http)
 		return;
-	report_metrics(&metrics, lane);
+	report_metrics(&metrics, lane, &daemon->reloads);
 	http_publish(daemon->http,
 		     &(struct http_page){
 			     .metrics = metrics.data,
@@ -342,10 +368,77 @@ static void tell(void *context, const struct outbox_item *item) {
 	arena_free(&arena);
 }
 
-static bool stops_within_a_second(const struct daemon *daemon) {
+/* One complaint has several lines, a line of the log has one. */
+static void log_complaints(const struct diag *diag) {
+	struct buf out = { 0 };
+	char *rest, *line;
+
+	diag_print(diag, &out, false);
+	buf_cstr(&out);
+	for (line = strtok_r(out.data, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		log_error("reload: %s", line);
+	buf_free(&out);
+}
+
+static size_t count_changed(const struct ruleset *now,
+			    const struct ruleset *then) {
+	size_t n = 0;
+
+	for (size_t i = 0; i < now->n_contents; i++) {
+		const struct content *content = &now->contents[i];
+		const struct content *file =
+			ruleset_content(then, content->name);
+
+		n += file && memcmp(file->loaded, content->sha256, 32) != 0;
+	}
+	return n;
+}
+
+/*
+ * Tables and lists are taken in by the lane that runs; other rules need one of
+ * their own, which begins with a seam.
+ */
+static void take_reading(struct daemon *daemon, struct lane *lane,
+			 struct reading *fresh) {
+	const struct ruleset *now = daemon->now.rules;
+
+	if (memcmp(now->hash, fresh->rules->hash, sizeof(now->hash)) != 0) {
+		log_info("reload: other rules: the lane begins anew by them");
+		daemon->next = *fresh;
+		lane_ask_stop(lane);
+		return;
+	}
+	log_info("reload: the rules are the same, %zu of %zu tables and lists "
+		 "have changed",
+		 count_changed(now, fresh->rules), now->n_contents);
+	lane_use_files(lane, fresh->rules);
+	reading_free(&daemon->later);
+	daemon->later = *fresh;
+}
+
+static void reload(void *context, struct lane *lane) {
+	struct daemon *daemon = context;
+	struct reading fresh = { 0 };
+	struct diag diag = { 0 };
+
+	signals_take(daemon->reload_fd);
+	if (read_rules(daemon, &fresh, &diag) == 0) {
+		daemon->reloads.taken++;
+		take_reading(daemon, lane, &fresh);
+	} else {
+		daemon->reloads.refused++;
+		log_complaints(&diag);
+		log_error("reload: refused, the rules before stay");
+		reading_free(&fresh);
+	}
+	diag_free(&diag);
+}
+
+static bool stops_within(const struct daemon *daemon, int ms) {
 	struct pollfd fd = { .fd = daemon->stop_fd, .events = POLLIN };
 
-	return poll(&fd, 1, 1000) == 1;
+	return poll(&fd, 1, ms) == 1;
 }
 
 static int try_lane(struct daemon *daemon, struct lane_options *options,
@@ -371,7 +464,7 @@ static int try_lane(struct daemon *daemon, struct lane_options *options,
 static int open_lane(struct daemon *daemon) {
 	const struct config *config = &daemon->config;
 	struct lane_options options = {
-		.rules = daemon->rules,
+		.rules = daemon->now.rules,
 		.lane = config->lane,
 		.state = config->state,
 		.feed = daemon->feed,
@@ -396,6 +489,8 @@ static int open_lane(struct daemon *daemon) {
 		.sent_keep = config->sent_keep,
 		.sent_most = (uint64_t)config->sent_most,
 		.stop_fd = daemon->stop_fd,
+		.reload_fd = daemon->reload_fd,
+		.reload = reload,
 		.report = publish,
 		.delivered = daemon->verbose ? tell : NULL,
 		.context = daemon,
@@ -408,7 +503,7 @@ static int open_lane(struct daemon *daemon) {
 			log_warn("%s: waiting for room", buf_cstr(&why));
 		daemon->disk_full = true;
 		buf_reset(&why);
-		if (stops_within_a_second(daemon))
+		if (stops_within(daemon, 1000))
 			break;
 	}
 	if (r < 0 && !is_full(r))
@@ -417,63 +512,93 @@ static int open_lane(struct daemon *daemon) {
 	return r;
 }
 
-static void close_all(struct daemon *daemon) {
-	notify("STOPPING=1");
-	http_free(daemon->http);
-	lane_free(daemon->lane);
+static void close_lane(struct daemon *daemon) {
+	lane_free(TAKE(daemon->lane));
 	if (daemon->sink.class)
 		daemon->sink.class->free(daemon->sink.self);
 	if (daemon->feed.class)
 		daemon->feed.class->free(daemon->feed.self);
-	if (daemon->stop_fd >= 0)
-		close(daemon->stop_fd);
+	daemon->sink = (struct sink){ 0 };
+	daemon->feed = (struct feed){ 0 };
 }
 
-static int run(struct daemon *daemon) {
+static void close_all(struct daemon *daemon) {
+	notify("STOPPING=1");
+	http_free(daemon->http);
+	close_lane(daemon);
+	if (daemon->stop_fd >= 0)
+		close(daemon->stop_fd);
+	if (daemon->reload_fd >= 0)
+		close(daemon->reload_fd);
+}
+
+/* The exit code of what ended it, or why it did not begin. */
+static int run_lane(struct daemon *daemon) {
 	static const int codes[] = {
 		[LANE_STOPPED] = EXIT_DONE,
 		[LANE_INCOMPLETE] = EXIT_INCOMPLETE,
 		[LANE_FENCED] = EXIT_FENCED,
 		[LANE_HALTED] = EXIT_HALTED,
 	};
-	int code = EXIT_HALTED;
-	int r;
+	int r = open_sink(daemon);
 
-	daemon->stop_fd = signals_open();
-	r = daemon->stop_fd < 0 ? daemon->stop_fd : open_sink(daemon);
 	if (r == 0)
 		r = open_feed(daemon, false);
 	if (r == -EINVAL)
-		code = EXIT_CONFIG;
-	if (r == 0) {
-		r = open_lane(daemon);
-		if (r == -EWOULDBLOCK)
-			code = EXIT_LOCKED;
-		else if (is_full(r))
-			code = EXIT_INCOMPLETE;
-	}
+		return EXIT_CONFIG;
 	if (r == 0)
+		r = open_lane(daemon);
+	if (r == -EWOULDBLOCK)
+		return EXIT_LOCKED;
+	if (is_full(r))
+		return EXIT_INCOMPLETE;
+	if (r == 0 && !daemon->http)
 		r = open_http(daemon);
-	if (r == 0) {
-		log_info("tocsind %s: lane %s, %zu rules over %zu streams",
-			 TOCSIN_VERSION, daemon->config.lane,
-			 daemon->rules->n_rules, count_read(daemon->rules));
-		code = codes[lane_run(daemon->lane)];
-	}
+	if (r < 0)
+		return EXIT_HALTED;
+	log_info("tocsind %s: lane %s, %zu rules over %zu streams",
+		 TOCSIN_VERSION, daemon->config.lane,
+		 daemon->now.rules->n_rules, count_read(daemon->now.rules));
+	return codes[lane_run(daemon->lane)];
+}
+
+/* A lane ended because it was to begin anew by other rules. */
+static bool goes_on(struct daemon *daemon, int code) {
+	if (!daemon->next.rules ||
+	    (code != EXIT_DONE && code != EXIT_INCOMPLETE) ||
+	    stops_within(daemon, 0))
+		return false;
+	close_lane(daemon);
+	reading_free(&daemon->later);
+	reading_free(&daemon->now);
+	daemon->now = daemon->next;
+	daemon->next = (struct reading){ 0 };
+	daemon->disk_full = false;
+	return true;
+}
+
+static int run(struct daemon *daemon) {
+	int code = EXIT_HALTED;
+
+	if (signals_open(&daemon->stop_fd, &daemon->reload_fd) == 0)
+		do
+			code = run_lane(daemon);
+		while (goes_on(daemon, code));
 	close_all(daemon);
 	return code;
 }
 
 int main(int argc, char **argv) {
 	struct arguments arguments = { 0 };
-	struct daemon daemon = { .stop_fd = -1 };
+	struct daemon daemon = { .stop_fd = -1, .reload_fd = -1 };
 	int code;
 
 	code = parse_arguments(&arguments, argc, argv);
 	if (code >= 0)
 		return code;
 	code = EXIT_CONFIG;
-	if (load(&daemon, arguments.config) == 0) {
+	daemon.config_path = arguments.config;
+	if (load(&daemon) == 0) {
 		log_setup(arguments.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 			  daemon.config.log == CONFIG_LOG_JSON ? LOG_JSON
 							       : LOG_TEXT);
@@ -483,7 +608,9 @@ int main(int argc, char **argv) {
 		else if (open_feed(&daemon, true) == 0)
 			code = EXIT_DONE;
 	}
-	ruleset_free(daemon.rules);
+	reading_free(&daemon.now);
+	reading_free(&daemon.later);
+	reading_free(&daemon.next);
 	config_free(&daemon.config);
 	return code;
 }

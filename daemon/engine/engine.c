@@ -628,6 +628,7 @@ static void decide(struct engine *engine, const struct decision *decision) {
 	case DECISION_WENT_ON:
 	case DECISION_SEAM:
 	case DECISION_GAP:
+	case DECISION_CONTENT:
 	case DECISION_MAX:
 		break;
 	}

@@ -50,6 +50,8 @@ enum decision_kind {
 	DECISION_SEAM,      /* text, seq, hash, open */
 	DECISION_GAP,       /* topic, partition, at: the offset that is next;
 			       what was before it is gone */
+	DECISION_CONTENT,   /* name, hash: what that table or list has from
+			       now on; whoever decides it refreshes it first */
 	DECISION_MAX
 };
 
@@ -58,10 +60,11 @@ struct decision {
 	const char *topic;
 	int32_t partition;
 	usec_t at;
+	const char *name; /* CONTENT: of struct content */
 	/* SEAM: what Redis holds, so that a replay need not ask it. */
 	const char *reason;
 	uint64_t seq;
-	uint8_t hash[32];
+	uint8_t hash[32];        /* at seq; CONTENT: SHA-256 of the text */
 	const char *const *open; /* records of all open alerts, by id */
 	const size_t *open_len;
 	size_t n_open;

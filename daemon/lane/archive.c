@@ -535,15 +535,6 @@ static int put_aside(const char *dir) {
 	return r == 0 ? make_folder(dir) : r;
 }
 
-static void keep_header(struct archive *archive,
-			const struct journal_header *header) {
-	archive->header = *header;
-	archive->header.lane = strdup(header->lane);
-	archive->header.seam = header->seam ? strdup(header->seam) : NULL;
-	if (!archive->header.lane || (header->seam && !archive->header.seam))
-		abort();
-}
-
 /* It begins at the journal's next input, and may lack what was before. */
 static void begin_here(struct archive *archive,
 		       const struct archive_place *place) {
@@ -569,7 +560,7 @@ int archive_open(struct archive **ret, const char *state,
 	archive->waiting_tail = &archive->waiting;
 	pthread_mutex_init(&archive->lock, NULL);
 	pthread_cond_init(&archive->wake, NULL);
-	keep_header(archive, place->header);
+	journal_copy_header(&archive->header, place->header);
 	archive->at = place->next;
 	r = make_folders(state, archive->dir);
 	if (r == 0)
@@ -612,8 +603,7 @@ void archive_close(struct archive *archive) {
 		block_free(block);
 	}
 	block_free(archive->pending);
-	free((char *)(uintptr_t)archive->header.lane);
-	free((char *)(uintptr_t)archive->header.seam);
+	journal_free_header(&archive->header);
 	archive_state_free(&archive->state);
 	buf_free(&archive->packed);
 	pthread_mutex_destroy(&archive->lock);

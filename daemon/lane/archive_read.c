@@ -34,12 +34,6 @@ archive_read_header(const struct archive_reader *reader) {
 	return &reader->header;
 }
 
-static void header_free(struct journal_header *header) {
-	free((char *)(uintptr_t)header->lane);
-	free((char *)(uintptr_t)header->seam);
-	*header = (struct journal_header){ 0 };
-}
-
 static bool get_start(struct archive_reader *reader) {
 	struct span_reader *in = &reader->in;
 	struct journal_header header;
@@ -49,7 +43,7 @@ static bool get_start(struct archive_reader *reader) {
 	if (get_varint(in) != ARCHIVE_VERSION ||
 	    journal_get_header(in, &header) < 0)
 		return false;
-	header_free(&reader->header);
+	journal_free_header(&reader->header);
 	reader->header = header;
 	reader->has_header = true;
 	ordinal = get_varint(in);
@@ -338,7 +332,7 @@ void archive_read_close(struct archive_reader *reader) {
 		return;
 	if (reader->fd >= 0)
 		close(reader->fd);
-	header_free(&reader->header);
+	journal_free_header(&reader->header);
 	archive_state_free(&reader->state);
 	decision_texts_free(&reader->texts);
 	buf_free(&reader->raw);

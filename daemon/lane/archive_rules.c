@@ -33,7 +33,8 @@ void archive_rules_hash(const struct archive_rules *rules, uint8_t hash[32]) {
 	sha256_end(&stream, hash);
 }
 
-/* Whole and durable, or not there. */
+/* Whole and on disk, or not there; its name is durable once @folder is synced.
+ */
 static int keep_file(const char *folder, const char *name, const char *text,
 		     size_t len) {
 	CLEANUP(buf_free) struct buf path = { 0 }, fresh = { 0 };
@@ -60,7 +61,66 @@ static int keep_file(const char *folder, const char *name, const char *text,
 	close(fd);
 	if (r == 0 && rename(buf_cstr(&fresh), buf_cstr(&path)) < 0)
 		r = -errno;
-	return r == 0 ? sync_folder(folder) : r;
+	return r;
+}
+
+static int keep_content(const char *folder, const char *text, size_t len) {
+	CLEANUP(buf_free) struct buf name = { 0 };
+	uint8_t hash[32];
+
+	sha256(text, len, hash);
+	buf_hex(&name, hash, 32);
+	return keep_file(folder, buf_cstr(&name), text, len);
+}
+
+/* STATE/archive/content, which is made if need be. */
+static int open_content(const char *state, struct buf *folder) {
+	int r;
+
+	buf_printf(folder, "%s/archive", state);
+	r = make_folder(buf_cstr(folder));
+	buf_puts(folder, "/content");
+	return r == 0 ? make_folder(buf_cstr(folder)) : r;
+}
+
+int archive_keep_content(const char *state, const char *text, size_t len) {
+	CLEANUP(buf_free) struct buf folder = { 0 };
+	int r = open_content(state, &folder);
+
+	if (r == 0)
+		r = keep_content(buf_cstr(&folder), text, len);
+	return r == 0 ? sync_folder(buf_cstr(&folder)) : r;
+}
+
+static int read_all(int fd, struct buf *out) {
+	ssize_t n;
+
+	do {
+		buf_reserve(out, 65536);
+		n = read(fd, out->data + out->len, out->cap - out->len);
+		if (n > 0)
+			out->len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
+int archive_content(const char *state, const uint8_t hash[32],
+		    struct buf *text) {
+	CLEANUP(buf_free) struct buf path = { 0 };
+	uint8_t is[32];
+	int fd, r;
+
+	buf_printf(&path, "%s/archive/content/", state);
+	buf_hex(&path, hash, 32);
+	fd = open(buf_cstr(&path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = read_all(fd, text);
+	close(fd);
+	if (r < 0)
+		return r;
+	sha256(text->len ? text->data : "", text->len, is);
+	return memcmp(is, hash, 32) == 0 ? 0 : -EBADMSG;
 }
 
 static void put_key(struct buf *out, const char *key) {
@@ -118,48 +178,39 @@ static void put_manifest(struct buf *out, const uint8_t hash[32],
 	buf_puts(out, "]}\n");
 }
 
-static int keep_all(const char *folder, const uint8_t hash[32],
+static int keep_all(const char *state, const uint8_t hash[32],
 		    const struct archive_rules *rules,
 		    const struct archive_file *files, size_t n) {
 	CLEANUP(buf_free) struct buf content = { 0 }, name = { 0 };
 	CLEANUP(buf_free) struct buf manifest = { 0 }, sets = { 0 };
-	int r = make_folder(folder);
+	int r = open_content(state, &content);
 
-	buf_printf(&content, "%s/content", folder);
-	buf_printf(&sets, "%s/rules", folder);
-	if (r == 0)
-		r = make_folder(buf_cstr(&content));
+	buf_printf(&sets, "%s/archive/rules", state);
 	if (r == 0)
 		r = make_folder(buf_cstr(&sets));
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		uint8_t of[32];
-
-		sha256(files[i].text, files[i].len, of);
-		buf_reset(&name);
-		buf_hex(&name, of, 32);
-		r = keep_file(buf_cstr(&content), buf_cstr(&name),
-			      files[i].text, files[i].len);
-	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = keep_content(buf_cstr(&content), files[i].text,
+				 files[i].len);
+	/* A name that is found may never have been synced by its maker. */
+	if (r == 0)
+		r = sync_folder(buf_cstr(&content));
 	if (r < 0)
 		return r;
 	put_manifest(&manifest, hash, rules, files, n);
-	buf_reset(&name);
 	buf_hex(&name, hash, 32);
 	buf_puts(&name, ".json");
-	return keep_file(buf_cstr(&sets), buf_cstr(&name), manifest.data,
-			 manifest.len);
+	r = keep_file(buf_cstr(&sets), buf_cstr(&name), manifest.data,
+		      manifest.len);
+	return r == 0 ? sync_folder(buf_cstr(&sets)) : r;
 }
 
 int archive_keep_rules(const char *state, const uint8_t hash[32],
 		       const struct archive_rules *rules,
 		       const struct archive_file *files, size_t n,
 		       struct buf *why) {
-	CLEANUP(buf_free) struct buf folder = { 0 };
-	int r;
+	int r = keep_all(state, hash, rules, files, n);
 
-	buf_printf(&folder, "%s/archive", state);
-	r = keep_all(buf_cstr(&folder), hash, rules, files, n);
 	if (r < 0)
-		buf_printf(why, "%s: %s", buf_cstr(&folder), strerror(-r));
+		buf_printf(why, "%s/archive: %s", state, strerror(-r));
 	return r;
 }

@@ -67,6 +67,15 @@ static void put_partition(struct buf *out,
 	put_number(out, partition->last_crc);
 }
 
+static void put_content(struct buf *out,
+			const struct journal_content *content) {
+	size_t len = strlen(content->name);
+
+	put_number(out, len);
+	put(out, content->name, len);
+	put(out, content->sha256, sizeof(content->sha256));
+}
+
 void checkpoint_write(struct buf *out, const struct checkpoint_head *head,
 		      const struct buf *saved,
 		      const struct checkpoint_file *files, size_t n_files,
@@ -88,6 +97,9 @@ void checkpoint_write(struct buf *out, const struct checkpoint_head *head,
 	put_number(out, head->n_partitions);
 	for (size_t i = 0; i < head->n_partitions; i++)
 		put_partition(out, &head->partitions[i]);
+	put_number(out, head->n_contents);
+	for (size_t i = 0; i < head->n_contents; i++)
+		put_content(out, &head->contents[i]);
 	put_number(out, saved->len);
 	put(out, saved->data, saved->len);
 	put_number(out, n_files);
@@ -98,14 +110,19 @@ void checkpoint_write(struct buf *out, const struct checkpoint_head *head,
 	put(out, &crc, sizeof(crc));
 }
 
+static char *take_text(struct saved *from) {
+	size_t len = saved_count(from, 1);
+	char *text = calloc(len + 1, 1);
+
+	if (!text)
+		abort();
+	saved_take(from, text, len);
+	return text;
+}
+
 static void take_partition(struct saved *from,
 			   struct checkpoint_partition *partition) {
-	size_t len = saved_count(from, 1);
-
-	partition->topic = calloc(len + 1, 1);
-	if (!partition->topic)
-		abort();
-	saved_take(from, partition->topic, len);
+	partition->topic = take_text(from);
 	partition->partition = (int32_t)saved_number(from);
 	partition->idle = saved_number(from) != 0;
 	partition->next = (int64_t)saved_number(from);
@@ -135,6 +152,26 @@ static void take_head(struct saved *from, struct checkpoint_head *head) {
 	head->n_partitions = n;
 	for (size_t i = 0; i < n; i++)
 		take_partition(from, &head->partitions[i]);
+	n = saved_count(from, sizeof(uint64_t) + 32);
+	head->contents = calloc(n + 1, sizeof(*head->contents));
+	if (!head->contents)
+		abort();
+	head->n_contents = n;
+	for (size_t i = 0; i < n; i++) {
+		head->contents[i].name = take_text(from);
+		saved_take(from, head->contents[i].sha256,
+			   sizeof(head->contents[i].sha256));
+	}
+}
+
+void checkpoint_head_free(struct checkpoint_head *head) {
+	for (size_t i = 0; i < head->n_partitions; i++)
+		free(head->partitions[i].topic);
+	free(head->partitions);
+	for (size_t i = 0; i < head->n_contents; i++)
+		free((char *)(uintptr_t)head->contents[i].name);
+	free(head->contents);
+	*head = (struct checkpoint_head){ 0 };
 }
 
 static const uint8_t *take_piece(struct saved *from, size_t n, size_t size) {
@@ -341,9 +378,7 @@ void checkpoint_close(struct checkpoint *checkpoint) {
 	for (size_t i = 0; i < checkpoint->n_files; i++)
 		if (checkpoint->fds[i] >= 0)
 			close(checkpoint->fds[i]);
-	for (size_t i = 0; i < checkpoint->head.n_partitions; i++)
-		free(checkpoint->head.partitions[i].topic);
-	free(checkpoint->head.partitions);
+	checkpoint_head_free(&checkpoint->head);
 	free(checkpoint->files);
 	free(checkpoint->fds);
 	free(checkpoint->bytes);

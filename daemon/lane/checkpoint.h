@@ -12,11 +12,12 @@
 #include "base/buf.h"
 #include "base/pages.h"
 #include "base/util.h"
+#include "lane/journal.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHECKPOINT_VERSION 1u
+#define CHECKPOINT_VERSION 2u
 
 struct engine;
 
@@ -44,6 +45,8 @@ struct checkpoint_head {
 	bool catching_up;
 	struct checkpoint_partition *partitions;
 	size_t n_partitions;
+	struct journal_content *contents; /* of tables and lists, then */
+	size_t n_contents;
 };
 
 /* --- reading --- */

@@ -25,6 +25,7 @@ char *checkpoint_path(const char *dir, const char *what, uint64_t number);
 int checkpoint_numbers(const char *dir, const char *what, uint64_t **ret,
 		       size_t *n);
 int checkpoint_unlink(const char *dir, const char *what, uint64_t number);
+void checkpoint_head_free(struct checkpoint_head *head);
 void checkpoint_write(struct buf *out, const struct checkpoint_head *head,
 		      const struct buf *saved,
 		      const struct checkpoint_file *files, size_t n_files,

@@ -112,16 +112,10 @@ static void *allocate(size_t n, size_t size) {
 	return array;
 }
 
-static void head_free(struct checkpoint_head *head) {
-	for (size_t i = 0; i < head->n_partitions; i++)
-		free(head->partitions[i].topic);
-	free(head->partitions);
-}
-
 static void job_free(struct job *job) {
 	if (!job)
 		return;
-	head_free(&job->head);
+	checkpoint_head_free(&job->head);
 	buf_free(&job->saved);
 	free(job->list);
 	free(job->slots);
@@ -516,15 +510,26 @@ static void before_it_changes(void *context, uint32_t page) {
 	c->counters.copied++;
 }
 
+static char *copy_text(const char *text) {
+	char *copy = strdup(text);
+
+	if (!copy)
+		abort();
+	return copy;
+}
+
 static void copy_head(struct checkpoint_head *to,
 		      const struct checkpoint_head *from) {
 	*to = *from;
 	to->partitions = allocate(from->n_partitions, sizeof(*to->partitions));
 	for (size_t i = 0; i < from->n_partitions; i++) {
 		to->partitions[i] = from->partitions[i];
-		to->partitions[i].topic = strdup(from->partitions[i].topic);
-		if (!to->partitions[i].topic)
-			abort();
+		to->partitions[i].topic = copy_text(from->partitions[i].topic);
+	}
+	to->contents = allocate(from->n_contents, sizeof(*to->contents));
+	for (size_t i = 0; i < from->n_contents; i++) {
+		to->contents[i] = from->contents[i];
+		to->contents[i].name = copy_text(from->contents[i].name);
 	}
 }
 

@@ -19,6 +19,8 @@ static const char *const names[] = {
 	"turn-noted",         /* in the journal, the engine has not acted */
 	"turn-replayed",      /* noted once more */
 	"replay-over",        /* the journal is about to be written on */
+	"content-kept",       /* and nothing names it */
+	"content-decided",    /* not yet on disk */
 	"batch-sent",         /* perhaps in part */
 	"batch-acknowledged", /* and nobody here knows it yet */
 	"seam-begun",         /* a new journal without its decision */

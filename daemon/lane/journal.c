@@ -45,7 +45,6 @@ struct journal {
 	uint64_t pending_position;
 	struct buf scratch;
 	struct journal_header header;
-	char *lane, *seam; /* of the header */
 	struct journal_state state;
 	struct journal_partition *partitions;
 	size_t n_partitions;
@@ -377,6 +376,12 @@ static void put_text(struct buf *out, const char *text, size_t len) {
 	buf_add(out, text, len);
 }
 
+static void put_content(struct buf *out, const char *name,
+			const uint8_t sha256[32]) {
+	put_text(out, name, strlen(name));
+	buf_add(out, sha256, 32);
+}
+
 void journal_put_header(struct buf *out, const struct journal_header *header) {
 	const char *seam = header->seam ? header->seam : "";
 
@@ -386,6 +391,44 @@ void journal_put_header(struct buf *out, const struct journal_header *header) {
 	put_fixed64(out, header->seed);
 	put_fixed64(out, header->first_ordinal);
 	put_text(out, seam, strlen(seam));
+	put_varint(out, header->n_contents);
+	for (size_t i = 0; i < header->n_contents; i++)
+		put_content(out, header->contents[i].name,
+			    header->contents[i].sha256);
+}
+
+void journal_free_header(struct journal_header *header) {
+	free((char *)(uintptr_t)header->lane);
+	free((char *)(uintptr_t)header->seam);
+	for (size_t i = 0; i < header->n_contents; i++)
+		free((char *)(uintptr_t)header->contents[i].name);
+	free((struct journal_content *)(uintptr_t)header->contents);
+	*header = (struct journal_header){ 0 };
+}
+
+static const char *copy(const char *text) {
+	char *own = text ? strdup(text) : NULL;
+
+	if (text && !own)
+		abort();
+	return own;
+}
+
+void journal_copy_header(struct journal_header *to,
+			 const struct journal_header *from) {
+	struct journal_content *contents =
+		calloc(from->n_contents + 1, sizeof(*contents));
+
+	if (!contents)
+		abort();
+	*to = *from;
+	to->lane = copy(from->lane);
+	to->seam = copy(from->seam);
+	to->contents = contents;
+	for (size_t i = 0; i < from->n_contents; i++) {
+		contents[i] = from->contents[i];
+		contents[i].name = copy(from->contents[i].name);
+	}
 }
 
 /* What a reader needs to know who begins here. */
@@ -462,16 +505,6 @@ static int remove_segment(const char *dir, uint64_t start) {
 	return r;
 }
 
-static void keep_header(struct journal *journal,
-			const struct journal_header *header) {
-	journal->header = *header;
-	journal->header.lane = journal->lane = strdup(header->lane);
-	journal->seam = header->seam ? strdup(header->seam) : NULL;
-	journal->header.seam = journal->seam;
-	if (!journal->lane || (header->seam && !journal->seam))
-		abort();
-}
-
 int journal_create(struct journal **ret, const char *dir,
 		   const struct journal_header *header) {
 	CLEANUP(journal_freep) struct journal *journal = NULL;
@@ -482,7 +515,7 @@ int journal_create(struct journal **ret, const char *dir,
 		return -errno;
 	journal = journal_new(dir);
 	begin_segment(journal, 0);
-	keep_header(journal, header);
+	journal_copy_header(&journal->header, header);
 	journal->state.ordinal = header->first_ordinal;
 	journal_put_header(&journal->scratch, header);
 	put(journal, RECORD_HEADER, &journal->scratch);
@@ -563,7 +596,7 @@ int journal_append(struct journal **ret, struct journal_reader *reader) {
 	journal->sync_asked = journal->position;
 	if (fresh)
 		begin_segment(journal, 0);
-	keep_header(journal, &reader->header);
+	journal_copy_header(&journal->header, &reader->header);
 	journal->state = reader->state;
 	journal->partitions = TAKE(reader->partitions);
 	journal->n_partitions = reader->n_partitions;
@@ -593,8 +626,7 @@ void journal_close(struct journal *journal) {
 	partitions_free(journal->partitions, journal->n_partitions);
 	buf_free(&journal->pending);
 	buf_free(&journal->scratch);
-	free(journal->lane);
-	free(journal->seam);
+	journal_free_header(&journal->header);
 	free(journal->dir);
 	free(journal);
 }
@@ -644,6 +676,8 @@ void journal_put_decision(struct buf *out, const struct decision *decision,
 	put_zigzag(out, enters ? first_offset : decision->at);
 	if (decision->kind == DECISION_SEAM)
 		put_seam(out, decision);
+	if (decision->kind == DECISION_CONTENT)
+		put_content(out, decision->name, decision->hash);
 }
 
 static size_t decision_most(const struct decision *decision) {
@@ -651,6 +685,8 @@ static size_t decision_most(const struct decision *decision) {
 
 	if (decision->topic)
 		most += strlen(decision->topic);
+	if (decision->name)
+		most += strlen(decision->name);
 	if (decision->reason)
 		most += strlen(decision->reason);
 	for (size_t i = 0; i < decision->n_open; i++)
@@ -768,6 +804,7 @@ static const char *const decision_names[DECISION_MAX] = {
 	[DECISION_END] = "end",
 	[DECISION_SEAM] = "seam",
 	[DECISION_GAP] = "gap",
+	[DECISION_CONTENT] = "content",
 };
 
 const char *decision_name(enum decision_kind kind) {

@@ -18,7 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JOURNAL_VERSION 2 /* and 1 is read */
+#define JOURNAL_VERSION 3 /* and 1 and 2 are read */
+
+/* What a table or list has, see struct content. */
+struct journal_content {
+	const char *name;
+	uint8_t sha256[32];
+};
 
 struct journal_header {
 	const char *lane;
@@ -27,6 +33,8 @@ struct journal_header {
 	uint64_t first_ordinal;
 	const char *seam; /* why the journal begins with a seam; NULL: it does
 			     not */
+	const struct journal_content *contents; /* at its beginning */
+	size_t n_contents;
 };
 
 /* Where a journal stands: enough to read on without what lies before. */

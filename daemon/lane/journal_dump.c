@@ -38,6 +38,12 @@ static void put_hash(struct buf *out, const char *key, const uint8_t hash[32]) {
 	buf_putc(out, '"');
 }
 
+static void dump_content(struct buf *out, const char *name,
+			 const uint8_t hash[32]) {
+	put_string(out, "name", name);
+	put_hash(out, "sha256", hash);
+}
+
 static void dump_header(struct dump *dump,
 			const struct journal_reader *reader) {
 	const struct journal_header *header = &reader->header;
@@ -53,7 +59,15 @@ static void dump_header(struct dump *dump,
 		put_string(out, "seam", header->seam);
 	else
 		buf_puts(out, ",\"seam\":null");
-	buf_printf(out, ",\"from\":%llu}}",
+	buf_puts(out, ",\"contents\":[");
+	for (size_t i = 0; i < header->n_contents; i++) {
+		buf_comma(out);
+		buf_putc(out, '{');
+		dump_content(out, header->contents[i].name,
+			     header->contents[i].sha256);
+		buf_putc(out, '}');
+	}
+	buf_printf(out, "],\"from\":%llu}}",
 		   (unsigned long long)reader->state.ordinal);
 	emit(dump);
 }
@@ -113,6 +127,8 @@ static void dump_decision(struct dump *dump,
 		buf_printf(out, ",\"at\":%lld", (long long)decision->at);
 	if (decision->kind == DECISION_SEAM)
 		dump_seam(out, decision);
+	if (decision->kind == DECISION_CONTENT)
+		dump_content(out, decision->name, decision->hash);
 	buf_putc(out, '}');
 	emit(dump);
 }

@@ -9,7 +9,7 @@
 
 /* Texts and lists of a decision that was read. */
 struct decision_texts {
-	char *topic, *reason;
+	char *topic, *name, *reason;
 	const char **open;
 	size_t *open_len;
 };
@@ -42,8 +42,11 @@ void decision_texts_free(struct decision_texts *texts);
 /* What was put; the texts stand until they are freed. False: nonsense. */
 bool journal_get_decision(struct span_reader *in, struct decision *decision,
 			  int64_t *first_offset, struct decision_texts *texts);
-/* The same of a header; the caller frees its texts. */
+/* The same of a header; the caller frees it. */
 int journal_get_header(struct span_reader *in, struct journal_header *header);
+void journal_copy_header(struct journal_header *to,
+			 const struct journal_header *from);
+void journal_free_header(struct journal_header *header);
 void partitions_add(struct journal_partition **partitions, size_t *n,
 		    const char *topic, int32_t partition, int64_t first);
 /* NULL: it is not among them. */

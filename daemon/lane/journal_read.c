@@ -155,31 +155,63 @@ static char *get_text(struct span_reader *in) {
 	return at ? strndup((const char *)at, len) : NULL;
 }
 
+static bool get_content(struct span_reader *in, char **name, uint8_t hash[32]) {
+	const uint8_t *bytes;
+
+	*name = get_text(in);
+	bytes = get_bytes(in, 32);
+	if (!*name || !bytes)
+		return false;
+	memcpy(hash, bytes, 32);
+	return true;
+}
+
+static void get_contents(struct span_reader *in, struct journal_header *header,
+			 size_t n) {
+	struct journal_content *contents;
+	char *name;
+
+	in->bad |= n > (size_t)(in->end - in->next);
+	if (in->bad)
+		return;
+	header->contents = contents = calloc(n + 1, sizeof(*contents));
+	if (!contents)
+		abort();
+	for (size_t i = 0; i < n && !in->bad; i++) {
+		get_content(in, &name, contents[i].sha256);
+		contents[i].name = name;
+		header->n_contents += name != NULL;
+	}
+}
+
 int journal_get_header(struct span_reader *in, struct journal_header *header) {
 	uint64_t version = get_varint(in);
 	const uint8_t *fixed;
-	char *lane, *seam;
+	char *seam;
+	size_t n = 0;
 
+	*header = (struct journal_header){ 0 };
 	if (!in->bad && (version < 1 || version > JOURNAL_VERSION))
 		return -EPROTO;
-	lane = get_text(in);
+	header->lane = get_text(in);
 	fixed = get_bytes(in, 48);
 	seam = get_text(in);
-	if (in->bad || !lane || !fixed || !seam) {
-		free(lane);
-		free(seam);
-		return -EBADMSG;
+	if (version > 2)
+		n = get_varint(in);
+	if (!in->bad && fixed && header->lane && seam) {
+		memcpy(header->rules, fixed, 32);
+		header->seed = get_fixed64(fixed + 32);
+		header->first_ordinal = get_fixed64(fixed + 40);
+		get_contents(in, header, n);
 	}
-	*header = (struct journal_header){
-		.lane = lane,
-		.seed = get_fixed64(fixed + 32),
-		.first_ordinal = get_fixed64(fixed + 40),
-		.seam = *seam ? seam : NULL,
-	};
-	memcpy(header->rules, fixed, 32);
-	if (!*seam)
+	if (seam && *seam)
+		header->seam = seam;
+	else
 		free(seam);
-	return 0;
+	if (!in->bad && header->lane && seam)
+		return 0;
+	journal_free_header(header);
+	return -EBADMSG;
 }
 
 static int parse_header(struct journal_reader *reader, struct span_reader *in,
@@ -381,6 +413,7 @@ static bool parse_turn(struct journal_reader *reader,
 
 void decision_texts_free(struct decision_texts *texts) {
 	free(texts->topic);
+	free(texts->name);
 	free(texts->reason);
 	free(texts->open);
 	free(texts->open_len);
@@ -432,6 +465,12 @@ bool journal_get_decision(struct span_reader *in, struct decision *decision,
 		*first_offset = number;
 	else
 		decision->at = number;
+	if (kind == DECISION_CONTENT) {
+		bool good = get_content(in, &texts->name, decision->hash);
+
+		decision->name = texts->name;
+		return good;
+	}
 	return kind != DECISION_SEAM || get_seam(in, decision, texts);
 }
 
@@ -555,8 +594,7 @@ void journal_read_close(struct journal_reader *reader) {
 	partitions_free(reader->partitions, reader->n_partitions);
 	free(reader->runs);
 	free(reader->segments);
-	free((char *)(uintptr_t)reader->header.lane);
-	free((char *)(uintptr_t)reader->header.seam);
+	journal_free_header(&reader->header);
 	free(reader->dir);
 	free(reader);
 }

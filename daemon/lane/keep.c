@@ -104,6 +104,7 @@ static void begin(struct lane *lane) {
 		abort();
 	for (size_t i = 0; i < lane->n_intakes; i++)
 		put_partition(&head.partitions[i], lane->intakes[i]);
+	head.contents = content_list(lane, &head.n_contents);
 	/* It counts once journal and archive are on disk up to here. */
 	journal_sync(lane->journal);
 	if (lane->archive)
@@ -116,6 +117,7 @@ static void begin(struct lane *lane) {
 					  .seq = head.seq,
 					  .dead = head.dead };
 	free(head.partitions);
+	free(head.contents);
 }
 
 /* Nothing is half taken, so state and journal say the same. */
@@ -322,6 +324,18 @@ static bool is_no_use(int r) {
 	       r == -ENOENT;
 }
 
+static int set_contents(const struct lane *lane,
+			const struct checkpoint *checkpoint, struct buf *why) {
+	const struct checkpoint_head *head = checkpoint_head(checkpoint);
+	int r = content_set(lane, head->contents, head->n_contents);
+
+	if (content_is_lost(r)) {
+		buf_printf(why, "a table that it knows is not kept any more");
+		r = -ESTALE;
+	}
+	return r;
+}
+
 static int try_one(struct lane *lane, const char *dir, const char *journal,
 		   uint64_t number, struct reach reach, struct buf *why) {
 	struct checkpoint *checkpoint;
@@ -338,6 +352,8 @@ static int try_one(struct lane *lane, const char *dir, const char *journal,
 				"down; one before it may do");
 		r = -ESTALE;
 	}
+	if (r == 0)
+		r = set_contents(lane, checkpoint, why);
 	if (r == 0)
 		r = restore(lane, checkpoint);
 	if (r == 0)

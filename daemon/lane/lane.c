@@ -530,10 +530,10 @@ static void watch(int epoll, int *watched, int fd, unsigned events) {
 		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void sleep_until_something(struct lane *lane, int epoll, int fds[4]) {
+static void sleep_until_something(struct lane *lane, int epoll, int fds[5]) {
 	const struct feed *feed = &lane->options.feed;
 	const struct sink *sink = &lane->options.sink;
-	struct epoll_event events[4];
+	struct epoll_event events[5];
 	int64_t wait = LONGEST_SLEEP, wake;
 
 	watch(epoll, &fds[0], feed->class->fd(feed->self), EPOLLIN);
@@ -543,16 +543,24 @@ static void sleep_until_something(struct lane *lane, int epoll, int fds[4]) {
 	      EPOLLIN);
 	watch(epoll, &fds[3], lane->stopping ? -1 : lane->options.stop_fd,
 	      EPOLLIN);
+	watch(epoll, &fds[4],
+	      lane->stopping || !lane->options.reload ? -1
+						      : lane->options.reload_fd,
+	      EPOLLIN);
 	wake = sink->class->wake(sink->self);
 	if (wake < lane->now + wait)
 		wait = wake > lane->now ? wake - lane->now : 0;
-	epoll_wait(epoll, events, 4, (int)((wait + 999) / 1000));
+	epoll_wait(epoll, events, 5, (int)((wait + 999) / 1000));
 }
 
-static void look_for_stop(struct lane *lane) {
-	struct pollfd fd = { .fd = lane->options.stop_fd, .events = POLLIN };
+static bool is_readable(int fd) {
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-	if (lane->stopping || fd.fd < 0 || poll(&fd, 1, 0) != 1)
+	return fd >= 0 && poll(&poll_fd, 1, 0) == 1;
+}
+
+void lane_ask_stop(struct lane *lane) {
+	if (lane->stopping)
 		return;
 	log_info("lane: stopping");
 	lane->stopping = true;
@@ -562,8 +570,17 @@ static void look_for_stop(struct lane *lane) {
 		journal_sync(lane->journal);
 }
 
+static void look_for_orders(struct lane *lane) {
+	if (lane->stopping)
+		return;
+	if (is_readable(lane->options.stop_fd))
+		lane_ask_stop(lane);
+	else if (lane->options.reload && is_readable(lane->options.reload_fd))
+		lane->options.reload(lane->options.context, lane);
+}
+
 enum lane_end lane_run(struct lane *lane) {
-	int fds[4] = { -1, -1, -1, -1 };
+	int fds[5] = { -1, -1, -1, -1, -1 };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	if (epoll < 0) {
@@ -573,7 +590,7 @@ enum lane_end lane_run(struct lane *lane) {
 	while (lane->phase != PHASE_END) {
 		if (!turn(lane) && lane->phase != PHASE_END)
 			sleep_until_something(lane, epoll, fds);
-		look_for_stop(lane);
+		look_for_orders(lane);
 	}
 	close(epoll);
 	return lane->end;
@@ -592,6 +609,7 @@ int lane_new(struct lane **ret, const struct lane_options *options,
 	if (!lane->options.monotonic)
 		lane->options.monotonic = monotonic_clock;
 	lane->end = LANE_STOPPED;
+	lane->files = options->rules;
 	r = statedir_open(&lane->dir, options->state, why);
 	if (r < 0) {
 		free(lane);
@@ -617,6 +635,7 @@ void lane_free(struct lane *lane) {
 	sent_close(lane->sent);
 	statedir_close(&lane->dir);
 	free(lane->seam_reason);
+	free(lane->contents);
 	free(lane->runs);
 	free(lane);
 }
@@ -653,6 +672,7 @@ void lane_view(const struct lane *lane, struct lane_view *view) {
 		.alerts = lane->alerts,
 		.dead_letters = lane->dead_letters,
 		.gaps = lane->gaps,
+		.refreshes = lane->refreshes,
 		.resends = lane->resends,
 		.resent = lane->resent,
 		.sent_bytes = sent_bytes(lane->sent),

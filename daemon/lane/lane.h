@@ -24,8 +24,9 @@ enum gap_policy {
 };
 
 struct lane_options {
+	/* Its contents are the lane's to refresh. */
 	const struct ruleset *rules;
-	/* All that output depends on besides the journal. */
+	/* All that output depends on besides the journal and contents. */
 	uint8_t rules_hash[32];
 	const char *lane;
 	const char *state; /* the directory, locked by the lane */
@@ -46,6 +47,9 @@ struct lane_options {
 	bool archives;            /* keeps all that is taken */
 	int64_t archive_keep_s;
 	int stop_fd; /* readable: end; -1: none */
+	/* Readable: reload() is to look what is asked for, and to empty it. */
+	int reload_fd;
+	void (*reload)(void *context, struct lane *lane);
 	/* Microseconds, since 1970 and since whenever; NULL: the clocks. */
 	int64_t (*wall)(void);
 	int64_t (*monotonic)(void);
@@ -56,7 +60,7 @@ struct lane_options {
 	 */
 	void (*report)(void *context, const struct lane *lane);
 	void (*delivered)(void *context, const struct outbox_item *item);
-	void *context; /* of both */
+	void *context; /* of all three */
 };
 
 enum lane_end {
@@ -73,6 +77,13 @@ enum lane_end lane_run(struct lane *lane);
 /* One turn of the loop that does not wait; for tests. False: it has ended. */
 bool lane_turn(struct lane *lane);
 void lane_free(struct lane *lane);
+/* To end as if stop_fd were readable. */
+void lane_ask_stop(struct lane *lane);
+/*
+ * Tables and lists are to be as they were when @files was loaded, whose rules
+ * are those of the lane. It stays until the next call or the lane's end.
+ */
+void lane_use_files(struct lane *lane, const struct ruleset *files);
 
 /* For reports. */
 enum lane_phase {
@@ -109,7 +120,7 @@ struct lane_view {
 	const struct sink_counters *sink;
 	const char *feed_trouble; /* NULL: none */
 	size_t n_partitions;
-	uint64_t seams, restarts, alerts, dead_letters, gaps;
+	uint64_t seams, restarts, alerts, dead_letters, gaps, refreshes;
 	uint64_t resends, resent, sent_bytes;
 	uint64_t replay_left; /* inputs of the journal still to be taken */
 	const struct checkpointer_counters *checkpoints; /* NULL: none yet */

@@ -22,6 +22,7 @@
 #define SEAM_CHECKPOINT_LOST "checkpoint lost" /* and what it stood for */
 #define SEAM_LOG_CHANGED "log changed"         /* not the old journal */
 #define SEAM_ENDED_EARLY "journal ended early" /* and what lies behind it */
+#define SEAM_CONTENT_LOST "table lost"         /* not the old journal */
 
 /* So much of the outbox may leave once the journal is durable up to there. */
 struct gate {
@@ -67,6 +68,7 @@ struct lane {
 	/* One life: thrown away and begun again when the sink lost data. */
 	struct engine *engine;
 	struct journal_header header;
+	struct journal_content *contents; /* of a header of our own */
 	char *seam_reason;
 	uint32_t journal_number;
 	struct journal *journal; /* NULL while its own past is replayed */
@@ -132,6 +134,12 @@ struct lane {
 	int64_t next_report, next_status;
 	const char *reported; /* why it was not ready then */
 	uint64_t seams, restarts, alerts, dead_letters, gaps;
+
+	/* What tables and lists are to be like. */
+	const struct ruleset *files;
+	int64_t next_content;
+	int content_error; /* that was said last */
+	uint64_t refreshes;
 };
 
 /* lane.c */
@@ -191,6 +199,22 @@ void keep_turn(struct lane *lane);
 int keep_resume(struct lane *lane, uint64_t end);
 /* Enters the next partition of lane->resume; true: there is more to do. */
 bool keep_enter(struct lane *lane);
+
+/* content.c */
+/* Whether @r says that a text is not kept, or is not one of such a table. */
+bool content_is_lost(int r);
+/* Look-ups see these. Negative errno: not all of them do. */
+int content_set(const struct lane *lane, const struct journal_content *contents,
+		size_t n);
+int content_decided(const struct lane *lane, const struct decision *decision);
+/* … or what a new journal begins with: @old's (NULL: none), else the files'. */
+int content_choose(const struct lane *lane, const struct journal_header *old);
+/* Makes durable what they see, so that a header may name it. */
+int content_keep(const struct lane *lane);
+/* What they see; the caller frees. */
+struct journal_content *content_list(const struct lane *lane, size_t *n);
+/* Takes in a file that has changed; true: one was. */
+bool content_turn(struct lane *lane);
 
 /* live.c */
 void live_begin(struct lane *lane);

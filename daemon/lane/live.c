@@ -247,6 +247,8 @@ static bool tick(struct lane *lane) {
 		return true;
 	if (enter_new_partitions(lane))
 		return true;
+	if (lane->phase == PHASE_LIVE && content_turn(lane))
+		return true;
 	if (lane->catching_up) {
 		if (arrive(lane))
 			return true;

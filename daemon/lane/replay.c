@@ -78,12 +78,37 @@ static bool keep_its_place(struct lane *lane) {
 	return true;
 }
 
+/* Other rules may not have it any more; else its text must be there. */
+static bool replay_content(struct lane *lane) {
+	const struct decision *decision = &lane->entry.decision;
+	int r = content_decided(lane, decision);
+
+	lane->entry_valid = false;
+	if (r == 0) {
+		lane_decide(lane, decision, 0);
+		return true;
+	}
+	if (!content_is_lost(r)) {
+		lane_halt(lane, "what %s had: %s", decision->name,
+			  strerror(-r));
+		return false;
+	}
+	if (!lane->own)
+		return keep_its_place(lane);
+	log_warn("lane: what %s had is not kept any more", decision->name);
+	lane->force_seam = SEAM_CONTENT_LOST;
+	lane_restart(lane, "the past cannot be computed again");
+	return true;
+}
+
 static bool replay_decision(struct lane *lane) {
 	const struct decision *decision = &lane->entry.decision;
 	struct intake *intake;
 
 	if (decision->kind == DECISION_PARTITION)
 		return replay_partition(lane);
+	if (decision->kind == DECISION_CONTENT)
+		return replay_content(lane);
 	lane->entry_valid = false;
 	if (decision->kind == DECISION_GAP && lane->own) {
 		intake = intake_of(lane, decision);

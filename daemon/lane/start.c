@@ -281,6 +281,12 @@ static int new_journal(struct lane *lane, const struct found *found,
 		.seam = seam,
 	};
 	memcpy(lane->header.rules, lane->options.rules_hash, 32);
+	free(lane->contents);
+	lane->contents = content_list(lane, &lane->header.n_contents);
+	lane->header.contents = lane->contents;
+	r = content_keep(lane);
+	if (r < 0)
+		return r;
 	if (getrandom(&lane->header.seed, sizeof(lane->header.seed), 0) !=
 	    sizeof(lane->header.seed))
 		return -EIO;
@@ -292,7 +298,10 @@ static int new_journal(struct lane *lane, const struct found *found,
 	return r;
 }
 
-/* -ENODATA: the journal's beginning is gone, and nothing stands for it. */
+/*
+ * -ENODATA: the journal's beginning is gone, and nothing stands for it; as
+ * content_is_lost() knows it: what tables had then is.
+ */
 static int begin_replay(struct lane *lane, struct found *found) {
 	bool is_trimmed = journal_read_is_trimmed(found->reader);
 	int r;
@@ -308,9 +317,13 @@ static int begin_replay(struct lane *lane, struct found *found) {
 	r = keep_resume(lane, found->end);
 	if (r < 0 || lane->phase == PHASE_END)
 		return r;
-	if (!lane->resume && is_trimmed) {
+	if (!lane->resume)
+		r = is_trimmed ? -ENODATA
+			       : content_set(lane, lane->header.contents,
+					     lane->header.n_contents);
+	if (r < 0) {
 		found->reader = TAKE(lane->reader);
-		return -ENODATA;
+		return r;
 	}
 	log_info("lane: replaying the journal, %llu records",
 		 (unsigned long long)(lane->replay_end -
@@ -347,8 +360,11 @@ static int begin_seam(struct lane *lane, struct found *found,
 		      const char *reason, bool by_journal) {
 	int r;
 
-	r = new_journal(lane, found, reason,
-			choose_first_ordinal(lane, found, by_journal));
+	r = content_choose(lane, by_journal ? journal_read_header(found->reader)
+					    : NULL);
+	if (r == 0)
+		r = new_journal(lane, found, reason,
+				choose_first_ordinal(lane, found, by_journal));
 	if (r < 0)
 		return r;
 	crash_point("seam-begun");
@@ -375,6 +391,7 @@ static bool goes_by_journal(const struct lane *lane, const struct found *found,
 	return found->reader && found->same_topics &&
 	       !journal_read_is_trimmed(found->reader) &&
 	       strcmp(reason, SEAM_LOG_CHANGED) != 0 &&
+	       strcmp(reason, SEAM_CONTENT_LOST) != 0 &&
 	       (lane->fence.dead <= found->last ||
 		strcmp(reason, SEAM_ENDED_EARLY) == 0);
 }
@@ -406,12 +423,15 @@ static int begin(struct lane *lane, struct found *found) {
 
 	if (!reason && found->reader) {
 		r = begin_replay(lane, found);
-		if (r != -ENODATA)
+		if (r != -ENODATA && !content_is_lost(r))
 			return r;
-		reason = SEAM_CHECKPOINT_LOST;
+		reason = r == -ENODATA ? SEAM_CHECKPOINT_LOST
+				       : SEAM_CONTENT_LOST;
 	}
 	if (!reason) {
-		r = new_journal(lane, found, NULL, 1);
+		r = content_choose(lane, NULL);
+		if (r == 0)
+			r = new_journal(lane, found, NULL, 1);
 		if (r < 0)
 			return r;
 		resend_forget(lane);

@@ -20,18 +20,31 @@ static void on_abort(int number) {
 	(void)!write(STDERR_FILENO, text, strlen(text));
 }
 
-int signals_open(void) {
+static int open_for(int one, int other) {
 	sigset_t set;
 	int fd;
 
-	/* hiredis writes without MSG_NOSIGNAL. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGABRT, on_abort);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	sigaddset(&set, one);
+	sigaddset(&set, other);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int signals_open(int *stop_fd, int *reload_fd) {
+	/* hiredis writes without MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGABRT, on_abort);
+	*stop_fd = open_for(SIGTERM, SIGINT);
+	*reload_fd = open_for(SIGHUP, SIGHUP);
+	return *stop_fd < 0 ? *stop_fd : *reload_fd < 0 ? *reload_fd : 0;
+}
+
+void signals_take(int fd) {
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) > 0)
+		;
 }

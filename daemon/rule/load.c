@@ -565,6 +565,10 @@ static void finish_rest(struct loader *l) {
 	set->n_tables = l->tables.n;
 	set->lists = (struct list **)l->lists.items;
 	set->n_lists = l->lists.n;
+	set->n_contents = l->contents.n;
+	set->contents = arena_array(l->arena, struct content, l->contents.n);
+	for (size_t i = 0; i < set->n_contents; i++)
+		set->contents[i] = *(struct content *)l->contents.items[i];
 	set->tests = arena_array(l->arena, struct rule_test, l->tests.n);
 	set->n_tests = l->tests.n;
 	for (size_t i = 0; i < l->tests.n; i++)
@@ -584,7 +588,15 @@ static void add_node(struct sha256_stream *sha, const struct yaml_node *node) {
 	sha256_add(sha, text.data, text.len);
 }
 
-/* All that the alerts of a journal depend on. */
+/* What comes from a file of its own is no part: it may be refreshed. */
+static void add_outside(struct sha256_stream *sha, const char *name,
+			const char *path, const uint8_t hash[16]) {
+	add_text(sha, name);
+	if (!path)
+		sha256_add(sha, hash, 16);
+}
+
+/* All that the alerts of a journal depend on, besides contents. */
 static void hash_ruleset(struct loader *l) {
 	struct ruleset *set = l->set;
 	struct sha256_stream sha;
@@ -597,16 +609,12 @@ static void hash_ruleset(struct loader *l) {
 		sha256_add(&sha, set->rules[i]->hash,
 			   sizeof(set->rules[i]->hash));
 	}
-	for (size_t i = 0; i < set->n_tables; i++) {
-		add_text(&sha, set->tables[i]->name);
-		sha256_add(&sha, set->tables[i]->hash,
-			   sizeof(set->tables[i]->hash));
-	}
-	for (size_t i = 0; i < set->n_lists; i++) {
-		add_text(&sha, set->lists[i]->name);
-		sha256_add(&sha, set->lists[i]->hash,
-			   sizeof(set->lists[i]->hash));
-	}
+	for (size_t i = 0; i < set->n_tables; i++)
+		add_outside(&sha, set->tables[i]->name, set->tables[i]->path,
+			    set->tables[i]->hash);
+	for (size_t i = 0; i < set->n_lists; i++)
+		add_outside(&sha, set->lists[i]->name, set->lists[i]->path,
+			    set->lists[i]->hash);
 	for (size_t i = 0; i < set->n_calendars; i++) {
 		add_text(&sha, set->calendars[i]->name);
 		sha256_add(&sha, set->calendars[i]->hash,
@@ -622,6 +630,7 @@ static void hash_ruleset(struct loader *l) {
 
 		for (size_t k = 0; k < p->files.n; k++) {
 			add_node(&sha, yaml_get(p->files.items[k], "streams"));
+			add_node(&sha, yaml_get(p->files.items[k], "tables"));
 			add_node(&sha, yaml_get(p->files.items[k], "sources"));
 		}
 	}
@@ -668,11 +677,20 @@ int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
 	return 0;
 }
 
+struct content *ruleset_content(const struct ruleset *set, const char *name) {
+	for (size_t i = 0; i < set->n_contents; i++)
+		if (!strcmp(set->contents[i].name, name))
+			return &set->contents[i];
+	return NULL;
+}
+
 void ruleset_free(struct ruleset *set) {
 	struct arena arena;
 
 	if (!set)
 		return;
+	for (size_t i = 0; i < set->n_contents; i++)
+		arena_free(&set->contents[i].arena);
 	arena = set->arena;
 	arena_free(&arena);
 	free(set);

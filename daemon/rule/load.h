@@ -92,6 +92,7 @@ struct loader {
 	const struct ruleset_options *options;
 	struct map packages;
 	struct pointers streams, calendars, tables, lists;
+	struct pointers contents; /* struct content */
 	struct pointers holidays; /* struct holidays */
 	struct pointers plans;    /* struct plan_build */
 	struct pointers rules;    /* struct rule */

@@ -378,6 +378,23 @@ struct list {
 	void *index;
 };
 
+/*
+ * Content: what a table or list has from a file. It alone of a ruleset may
+ * change after the load.
+ */
+struct content {
+	const char
+		*name; /* "package/limits", of a list "package/lists.barred" */
+	const char *path;
+	const char *text; /* of the file when it was loaded */
+	size_t len;
+	uint8_t loaded[32]; /* SHA-256 of that */
+	uint8_t sha256[32]; /* of what look-ups see */
+	struct table *table;
+	struct list *list;  /* … or this */
+	struct arena arena; /* of what came after the load */
+};
+
 /* A package of rule text for inline tests. */
 struct rule_test {
 	const char *name;
@@ -399,14 +416,17 @@ struct ruleset {
 	size_t n_registries;
 	struct list **lists;
 	size_t n_lists;
+	struct content *contents;
+	size_t n_contents;
 	struct plan **plans;
 	size_t n_plans;
 	struct rule **rules; /* by rank; draft and deprecated ones left out */
 	size_t n_rules;
 	struct rule_test *tests;
 	size_t n_tests;
-	/* Expanded rules, tables, lists, calendars, zones: what output
-	 * depends on besides the journal, limits and key of tocsin.yaml. */
+	/* Expanded rules, inline lists, calendars, zones, what tables look
+	 * like: what output depends on besides the journal, contents, and
+	 * limits and key of tocsin.yaml. */
 	uint8_t hash[32];
 };
 
@@ -430,6 +450,15 @@ struct ruleset_options {
 };
 int ruleset_load(struct ruleset **ret, const char *const *paths, size_t n,
 		 const struct ruleset_options *options, struct diag *diag);
+/*
+ * Look-ups see @text from now on, as if @content's file had had it at the load.
+ * -EINVAL: it does not fit the declaration, @diag says where, and nothing has
+ * changed. Between two inputs, by whoever owns the ruleset.
+ */
+int content_refresh(struct content *content, const char *text, size_t len,
+		    struct diag *diag);
+/* NULL: no table or list of that name has a file. */
+struct content *ruleset_content(const struct ruleset *set, const char *name);
 void ruleset_free(struct ruleset *set);
 void ruleset_freep(struct ruleset **set);
 /*

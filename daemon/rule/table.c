@@ -847,6 +847,20 @@ static void hash_bytes(uint8_t ret[16], const void *bytes, size_t len) {
 	memcpy(ret, &hash, sizeof(hash));
 }
 
+static struct content *
+add_content(struct loader *l, const struct source *source, const char *name) {
+	struct content *content = arena_new(l->arena, struct content);
+
+	content->name = name;
+	content->path = arena_strdup(l->arena, source->path);
+	content->text = arena_strndup(l->arena, source->text, source->len);
+	content->len = source->len;
+	sha256(source->text, source->len, content->loaded);
+	memcpy(content->sha256, content->loaded, sizeof(content->sha256));
+	pointers_add(&l->contents, l->arena, content);
+	return content;
+}
+
 static void table_content(struct loader *l, struct package *p,
 			  struct declared_table *declared,
 			  const struct yaml_node *file) {
@@ -869,6 +883,10 @@ static void table_content(struct loader *l, struct package *p,
 		}
 		read_rows(l, table, source);
 		hash_bytes(declared->table.hash, source->text, source->len);
+		add_content(
+			l, source,
+			arena_printf(l->arena, "%s/%s", p->name, table->name))
+			->table = &declared->table;
 	}
 	declared->table.n_rows = table->n_rows;
 }
@@ -1113,7 +1131,7 @@ static void list_seal(struct loader *l, struct list *list,
 	hash_bytes(list->hash, text.len ? text.data : "", text.len);
 }
 
-static int list_file(struct loader *l, struct list *list,
+static int list_file(struct loader *l, struct package *p, struct list *list,
 		     struct list_items *items, const struct yaml_node *node) {
 	const struct yaml_node *file = yaml_get(node, "file");
 	const struct source *source;
@@ -1134,6 +1152,9 @@ static int list_file(struct loader *l, struct list *list,
 		return diag_at(l->diag, file->place, "E103", "%s: %s",
 			       list->path, strerror(-r));
 	list_lines(l, items, source);
+	add_content(l, source,
+		    arena_printf(l->arena, "%s/lists.%s", p->name, list->name))
+		->list = list;
 	return 0;
 }
 
@@ -1153,7 +1174,7 @@ static void declare_list(struct loader *l, struct package *p,
 	else if (shape_is(l->diag, node, YAML_MAP, list->name) < 0)
 		return;
 	map_put(&p->lists, l->arena, list->name, pair->key->len, declared);
-	if (node->kind == YAML_MAP && list_file(l, list, &items, node) < 0)
+	if (node->kind == YAML_MAP && list_file(l, p, list, &items, node) < 0)
 		return;
 	list_seal(l, list, &items);
 	pointers_add(&l->lists, l->arena, declared);
@@ -1172,4 +1193,54 @@ void declare_lists(struct loader *l, struct package *p,
 				first ? first->place : node->place))
 			declare_list(l, p, pair);
 	}
+}
+
+/*** later contents ***/
+
+static void refresh_table(struct loader *l, struct table *table,
+			  const struct source *source, size_t errors) {
+	struct table_data *data = table->index;
+	struct table_data fresh = *data;
+
+	fresh.rows = NULL;
+	fresh.n_rows = 0;
+	fresh.longest = arena_array(l->arena, uint32_t, data->n_keys);
+	read_rows(l, &fresh, source);
+	if (l->diag->n_errors > errors)
+		return;
+	*data = fresh;
+	table->n_rows = fresh.n_rows;
+	hash_bytes(table->hash, source->text, source->len);
+}
+
+static void refresh_list(struct loader *l, struct list *list,
+			 const struct source *source) {
+	struct list_data *data = list->index;
+	struct list_items items = { 0 };
+
+	data->n = 0;
+	list_lines(l, &items, source);
+	list_seal(l, list, &items);
+}
+
+int content_refresh(struct content *content, const char *text, size_t len,
+		    struct diag *diag) {
+	const struct source *source =
+		diag_source_text(diag, content->path, text, len);
+	struct arena arena = { 0 };
+	struct loader l = { .arena = &arena, .diag = diag };
+	size_t errors = diag->n_errors;
+
+	if (content->table)
+		refresh_table(&l, content->table, source, errors);
+	else
+		refresh_list(&l, content->list, source);
+	if (diag->n_errors > errors) {
+		arena_free(&arena);
+		return -EINVAL;
+	}
+	arena_free(&content->arena);
+	content->arena = arena;
+	sha256(text, len, content->sha256);
+	return 0;
 }

@@ -107,6 +107,22 @@ static void write_file(struct exporter *e, const struct json *file) {
 	write_line(e);
 }
 
+static void write_content(struct exporter *e, const char *name,
+			  const uint8_t sha256[32]) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+	int r = archive_content(e->what->state, sha256, &text);
+
+	if (r < 0) {
+		e->error = r;
+		return;
+	}
+	buf_putc(&e->text, '{');
+	put_string(&e->text, "content", name);
+	put_key(&e->text, "text");
+	buf_json_string(&e->text, buf_cstr(&text), text.len);
+	write_line(e);
+}
+
 /* --- which streams the rule sees --- */
 
 static void keep_base(struct exporter *e, const struct ruleset *rules,
@@ -171,6 +187,11 @@ static void on_begin(void *context, const struct ruleset *rules,
 		put_string(&e->text, "record", e->records[i]);
 		write_line(e);
 	}
+	for (size_t i = 0; i < rules->n_contents; i++)
+		if (memcmp(rules->contents[i].loaded, rules->contents[i].sha256,
+			   32) != 0)
+			write_content(e, rules->contents[i].name,
+				      rules->contents[i].sha256);
 }
 
 /* --- the inputs --- */
@@ -238,6 +259,8 @@ static void on_input(void *context, const struct archive_entry *entry,
 		write_record(e, entry);
 	if (is_seam)
 		write_seam(e, &entry->decision);
+	if (!entry->is_record && entry->decision.kind == DECISION_CONTENT)
+		write_content(e, entry->decision.name, entry->decision.hash);
 	e->is_ours = false;
 }
 

@@ -177,6 +177,46 @@ static int load_rules(struct work *work) {
 	return r == 0 ? load_paths(work, paths, n) : r;
 }
 
+/* --- what tables and lists had --- */
+
+static int set_content(struct work *work, const char *name, const char *text,
+		       size_t len) {
+	struct content *content = ruleset_content(work->rules, name);
+	struct diag diag = { 0 };
+	int r = content ? content_refresh(content, text, len, &diag) : -EBADMSG;
+
+	if (r < 0) {
+		buf_printf(work->why,
+			   "%s: no such table or list, or not its "
+			   "text: ",
+			   name);
+		diag_print(&diag, work->why, false);
+	}
+	diag_free(&diag);
+	return r;
+}
+
+static int set_by_hash(struct work *work, const char *name,
+		       const uint8_t sha256[32]) {
+	CLEANUP(buf_free) struct buf text = { 0 };
+	int r = archive_content(work->what->state, sha256, &text);
+
+	if (r == 0)
+		return set_content(work, name, buf_cstr(&text), text.len);
+	buf_printf(work->why, "what %s had is not kept: %s", name,
+		   strerror(-r));
+	return r;
+}
+
+static int set_contents(struct work *work) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < work->header.n_contents; i++)
+		r = set_by_hash(work, work->header.contents[i].name,
+				work->header.contents[i].sha256);
+	return r;
+}
+
 static int64_t limit_of(const struct work *work, const char *name) {
 	int64_t n = 0;
 
@@ -364,6 +404,19 @@ static bool get_input(struct work *work, const struct json *line,
 	return entry->topic != NULL;
 }
 
+static int get_content(struct work *work, const struct json *line,
+		       struct archive_entry *entry) {
+	const char *name = json_text(json_get(line, "content"));
+	const struct json *text = json_get(line, "text");
+	int r = name && text ? set_content(work, name, text->text, text->len)
+			     : -EBADMSG;
+
+	entry->decision = (struct decision){ .kind = DECISION_CONTENT,
+					     .topic = "",
+					     .name = name };
+	return r < 0 ? r : 1;
+}
+
 /* 1: an entry; 0: the end. */
 static int next_line(struct work *work, struct archive_entry *entry) {
 	const struct json *line;
@@ -384,6 +437,8 @@ static int next_line(struct work *work, struct archive_entry *entry) {
 		return 1;
 	}
 	*entry = (struct archive_entry){ 0 };
+	if (json_get(line, "content"))
+		return get_content(work, line, entry);
 	good = json_get(line, "seam") ? get_seam(work, line, &entry->decision)
 				      : get_input(work, line, entry);
 	if (good)
@@ -516,6 +571,13 @@ static int take(struct work *work, const struct archive_entry *entry) {
 	int r = 0;
 
 	work->what->inputs++;
+	/* A file has the text itself, which was set as its line was read. */
+	if (!work->lines && !entry->is_record &&
+	    entry->decision.kind == DECISION_CONTENT)
+		r = set_by_hash(work, entry->decision.name,
+				entry->decision.hash);
+	if (r < 0)
+		return r;
 	if (entry->is_record)
 		r = take_record(work, entry);
 	else
@@ -577,6 +639,8 @@ static int compute(struct work *work) {
 		r = load_rules(work);
 	if (r == 0)
 		r = check_rules(work);
+	if (r == 0)
+		r = set_contents(work);
 	if (r == 0)
 		r = begin(work);
 	return r == 0 ? take_all(work) : r;

@@ -187,7 +187,7 @@ class Scene:
                         limits.get("keys_per_rule"))
         oracle.known = {ident: alert for alert, ident in self.ids.items()}
         there = self.remember()
-        steps = Steps(lines, self._records.values())
+        steps = Steps(lines, self._records.values(), daemon.state)
         steps.feed(oracle)
         tally.count_taken(lines, there, found)
         self._last = oracle, steps

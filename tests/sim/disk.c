@@ -38,7 +38,7 @@ struct change {
 };
 
 struct entry {
-	char name[64];
+	char name[96];
 	struct node *node;
 };
 
@@ -56,7 +56,7 @@ struct naming {
 
 struct node {
 	unsigned machine;
-	char name[64]; /* that it was made with */
+	char name[96]; /* that it was made with */
 	bool is_folder;
 	ino_t number;
 	time_t changed;

@@ -24,6 +24,10 @@
 #define PROCESSES 2u /* each on a machine of its own */
 #define PARTITIONS 3u
 
+/* By which the lane is told of signals. */
+#define STOP_FD 0
+#define RELOAD_FD 1
+
 /* --- chance.c --- */
 
 void chance_begin(uint64_t seed, bool shown);
@@ -54,6 +58,7 @@ struct process {
 	bool is_there, is_dead;
 	bool is_frozen;     /* stopped, and will go on */
 	bool stops;         /* SIGTERM */
+	bool hangs_up;      /* SIGHUP */
 	int64_t calls_left; /* until it dies; -1: it does not */
 	enum death death;
 };

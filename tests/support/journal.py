@@ -1,10 +1,15 @@
 """The journal's order, as `tocsin state journal` prints it, for the oracle."""
 
 
-class Steps:
-    """Lines of the journal beside the records they speak of."""
+import os
 
-    def __init__(self, lines, records):
+
+class Steps:
+    """Lines of the journal beside the records they speak of; @state is the
+    folder that has the texts of tables and lists."""
+
+    def __init__(self, lines, records, state=None):
+        self._state = state
         self.header = lines[0]["header"]
         self.lines = lines[1:]
         self._records = {}
@@ -16,6 +21,8 @@ class Steps:
 
     def feed(self, oracle):
         """Hands everything to the oracle in the journal's order."""
+        for content in self.header["contents"]:
+            self._see(oracle, content)
         for line in self.lines:
             if "run" in line:
                 self._feed_run(oracle, line["run"])
@@ -23,9 +30,17 @@ class Steps:
                 self.seam = line
                 oracle.seam(line)
             elif "decision" in line:
+                if line["decision"] == "content":
+                    self._see(oracle, line)
                 oracle.decision(line["decision"], **{
                     name: value for name, value in line.items()
                     if name not in ("decision", "ordinal")})
+
+    def _see(self, oracle, content):
+        path = os.path.join(self._state, "archive", "content",
+                            content["sha256"])
+        with open(path, encoding="utf-8") as file:
+            oracle.package.see(content["name"], file.read())
 
     def _feed_run(self, oracle, run):
         count = 0

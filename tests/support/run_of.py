@@ -99,7 +99,7 @@ def oracle_of(world, daemon, known=None):
     oracle = Oracle(Package([world.rules]), limits.get("keys_per_rule"))
     oracle.known = known or {}
     records = read_all(world.broker.address, topics(world))
-    steps = Steps(daemon.journal(), records)
+    steps = Steps(daemon.journal(), records, daemon.state)
     steps.feed(oracle)
     if steps.taken != len(records):
         raise AssertionError(f"{steps.taken} of {len(records)} records are "

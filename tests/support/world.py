@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.error
@@ -114,6 +115,16 @@ class World:
         """What the group of a regular expression found, line by line."""
         return [match for _, text in self._rule_files()
                 for match in re.findall(pattern, text, re.MULTILINE)]
+
+    def edit_file(self, name, before, after):
+        """Replaces text in another file beside the rules."""
+        path = os.path.join(self.rules, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if before not in text:
+            raise AssertionError(f"{name} does not contain {before!r}")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(before, after))
 
     def edit_rules(self, before, after, file=None):
         """Replaces text in the rule files of this world."""
@@ -245,6 +256,13 @@ class Daemon:
             raise AssertionError("tocsin state journal: ended with "
                                  f"{done.returncode}: {done.stderr}")
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def reload(self):
+        """Asks it to read its rules again."""
+        self.child.signal(signal.SIGHUP)
+
+    def said(self, text):
+        return text in self.child.output()
 
     def stop(self, seconds=20):
         return self.child.stop(seconds)

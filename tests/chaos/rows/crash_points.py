@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from rows import row
-from rows.input import EDITS
+from rows.input import EDITS, TEXTS
 from scene import Scene
 from support.process import Timeout, wait_for
 from support.world import ROOT
@@ -15,6 +15,8 @@ CRASH = os.path.join(ROOT, "build-crash")
 # Reached only by a start that has something to replay, or by a seam.
 AT_REPLAY = {"turn-replayed", "replay-over", "journal-cut"}
 AT_SEAM = {"seam-begun", "seam-decided"}
+# … by one that finds another text of a table.
+AT_TEXT = {"content-kept", "content-decided"}
 # … when Redis has lost what it had acknowledged.
 AT_LOSS = {"resend-begun", "resend-acknowledged"}
 
@@ -68,9 +70,14 @@ def crash_points(run):
     reached = set()
     with Scene(run, build=CRASH) as scene:
         scene.sent, scene.step = 0.0, 0.9 / len(plan)
+        scene.texts = list(TEXTS)
         for name, nth in plan:
             if name in AT_REPLAY:
                 _dies(scene, "nowhere", 2, checkpoint={"every": "0s"})
+            if name in AT_TEXT:
+                text = scene.texts.pop(0)
+                scene.world.edit_file(*text)
+                scene.texts.append(text)
             if name in AT_LOSS:
                 with scene.redis.connect() as redis:
                     redis("FLUSHALL")

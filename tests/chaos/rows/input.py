@@ -7,6 +7,7 @@ import time
 from rows import row
 from scene import Scene
 from support import flood
+from support.process import wait_for
 
 BAD = (b"", b"\x00", b"nonsense", b"[]", b"{}", b"\xff\xfe{}",
        b'{"a":' * 2000, b'{"amount":1,"amount":2}',
@@ -62,8 +63,9 @@ EDITS = (("slack: 1000", "slack: 30000000"),
 
 @row("reload under load")
 def reload(run):
-    """Rules are edited while events arrive, and the daemons that take up the
-    others are killed in the middle of the seam."""
+    """Rules are edited while events arrive. Daemons that run are told, or are
+    killed and others take them up; these are killed in the middle of the
+    seam."""
     n = run.times(2, len(EDITS))
     with Scene(run) as scene:
         daemon = scene.start(wait=True)
@@ -72,8 +74,16 @@ def reload(run):
         scene.settle(daemon)
         scene.compare(daemon)
         for i, edit in enumerate(EDITS[:n]):
-            scene.kill(daemon)
-            scene.world.edit_rules(*edit)
+            if i % 2:
+                scene.kill(daemon)
+                scene.world.edit_rules(*edit)
+            else:
+                scene.world.edit_rules(*edit)
+                daemon.reload()
+                wait_for(lambda: daemon.said("other rules"), 30,
+                         "it reads its rules again")
+                time.sleep(scene.rnd.uniform(0, 0.4))
+                scene.kill(daemon)
             for _ in range(run.times(3, 10)):
                 daemon = scene.start()
                 time.sleep(scene.rnd.uniform(0, 0.4))
@@ -87,4 +97,34 @@ def reload(run):
                 daemon = scene.start(wait=True)
             scene.settle(daemon)
             scene.compare(daemon)
+        scene.finish(daemon)
+
+
+# Of tables and lists, there and back.
+TEXTS = (("tables/limits.csv", ",2000000,200000", ",700000,70000"),
+         ("lists/vague.txt", "\n其他\n", "\n房租\n"),
+         ("tables/limits.csv", ",700000,70000", ",2000000,200000"),
+         ("lists/vague.txt", "\n房租\n", "\n其他\n"))
+
+
+@row("tables and lists edited under load")
+def texts(run):
+    """A daemon that runs is told, or is killed before it is or after."""
+    n = run.times(8, 120)
+    with Scene(run) as scene:
+        daemon = scene.start(wait=True)
+        with scene.load(n * 0.4):
+            for i in range(n):
+                scene.world.edit_file(*TEXTS[i % len(TEXTS)])
+                if scene.rnd.random() < 0.6:
+                    daemon.reload()
+                    time.sleep(scene.rnd.uniform(0, 0.4))
+                    scene.fault()
+                if scene.rnd.random() < 0.6:
+                    scene.kill(daemon)
+                    daemon = scene.start(wait=True)
+        scene.settle(daemon)
+        if not any(line.get("decision") == "content"
+                   for line in daemon.journal()):
+            raise AssertionError("no other text was taken in")
         scene.finish(daemon)

@@ -1023,7 +1023,7 @@ class Oracle:
         elif kind == "end":
             self.raise_watermark(self.greatest_of_all)
             self._fire_timers(at_the_end=True)
-        elif kind != "went_on":
+        elif kind not in ("went_on", "content"):
             raise Unsupported(f"decision {kind}")
 
     def seam(self, line):

@@ -151,8 +151,16 @@ class Calendar:
 
 def _csv(path):
     with open(path, encoding="utf-8") as file:
-        lines = [line for line in file if not line.startswith("#")]
-    return list(csv.DictReader(lines))
+        return _rows(file)
+
+
+def _rows(lines):
+    return list(csv.DictReader(line for line in lines
+                               if not line.startswith("#")))
+
+
+def _items(lines):
+    return [line.strip() for line in lines if line.strip() and line[0] != "#"]
 
 
 class FieldType:
@@ -615,12 +623,22 @@ class Package:
         for name, items in spec.pop("lists", {}).items():
             path = os.path.join(folder, items["file"])
             with open(path, encoding="utf-8") as lines:
-                self.lists[name] = [line.strip() for line in lines
-                                    if line.strip() and line[0] != "#"]
+                self.lists[name] = _items(lines)
         spec.pop("apiversion")
         left = [key for key in spec if not key.startswith("x-")]
         if left:
             raise Unsupported(f"{file}: {left}")
+
+    def see(self, name, text):
+        """Look-ups see another @text of "package/limits" or
+        "package/lists.vague" from now on."""
+        package, _, name = name.rpartition("/")
+        if package != self.name:
+            raise Unsupported(f"package {package}")
+        if name.startswith("lists."):
+            self.lists[name[6:]] = _items(text.splitlines())
+        else:
+            self.tables[name].rows = _rows(text.splitlines())
 
     def _override(self, override):
         name, status = override.pop("rule"), override.pop("status")

@@ -357,25 +357,36 @@ static const char with_orders[] =
 	"  alert_if: cnt >= 3\n"
 	"  status: live\n";
 
-/* Judged by from now on; of another hash than the ones before. */
-static void rules_are(const char *text) {
+/* As the files are now; the caller frees. */
+static struct ruleset *read_rules(void) {
 	const char *const paths[] = { world.rules_path };
+	struct ruleset *rules = NULL;
 	struct buf out = { 0 };
 	struct diag diag = { 0 };
-	FILE *file;
 
-	ruleset_free(world.rules);
-	world.rules_hash++;
-	file = fopen(world.rules_path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	if (ruleset_load(&world.rules, paths, 1, &(struct ruleset_options){ 0 },
+	if (ruleset_load(&rules, paths, 1, &(struct ruleset_options){ 0 },
 			 &diag) < 0) {
 		diag_print(&diag, &out, false);
 		fail_msg("%s", buf_cstr(&out));
 	}
 	diag_free(&diag);
+	return rules;
+}
+
+static void write_text(const char *path, const char *text) {
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* Judged by from now on; of another hash than the ones before. */
+static void rules_are(const char *text) {
+	ruleset_free(world.rules);
+	world.rules_hash++;
+	write_text(world.rules_path, text);
+	world.rules = read_rules();
 }
 
 static int world_begin(void **state) {

@@ -5,6 +5,8 @@
 
 #include "rule/table.h"
 
+#include <errno.h>
+
 #define TABLES                                                                 \
 	"tables:\n"                                                            \
 	"  limits:\n"                                                          \
@@ -244,6 +246,88 @@ static void an_old_event_meets_the_old_row(void **state) {
 	assert_int_equal(expr_eval(open, frame, &context).reason, MISSING_ROW);
 }
 
+/* S8.13 */
+static void looks_into_another_text_from_now_on(void **state) {
+	struct world *world = *state;
+	static const char text[] = "category,region,from,to,open,basis,to2\n"
+				   "A,990107,2020-01-01,,7,y,4\n"
+				   "A,9901,2020-01-01,,8,y,5\n";
+	const struct table_data *table = tables(world, rows);
+	struct content *content = ruleset_content(world->set, "p/limits");
+	uint8_t before[16], set[32];
+
+	assert_non_null(content);
+	assert_memory_equal(content->sha256, content->loaded, 32);
+	memcpy(before, world->set->tables[0]->hash, sizeof(before));
+	memcpy(set, world->set->hash, sizeof(set));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(content_refresh(content, text,
+						 sizeof(text) - 1,
+						 &world->diag),
+				 0);
+	assert_int_equal(find(table, "990107", "A1", "2026-01-01"), 700);
+	assert_int_equal(find(table, "9901", "A1", "2026-01-01"), 800);
+	assert_int_equal(find(table, "11", "A1", "2026-01-01"), -1);
+	assert_int_equal(world->set->tables[0]->n_rows, 2);
+	assert_memory_not_equal(content->sha256, content->loaded, 32);
+	assert_memory_not_equal(before, world->set->tables[0]->hash,
+				sizeof(before));
+	/* As if it had been there at the load. */
+	put_file(world, "limits.csv", text);
+	load_with(world, NULL);
+	assert_memory_equal(set, world->set->hash, sizeof(set));
+}
+
+static void keeps_a_table_that_another_text_does_not_fit(void **state) {
+	struct world *world = *state;
+	static const char *const texts[] = {
+		"",
+		"region,category,from,to,open,basis\n",
+		"region,category,from,to,open,basis,to2\n9,A,,,much,x,\n",
+		"region,category,from,to,open,basis,to2\n"
+		"9,A,,,1,x,\n9,A,,,2,x,\n",
+	};
+	const struct table_data *table = tables(world, rows);
+	struct content *content = ruleset_content(world->set, "p/limits");
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t errors = world->diag.n_errors;
+
+		assert_int_equal(content_refresh(content, texts[i],
+						 strlen(texts[i]),
+						 &world->diag),
+				 -EINVAL);
+		assert_true(world->diag.n_errors > errors);
+		assert_int_equal(find(table, "9901", "A", "2026-01-01"), 40000);
+		assert_memory_equal(content->sha256, content->loaded, 32);
+	}
+}
+
+static void a_list_takes_another_text(void **state) {
+	struct world *world = *state;
+	struct content *content;
+	const struct list *list;
+
+	put_file(world, "a.yaml",
+		 "apiversion: 1\npackage: p\n"
+		 "lists: {barred: {file: barred.txt}, own: [a]}\n");
+	put_file(world, "barred.txt", "b\na\n");
+	load_with(world, NULL);
+	assert_int_equal(world->set->n_contents, 1);
+	content = ruleset_content(world->set, "p/lists.barred");
+	assert_non_null(content);
+	list = content->list;
+	assert_true(list_contains(list, value_string("a", 1)));
+	assert_int_equal(content_refresh(content, "c\nd\n", 4, &world->diag),
+			 0);
+	assert_false(list_contains(list, value_string("a", 1)));
+	assert_true(list_contains(list, value_string("d", 1)));
+	assert_int_equal(list->n_items, 2);
+	assert_int_equal(content_refresh(content, "", 0, &world->diag), 0);
+	assert_false(list_contains(list, value_string("d", 1)));
+	assert_int_equal(list->n_items, 0);
+}
+
 static void a_test_replaces_the_rows_of_a_table(void **state) {
 	struct world *world = *state;
 	struct arena arena = { 0 };
@@ -254,11 +338,11 @@ static void a_test_replaces_the_rows_of_a_table(void **state) {
 	struct ruleset_options options = { .rows = &replaced, .n_rows = 1 };
 	const struct table_data *table;
 	struct value keys[] = { value_string("1", 1), value_string("Z", 1) };
-	uint8_t before[32];
+	uint8_t before[16];
 	const struct table_row *row;
 
 	load_using(world, NULL);
-	memcpy(before, world->set->hash, sizeof(before));
+	memcpy(before, world->set->tables[0]->hash, sizeof(before));
 	yaml_parse(&node, &arena,
 		   diag_source_text(&world->diag, "t", text, sizeof(text) - 1),
 		   &world->diag);
@@ -269,7 +353,8 @@ static void a_test_replaces_the_rows_of_a_table(void **state) {
 	row = table_find(table, keys, 0);
 	assert_non_null(row);
 	assert_int_equal(row->cells[0].reason, MISSING_FIELD);
-	assert_memory_not_equal(before, world->set->hash, sizeof(before));
+	assert_memory_not_equal(before, world->set->tables[0]->hash,
+				sizeof(before));
 	arena_free(&arena);
 	/* What it says outlives the node it came from. */
 	assert_int_equal(find(table, "9901", "A1", "2001-01-01"), 750);
@@ -333,6 +418,9 @@ int main(void) {
 		TEST(a_rule_knows_its_tables_and_lists),
 		TEST(warns_of_what_stands_twice_in_a_list),
 		TEST(an_old_event_meets_the_old_row),
+		TEST(looks_into_another_text_from_now_on),
+		TEST(keeps_a_table_that_another_text_does_not_fit),
+		TEST(a_list_takes_another_text),
 		TEST(a_test_replaces_the_rows_of_a_table),
 		TEST(says_that_a_test_replaces_no_table),
 		TEST(says_that_a_stream_fills_the_table),

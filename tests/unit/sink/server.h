@@ -126,7 +126,7 @@ static struct sink new_sink(const char *user) {
 		.instance = "test",
 		.keep_s = 1000,
 		.history = 100000,
-		.dead_history = 1000,
+		.dead_history = 100000,
 		.timeout = 5000000,
 	};
 	struct sink made;

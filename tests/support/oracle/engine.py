@@ -499,16 +499,18 @@ class Entry:
 
 
 class EventScope(Scope):
-    """Names that need only the event: fields, params, lets, tables."""
+    """Names that need only the event: fields, params, lets, tables. A judging
+    looks into tables @anew, as they may have got another text."""
 
-    def __init__(self, entry):
+    def __init__(self, entry, anew=False):
         self.entry = entry
         self.rule = entry.rule
+        self.anew = anew
 
     def lookup(self, name):
         entry, rule = self.entry, self.rule
         if name in rule.event_lets:
-            if name in rule.by_rows:  # a row may have come meanwhile
+            if self.anew or name in rule.by_rows:  # a row may have come
                 return evaluate(rule.event_lets[name], self)
             if name not in entry.cached:
                 entry.cached[name] = evaluate(rule.event_lets[name], self)
@@ -550,7 +552,7 @@ class JudgeScope(Scope):
         self.rule, self.key, self.period = rule, key, period
         self.now, self.entry = now, entry
         self.close = close  # the entry of what closed the window
-        self.event = EventScope(entry) if entry else None
+        self.event = EventScope(entry, anew=True) if entry else None
         self.cached = {}
         # Looked at once: when others have entered they say something else.
         self.peers = {b.name: b.look(self.event, now if timer else None)

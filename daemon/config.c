@@ -486,6 +486,11 @@ static const struct option options[] = {
 	{ "checkpoint", "every", "DURATION",
 	  "how often the state is written down; 0s: never", "30s",
 	  .read = read_span, AT(checkpoint_every) },
+	{ "checkpoint", "replay_most", "NUMBER",
+	  "while none can be written, no more is taken than this behind the "
+	  "last; 0: any",
+	  "100000000", .read = read_number, AT(replay_most),
+	  .most = INT64_C(1) << 40 },
 	{ "journal", "keep", "DURATION",
 	  "how long the order of inputs is kept at least", "24h",
 	  .read = read_span, AT(journal_keep) },

@@ -42,7 +42,7 @@ struct config {
 	usec_t stop_timeout, align_wait;
 	unsigned clock, loss, gap, log;
 	usec_t checkpoint_every, journal_keep, archive_keep, sent_keep;
-	int64_t sent_most;
+	int64_t sent_most, replay_most;
 	unsigned archive;
 	const char *mask_key; /* secret; NULL: none */
 };

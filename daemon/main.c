@@ -483,6 +483,7 @@ static int open_lane(struct daemon *daemon) {
 		.on_gap = (enum gap_policy)config->gap,
 		.checkpoint_every = config->checkpoint_every,
 		.checkpoint_memory = (size_t)config->memory / 4,
+		.replay_most = (uint64_t)config->replay_most,
 		.journal_keep = config->journal_keep,
 		.archives = config->archive == ARCHIVE_ALL,
 		.archive_keep_s = config->archive_keep / USEC_PER_SEC,

@@ -256,6 +256,16 @@ void keep_turn(struct lane *lane) {
 	begin(lane);
 }
 
+bool keep_is_too_far(const struct lane *lane) {
+	uint64_t from = lane->n_kept ? lane->kept[lane->n_kept - 1].ordinal
+				     : lane->header.first_ordinal - 1;
+
+	/* Before it has begun it takes no checkpoint that could succeed. */
+	return lane->begun && lane->checkpoint_error < 0 &&
+	       lane->options.replay_most &&
+	       engine_ordinal(lane->engine) - from >= lane->options.replay_most;
+}
+
 /* --- beginning from one --- */
 
 /* How far the files lead that a checkpoint must not be ahead of. */

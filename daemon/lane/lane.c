@@ -291,6 +291,8 @@ static bool step(struct lane *lane) {
 	/* A replay goes on: at its end stands what Redis may lack. */
 	if (lane->stopping && (!lane->engine || lane->phase == PHASE_LIVE))
 		return false;
+	if (lane->phase == PHASE_LIVE && keep_is_too_far(lane))
+		return false;
 	more = phase_turn(lane);
 	if (lane->engine && lane->phase != PHASE_END)
 		lane_settle(lane);
@@ -382,6 +384,9 @@ static const char *not_ready(const struct lane *lane) {
 		return lane->distance;
 	if (lane->phase != PHASE_LIVE)
 		return "lane: starting";
+	if (keep_is_too_far(lane))
+		return "lane: checkpoints fail, and a start would have to "
+		       "replay too much: nothing is taken";
 	if (lane->catching_up)
 		return "lane: catching up";
 	return NULL;

@@ -41,10 +41,12 @@ struct lane_options {
 	enum gap_policy on_gap;
 	usec_t checkpoint_every;  /* 0: never */
 	size_t checkpoint_memory; /* of pages that wait for the disk */
-	usec_t journal_keep;      /* at least, though no longer needed */
-	usec_t sent_keep;         /* the same of what was sent, but not */
-	uint64_t sent_most;       /* … more bytes than these */
-	bool archives;            /* keeps all that is taken */
+	/* While checkpoints fail no more inputs than these are taken; 0: any */
+	uint64_t replay_most;
+	usec_t journal_keep; /* at least, though no longer needed */
+	usec_t sent_keep;    /* the same of what was sent, but not */
+	uint64_t sent_most;  /* … more bytes than these */
+	bool archives;       /* keeps all that is taken */
 	int64_t archive_keep_s;
 	int stop_fd; /* readable: end; -1: none */
 	/* Readable: reload() is to look what is asked for, and to empty it. */

@@ -193,6 +193,11 @@ bool keep_is_archived(const struct lane *lane);
 /* Takes checkpoints as they are due. */
 void keep_turn(struct lane *lane);
 /*
+ * Checkpoints fail, and a start would have to replay more than is allowed:
+ * Kafka might no longer have it.
+ */
+bool keep_is_too_far(const struct lane *lane);
+/*
  * Begins from the newest checkpoint that serves, which is in lane->resume
  * then, and reads the journal, which ends at @end, from there.
  */

@@ -86,6 +86,7 @@ static struct seed_plan {
 	usec_t checkpoint_every, journal_keep, sent_keep;
 	size_t outbox;
 	bool archives;
+	uint64_t replay_most;
 	unsigned rules; /* which of the two */
 	unsigned text;  /* of the list */
 	bool kills, cuts_power, fails, fills, breaks, refuses, loses, damages;
@@ -145,6 +146,7 @@ static void live(struct process *process) {
 		.wall_clock = true,
 		.checkpoint_every = plan.checkpoint_every,
 		.checkpoint_memory = 3 * PAGE_BYTES,
+		.replay_most = plan.replay_most,
 		.journal_keep = plan.journal_keep,
 		.sent_keep = plan.sent_keep,
 		.sent_most = UINT64_MAX,
@@ -684,6 +686,7 @@ static void make_plan(void) {
 		.damages = one_in(4),
 		.adds_partitions = one_in(3),
 		.edits = one_in(2),
+		.replay_most = one_in(3) ? 20 + chance(100) : 0,
 	};
 	/* Of what a sync has failed to write an archive may lack. */
 	if (plan.fails && plan.cuts_power)

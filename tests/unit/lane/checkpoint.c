@@ -96,6 +96,36 @@ static void comes_to_the_same_after_any_ending(void **state) {
 	assert_same_without();
 }
 
+/* While checkpoints fail, no more is taken than a start could replay. */
+static void waits_when_too_much_would_be_replayed(void **state) {
+	(void)state;
+	world.checkpoint_every = 1;
+	world.replay_most = 50;
+	pay_from(0, 10);
+	lane_start();
+	await_checkpoint();
+	/* Where they are to lie there is something else. */
+	keep_state("cd state/journal-00000001 && mv checkpoint aside && "
+		   "touch checkpoint");
+	pay_from(10, 100);
+	for (int i = 0;
+	     !world.reported || !strstr(world.reported, "checkpoints fail");
+	     i++) {
+		assert_true(lane_turn(world.lane));
+		assert_true(i < 200000);
+		usleep(50);
+	}
+	pay_from(100, 200);
+	for (int i = 0; i < 1000; i++)
+		assert_true(lane_turn(world.lane));
+	assert_false(at_rest());
+	keep_state("cd state/journal-00000001 && mv aside checkpoint.2 && "
+		   "rm checkpoint && mv checkpoint.2 checkpoint");
+	assert_true(lane_rest());
+	lane_stop();
+	assert_same_without();
+}
+
 static void *read_file(const char *path, size_t *len) {
 	FILE *file = fopen(path, "r");
 	uint8_t *bytes = malloc(1 << 22);
@@ -553,6 +583,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(begins_where_it_was_taken),
 		TEST(comes_to_the_same_after_any_ending),
+		TEST(waits_when_too_much_would_be_replayed),
 		TEST(does_not_use_a_manifest_damaged_at_any_byte),
 		TEST(does_not_use_pages_that_are_damaged),
 		TEST(does_not_begin_from_one_that_does_not_count),

@@ -61,6 +61,7 @@ struct world {
 	bool loss_halts;
 	enum gap_policy on_gap;
 	usec_t checkpoint_every, journal_keep, sent_keep;
+	uint64_t replay_most;
 	bool archives;
 	int64_t later; /* microseconds by which the clocks are ahead */
 	int stop_fd;
@@ -482,6 +483,7 @@ static void lane_start(void) {
 		.on_gap = world.on_gap,
 		.checkpoint_every = world.checkpoint_every,
 		.checkpoint_memory = 1 << 20,
+		.replay_most = world.replay_most,
 		.journal_keep = world.journal_keep,
 		.archives = world.archives,
 		.archive_keep_s = INT32_MAX,

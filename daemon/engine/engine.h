@@ -18,6 +18,26 @@
 
 struct engine;
 
+/* Why a verdict made no alert and changed none. */
+enum withholding {
+	WITHHELD_COOLDOWN,
+	WITHHELD_EXCEPTION,
+	WITHHELD_OPEN_MAX,
+	WITHHELD_MISSING
+};
+
+/* One such verdict; what it points to holds during the call. */
+struct withheld {
+	const struct rule *rule;
+	enum withholding reason;
+	const struct exception *exception; /* that matched */
+	enum missing missing;              /* what the verdict lacked */
+	enum level level;                  /* LEVEL_NONE: nobody knows of one */
+	usec_t at;               /* of the judged event, or the due time */
+	const struct value *key; /* rule->plan->n_by of them, unmasked */
+	bool silent;             /* a seam takes the past: nothing could ring */
+};
+
 struct engine_options {
 	const char *lane;       /* "0" if NULL */
 	uint64_t seed;          /* of the journal's header: ids, contents */
@@ -37,6 +57,12 @@ struct engine_options {
 	size_t outbox;                 /* transitions that may wait; 0: 4,096 */
 	size_t dead_letters;           /* 0: 4,096 */
 	uint8_t mask_key[32];
+	/*
+	 * Each verdict that the rule's counters withheld_… and missing count,
+	 * once for each time they count it. NULL: nobody asks.
+	 */
+	void (*withheld)(void *context, const struct withheld *what);
+	void *withheld_context;
 };
 
 enum decision_kind {

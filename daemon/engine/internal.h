@@ -481,6 +481,7 @@ struct judging {
 	const struct touch *touch;
 	enum judge_mode mode;
 	enum alert_why why;
+	enum level level; /* that an alert is being made with */
 	handle_t coarse[COARSE_MAX];
 };
 
@@ -890,6 +891,11 @@ void publish(struct engine *engine, const struct rule *rule, const char *key,
 /* Of an alert whose event is long gone. */
 void emit_review(struct engine *engine, handle_t life, usec_t at,
 		 enum alert_change change, enum alert_why why);
+
+/* withheld.c */
+/* Tells options.withheld, which there is; adds to @what what @j knows. */
+void withheld_tell(const struct engine *engine, const struct judging *j,
+		   const struct withheld *what);
 
 /* seam.c */
 void seam_note(struct engine *engine, handle_t life, const struct rule *rule,

@@ -100,6 +100,10 @@ static struct verdict decide(struct engine *engine, const struct judging *j) {
 	if (verdict.outcome != IS_MISSING)
 		return verdict;
 	j->rs->counters.missing[verdict.reason]++;
+	if (engine->options.withheld)
+		withheld_tell(engine, j,
+			      &(struct withheld){ .reason = WITHHELD_MISSING,
+						  .missing = verdict.reason });
 	if (rule->on_missing == ON_MISSING_ALERT)
 		return (struct verdict){ IS_TRUE, LEVEL_YELLOW, 0 };
 	return verdict;
@@ -200,6 +204,7 @@ static void begin(struct engine *engine, struct judging *j, handle_t handle,
 static void fire(struct engine *engine, struct judging *j, enum level level) {
 	handle_t handle;
 
+	j->level = level;
 	charge(engine, &j->rs->plan->counters.bytes);
 	if (plan_has_periods(j->rs->plan) && !j->period_record)
 		j->period_record =
@@ -330,11 +335,36 @@ static void judge_inconclusive(struct engine *engine, struct judging *j,
 		life_end(engine, handle);
 }
 
-static void withhold(struct engine *engine, struct judging *j,
-		     handle_t handle) {
+static void cool(struct engine *engine, const struct judging *j,
+		 enum level level) {
+	j->rs->counters.withheld_cooldown++;
+	if (engine->options.withheld)
+		withheld_tell(engine, j,
+			      &(struct withheld){ .reason = WITHHELD_COOLDOWN,
+						  .level = level });
+}
+
+/* True: an exception withholds it. */
+static bool is_excepted(struct engine *engine, const struct judging *j,
+			enum level level) {
+	const struct exception *exception = exception_of(engine, j);
+
+	if (!exception)
+		return false;
+	j->rs->counters.withheld_exception++;
+	if (engine->options.withheld)
+		withheld_tell(engine, j,
+			      &(struct withheld){ .reason = WITHHELD_EXCEPTION,
+						  .exception = exception,
+						  .level = level });
+	return true;
+}
+
+static void withhold(struct engine *engine, struct judging *j, handle_t handle,
+		     enum level level) {
 	struct life *life = life_write(engine, handle);
 
-	j->rs->counters.withheld_cooldown++;
+	cool(engine, j, level);
 	life->withheld = true;
 	life_arm_cooldown(engine, handle, cooldown_end(j, life));
 }
@@ -347,13 +377,11 @@ static void judge_quiet(struct engine *engine, struct judging *j,
 	}
 	if (verdict.outcome != IS_TRUE)
 		return;
-	if (exception_of(engine, j)) {
-		j->rs->counters.withheld_exception++;
+	if (is_excepted(engine, j, verdict.level))
 		return;
-	}
 	if (handle && life_read(engine, handle)->state == STATE_RESOLVED &&
 	    is_cooling(j, life_read(engine, handle), verdict.level)) {
-		withhold(engine, j, handle);
+		withhold(engine, j, handle, verdict.level);
 		return;
 	}
 	fire(engine, j, verdict.level);
@@ -372,14 +400,12 @@ static void judge_single(struct engine *engine, struct judging *j,
 		judge_inconclusive(engine, j, 0);
 	if (verdict.outcome != IS_TRUE)
 		return;
-	if (exception_of(engine, j)) {
-		j->rs->counters.withheld_exception++;
+	if (is_excepted(engine, j, verdict.level))
 		return;
-	}
 	if (has_cooldown(j))
 		memory = life_find(engine, j);
 	if (memory && is_cooling(j, life_read(engine, memory), verdict.level)) {
-		j->rs->counters.withheld_cooldown++;
+		cool(engine, j, verdict.level);
 		return;
 	}
 	if (memory)

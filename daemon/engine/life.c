@@ -130,6 +130,15 @@ static bool is_crowded(const struct engine *engine, const struct judging *j) {
 	return n >= j->rs->rule->open_max;
 }
 
+static void count_crowded(const struct engine *engine, const struct judging *j,
+			  enum level level) {
+	j->rs->counters.withheld_open_max++;
+	if (engine->options.withheld)
+		withheld_tell(engine, j,
+			      &(struct withheld){ .reason = WITHHELD_OPEN_MAX,
+						  .level = level });
+}
+
 /* --- what the key's last event is called --- */
 
 static handle_t name_make(struct engine *engine, struct value name) {
@@ -183,7 +192,7 @@ handle_t life_make(struct engine *engine, const struct judging *j) {
 	handle_t handle;
 
 	if (!alone && j->stretch && is_crowded(engine, j)) {
-		j->rs->counters.withheld_open_max++;
+		count_crowded(engine, j, j->level);
 		return 0;
 	}
 	charge(engine,
@@ -258,7 +267,7 @@ void life_link(struct engine *engine, handle_t handle,
 		head = beneath_head(engine, j->rs->coarse[c], j->coarse[c]);
 		if (count_beneath(engine, rule, j->rs->coarse[c], *head) >=
 		    rule->open_max) {
-			j->rs->counters.withheld_open_max++;
+			count_crowded(engine, j, LEVEL_NONE);
 			continue;
 		}
 		life->beneath_key[c] = j->coarse[c];

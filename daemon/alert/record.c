@@ -813,6 +813,16 @@ void record_key(struct buf *out, const struct rule *rule,
 	}
 }
 
+void record_key_members(struct buf *out, const struct rule *rule,
+			const struct value *key, const uint8_t *mask_key) {
+	CLEANUP(arena_free) struct arena arena = { 0 };
+	struct draft draft = { .rule = rule, .key = key, .mask_key = mask_key };
+	struct writing w = begin(out, &draft, &arena);
+
+	write_key(&w);
+	write_key_refs(&w);
+}
+
 static void put_level(struct buf *out, const char *key, enum level level) {
 	put_text(out, key, level == LEVEL_NONE ? NULL : level_name(level));
 }

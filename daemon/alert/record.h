@@ -116,6 +116,9 @@ void record_chain(uint8_t hash[32], const char *prev_hex, const char *document,
 /* The key as one text for lists and Redis: "U-03 / 30201", masked. */
 void record_key(struct buf *out, const struct rule *rule,
 		const struct value *key);
+/* "key":{…},"key_ref":{…} of a body, for who lists what has no record. */
+void record_key_members(struct buf *out, const struct rule *rule,
+			const struct value *key, const uint8_t *mask_key);
 
 /* alert/text.c: a message in one language, formats applied. */
 struct text_place {

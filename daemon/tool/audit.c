@@ -21,6 +21,7 @@
 #include "sink/link.h"
 #include "tool/recompute.h"
 #include "tool/verb.h"
+#include "tool/withheld.h"
 
 #define PATIENCE_MS 30000
 #define AT_ONCE "500"
@@ -35,8 +36,8 @@ struct entry {
 };
 
 struct audit {
-	const char *config_path, *output;
-	bool all;
+	const char *config_path, *output, *rule, *key;
+	bool all, json;
 	struct config config;
 	struct diag diag;
 	struct link *link;
@@ -292,8 +293,36 @@ static int mask_key(const struct audit *audit, uint8_t key[32],
 	return statedir_key(config->state, key, &made, why);
 }
 
-/* From the oldest journal that is archived to the newest. */
-static int recompute_all(struct audit *audit) {
+static int recompute_one(struct audit *audit, uint32_t journal,
+			 struct withheld_list *list, FILE *say) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	struct recompute what = { .state = audit->config.state,
+				  .journal = journal,
+				  .item = on_item,
+				  .context = audit };
+	int r = mask_key(audit, what.mask_key, &why);
+
+	if (list) {
+		what.item = NULL;
+		withheld_list_ask(list, &what);
+	}
+	if (r == 0)
+		r = recompute(&what, &why);
+	if (r < 0)
+		fprintf(stderr, "tocsin audit: journal %u: %s\n", journal,
+			buf_cstr(&why));
+	else
+		fprintf(say, "journal %u: %" PRIu64 " inputs, rules %.16s…\n",
+			journal, what.inputs, what.rules);
+	return r < 0 ? FINDINGS : CLEAN;
+}
+
+/*
+ * From the oldest journal that is archived to the newest; each transition goes
+ * to the audit, or, if there is a @list, each withheld verdict there.
+ */
+static int recompute_all(struct audit *audit, struct withheld_list *list,
+			 FILE *say) {
 	uint32_t *journals = NULL;
 	size_t n = 0;
 	int r = archive_list(audit->config.state, &journals, &n);
@@ -307,25 +336,9 @@ static int recompute_all(struct audit *audit) {
 		free(journals);
 		return FINDINGS;
 	}
-	for (size_t i = n; i-- > 0;) {
-		CLEANUP(buf_free) struct buf why = { 0 };
-		struct recompute what = { .state = audit->config.state,
-					  .journal = journals[i],
-					  .item = on_item,
-					  .context = audit };
-
-		r = mask_key(audit, what.mask_key, &why);
-		if (r == 0)
-			r = recompute(&what, &why);
-		if (r < 0) {
-			fprintf(stderr, "tocsin audit: journal %u: %s\n",
-				journals[i], buf_cstr(&why));
+	for (size_t i = n; i-- > 0;)
+		if (recompute_one(audit, journals[i], list, say) != CLEAN)
 			code = FINDINGS;
-		} else {
-			printf("journal %u: %" PRIu64 " inputs, rules %.16s…\n",
-			       journals[i], what.inputs, what.rules);
-		}
-	}
 	free(journals);
 	return code;
 }
@@ -341,7 +354,7 @@ static int verify(struct audit *audit, const char *id) {
 			id ? " of alert " : "", id ? id : "");
 		return FINDINGS;
 	}
-	code = recompute_all(audit);
+	code = recompute_all(audit, NULL, stdout);
 	for (size_t i = 0; i < audit->n; i++)
 		if (!audit->entries[i].computed && missing++ < SHOWN_MOST)
 			printf("seq %" PRIu64 ": was not computed\n",
@@ -352,6 +365,30 @@ static int verify(struct audit *audit, const char *id) {
 	       "%zu not computed\n",
 	       audit->n, audit->same, audit->differ, missing);
 	return audit->differ || missing ? FINDINGS : code;
+}
+
+/* --- what was withheld --- */
+
+static int withheld(struct audit *audit) {
+	struct withheld_list *list = withheld_list_new(audit->rule, audit->key);
+	int code = recompute_all(audit, list, stderr);
+	uint64_t silent = withheld_list_silent(list);
+
+	withheld_list_print(list, audit->json, stdout);
+	if (silent)
+		fprintf(stderr,
+			"tocsin audit: %" PRIu64 " more while a seam took the "
+			"past silently: nothing could ring then\n",
+			silent);
+	if (withheld_list_lacks_rule(list)) {
+		fprintf(stderr,
+			"tocsin audit: no journal was computed with a rule "
+			"%s\n",
+			audit->rule);
+		code = FINDINGS;
+	}
+	withheld_list_free(list);
+	return code;
 }
 
 /* --- one alert in a file --- */
@@ -625,11 +662,15 @@ static int choose(const struct verb *verb, struct audit *audit, int n,
 	const char *what = n > 0 ? argv[0] : "";
 	bool verifies = !strcmp(what, "verify");
 	bool exports = !strcmp(what, "export");
+	bool lists = !strcmp(what, "withheld");
 
-	if (!verifies && !exports && strcmp(what, "chain") != 0 &&
+	if (!verifies && !exports && !lists && strcmp(what, "chain") != 0 &&
 	    strcmp(what, "head") != 0)
 		return usage_error(verb, "say what to do: verify, export, "
-					 "chain or head");
+					 "withheld, chain or head");
+	if (!lists && (audit->rule || audit->key || audit->json))
+		return usage_error(verb, "--rule, --key and --json are of "
+					 "withheld");
 	if (n != ((verifies && !audit->all) || exports ? 2 : 1))
 		return usage_error(verb, verifies || exports
 						 ? "say which alert"
@@ -641,6 +682,8 @@ static int choose(const struct verb *verb, struct audit *audit, int n,
 	if (!audit->config_path)
 		return usage_error(verb, "--config says where Redis and the "
 					 "state are");
+	if (lists)
+		return withheld(audit);
 	if (!connect_redis(audit))
 		return FINDINGS;
 	if (exports)
@@ -659,6 +702,14 @@ static int run(const struct verb *verb, struct audit *audit, int argc,
 		  &audit->output, NULL },
 		{ 'a', "all", NULL, "verify every transition that Redis has",
 		  &audit->all, NULL, NULL },
+		{ 'r', "rule", "PACKAGE/NAME", "withheld: of this rule alone",
+		  NULL, &audit->rule, NULL },
+		{ 'k', "key", "TEXT",
+		  "withheld: of this key alone, as records show it, or by its "
+		  "key_ref",
+		  NULL, &audit->key, NULL },
+		{ 'j', "json", NULL, "withheld: print JSON, a line each",
+		  &audit->json, NULL, NULL },
 	};
 	int n = flags_parse(verb, flags, ARRAY_SIZE(flags), argc, argv);
 
@@ -675,14 +726,17 @@ static int audit(const struct verb *verb, int argc, char **argv) {
 
 const struct verb audit_verb = {
 	.name = "audit",
-	.summary = "Computes alerts again from the archive, checks the chain.",
-	.arguments = "verify ID|FILE, export ID, chain, head",
+	.summary = "Computes alerts again, lists what was withheld and why, "
+		   "checks the chain.",
+	.arguments = "verify ID|FILE, export ID, withheld, chain, head",
 	.example = "tocsin audit verify -c tocsin.yaml "
 		   "0ec2149a63c06ff17ab60bbc7554cfc5\n"
 		   "tocsin audit verify -c tocsin.yaml --all\n"
 		   "tocsin audit export -c tocsin.yaml -o alert.jsonl "
 		   "0ec2149a63c06ff17ab60bbc7554cfc5\n"
 		   "tocsin audit verify alert.jsonl\n"
+		   "tocsin audit withheld -c tocsin.yaml --rule "
+		   "budget/overspend\n"
 		   "tocsin audit head -c tocsin.yaml",
 	.run = audit,
 };

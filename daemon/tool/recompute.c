@@ -502,7 +502,7 @@ bool exported_records(const char *path, char ***records, size_t *n,
 static void on_item(void *context, const struct outbox_item *item) {
 	struct work *work = context;
 
-	if (item->seq && !work->enough)
+	if (item->seq && work->what->item && !work->enough)
 		work->enough = !work->what->item(work->what->context, item);
 }
 
@@ -520,6 +520,8 @@ static int begin(struct work *work) {
 		.max_entries_per_rule =
 			(uint64_t)work->depends.entries_per_rule,
 		.max_ids_per_stream = (size_t)work->depends.ids_per_stream,
+		.withheld = work->what->withheld,
+		.withheld_context = work->what->context,
 	};
 	size_t n = work->rules->n_streams;
 
@@ -660,6 +662,8 @@ int recompute(struct recompute *what, struct buf *why) {
 
 	if (r < 0 && !why->len)
 		buf_puts(why, strerror(-r));
+	if (what->ends && work.driver.engine)
+		what->ends(what->context, work.rules);
 	engine_free(work.driver.engine);
 	for (size_t i = 0; work.decoders && i < work.rules->n_streams; i++)
 		decoder_free(work.decoders[i]);

@@ -18,7 +18,7 @@ struct recompute {
 	uint32_t journal;
 	const char *file; /* or, instead, what export_alert() wrote */
 	uint8_t mask_key[32];
-	/* Each transition; false: it is enough. */
+	/* Each transition; false: it is enough. NULL: nobody looks. */
 	bool (*item)(void *context, const struct outbox_item *item);
 	void *context;
 	/* Each input once it is taken, with the watermark then; and before the
@@ -28,6 +28,10 @@ struct recompute {
 	void (*begins)(void *context, const struct ruleset *rules,
 		       const struct journal_header *header,
 		       const char *manifest, size_t len);
+	/* As engine_options has it; and when all is computed, whatever came of
+	 * it, while the rules are still there. Both may be NULL. */
+	void (*withheld)(void *context, const struct withheld *what);
+	void (*ends)(void *context, const struct ruleset *rules);
 	/* What was computed with, when it is done. */
 	char rules[65];
 	uint64_t inputs;

@@ -5,11 +5,68 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
+from collections import Counter
 
 from support import run_of
 from support.town import Town
 from support.world import TOCSIN, World
+
+# Each rule is silent for another reason, now and then.
+QUIET = """
+apiversion: 1
+package: quiet
+calendars:
+  cn: {tz: Asia/Shanghai}
+streams:
+  pays:
+    topic: fin.pays
+    time: at
+    max_delay: 0s
+    fields:
+      unit: string
+      account: {type: string, mask: last4}
+      amount: money(CNY)
+      share: double optional
+      at: timestamp
+rules:
+- rule: often
+  title: {zh: 多次付款, en: Paid often}
+  status: live
+  from: pays
+  by: [unit]
+  per: event
+  alert_if: amount > 100
+  level: {red: amount > 900, yellow: "true"}
+  cooldown: 1h
+- rule: known
+  title: {zh: 大额, en: Large}
+  status: live
+  from: pays
+  by: [account]
+  per: event
+  alert_if: amount > 100
+  exceptions:
+  - {reason: 应急抢险, match: {unit: [水利局]}, until: 2026-03-31, approved_by: 预算科}
+- rule: lacking
+  title: {zh: 占比, en: Share}
+  status: live
+  from: pays
+  by: [unit]
+  per: event
+  alert_if: share > 0.5
+"""
+# Minutes behind 08:00, unit, account, amount, share.
+PAID = (
+    (0, "水利局", "6222000000001234", 500, 0.9),   # often, lacking
+    (1, "水利局", "6222000000001234", 200, None),
+    (59, "水利局", "6222999999991234", 300, None),
+    (60, "教育局", "6222000000005678", 300, 0.1),  # often, known
+    (61, "教育局", "6222000000005678", 100, None),
+    (90, "教育局", "6222000000005678", 950, 0.6),  # all three
+    (95, "水利局", "6222000000005678", 400, 0.2),  # often
+)
 
 
 def audit(daemon, *words):
@@ -75,6 +132,10 @@ class Audit(unittest.TestCase):
             os.mkdir(world.rules)
             with world.redis.connect() as redis:
                 self._is_same(daemon, len(run_of.documents(redis)))
+            done = audit(daemon, "withheld", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stderr,
+                             r"\d+ more while a seam took the past silently")
 
     def test_what_was_changed_is_named(self):
         with self._world() as world:
@@ -151,6 +212,144 @@ class Audit(unittest.TestCase):
                               capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("was not computed", done.stdout)
+
+    def _quiet(self):
+        with tempfile.TemporaryDirectory() as rules:
+            with open(os.path.join(rules, "quiet.yaml"), "w",
+                      encoding="utf-8") as file:
+                file.write(QUIET)
+            return World(rules=rules)
+
+    def _pay(self, world):
+        with run_of.producer() as producer:
+            for minutes, unit, account, amount, share in PAID:
+                fields = {"unit": unit, "account": account, "amount": amount,
+                          "at": f"2026-03-10T{8 + minutes // 60:02}:"
+                          f"{minutes % 60:02}:00+08:00"}
+                if share is not None:
+                    fields["share"] = share
+                producer.send(world.topic("pays"),
+                              json.dumps(fields).encode())
+            producer.flush()
+
+    def _withheld(self, daemon, *words):
+        done = audit(daemon, "withheld", "--json", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_what_did_not_ring_is_listed_with_its_reason(self):
+        with self._quiet() as world:
+            world.redis.start()
+            run_of.create(world)
+            self._pay(world)
+            daemon = world.daemon()
+            run_of.take_all_and_stop(world, daemon)
+            shutil.rmtree(world.rules)
+            os.mkdir(world.rules)
+            with world.redis.connect() as redis:
+                documents = [json.loads(d) for d in run_of.documents(redis)]
+            self.assertEqual(
+                Counter(d["rule"] for d in documents),
+                {"often": 4, "known": 2, "lacking": 2})
+            self._is_same(daemon, len(documents))
+            lines = self._withheld(daemon)
+            self._are_what_did_not_ring(lines)
+            self._are_found_by_rule_and_key(daemon, lines, documents)
+            self._stand_in_a_table(daemon, lines)
+
+    def _are_what_did_not_ring(self, lines):
+        by_name = {(line["rule"], line["reason"],
+                    *line["key"].values()): line for line in lines}
+        # Two accounts that look alike when they are masked are two lines.
+        self.assertEqual(len(lines), 6)
+        self.assertEqual(by_name["quiet/often", "cooldown", "水利局"], {
+            "rule": "quiet/often", "test": False,
+            "key": {"unit": "水利局"}, "key_ref": {}, "reason": "cooldown",
+            "level": "yellow", "first": "2026-03-10T08:01:00+08:00",
+            "last": "2026-03-10T08:59:00+08:00", "times": 2})
+        lacking = by_name["quiet/lacking", "missing", "水利局"]
+        self.assertEqual(lacking["missing"], "field")
+        self.assertIsNone(lacking["level"])
+        self.assertEqual(lacking["times"], 2)
+        self.assertEqual(
+            by_name["quiet/lacking", "missing", "教育局"]["times"], 1)
+        known = [line for line in lines if line["rule"] == "quiet/known"]
+        self.assertEqual(
+            sorted((line["key"]["account"], line["times"])
+                   for line in known),
+            [("****1234", 1), ("****1234", 2), ("****5678", 1)])
+        for line in known:
+            self.assertEqual(line["exception"], {
+                "reason": "应急抢险", "approved_by": "预算科",
+                "until": "2026-03-31"})
+            self.assertNotIn("6222", json.dumps(line))
+
+    def _are_found_by_rule_and_key(self, daemon, lines, documents):
+        known = [line for line in lines if line["rule"] == "quiet/known"]
+        self.assertEqual(self._withheld(daemon, "--rule", "quiet/known"),
+                         known)
+        self.assertEqual(
+            self._withheld(daemon, "--key", "教育局"),
+            [line for line in lines if "教育局" in line["key"].values()])
+        alike = [line for line in known
+                 if line["key"]["account"] == "****1234"]
+        self.assertEqual(self._withheld(daemon, "--key", "****1234"), alike)
+        for line in known:
+            self.assertEqual(
+                self._withheld(daemon, "--key", line["key_ref"]["account"]),
+                [line])
+        # The references are those of the records.
+        rang = [(d["key"], d["key_ref"]) for d in documents
+                if d["rule"] == "known"]
+        self.assertEqual(rang, [(line["key"], line["key_ref"])
+                                for line in known
+                                if line not in alike] * len(rang))
+        self.assertEqual(self._withheld(daemon, "--key", "6222000000001234"),
+                         [])
+        done = audit(daemon, "withheld", "--rule", "quiet/none")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no journal was computed with a rule quiet/none",
+                      done.stderr)
+
+    def _stand_in_a_table(self, daemon, lines):
+        done = audit(daemon, "withheld")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("6222", done.stdout)
+        head, *rows = done.stdout.splitlines()
+        self.assertEqual(len(rows), len(lines))
+
+        def columns(text):
+            return sum(1 + (ord(letter) > 0x2000) for letter in text)
+
+        # What stands behind wide letters stands below its title.
+        for row, line in zip(rows, lines):
+            self.assertEqual(columns(row[:row.index(line["reason"])]),
+                             head.index("reason"))
+            self.assertEqual(columns(row[:row.index(line["first"])]),
+                             head.index("first"))
+        self.assertIn("应急抢险 (预算科, until 2026-03-31)", done.stdout)
+
+    def test_what_is_listed_adds_up_to_what_the_daemon_counted(self):
+        with self._world() as world:
+            with run_of.producer() as producer:
+                Town(53, months=8).produce(producer, world.prefix)
+            daemon = world.daemon()
+            run_of.wait_delivered(world, daemon)
+            counted = Counter()
+            for name, value in daemon.metrics().items():
+                found = re.fullmatch(
+                    r'tocsin_rule_(withheld|missing)_total'
+                    r'\{rule="(.*)",reason="(.*)"\}', name)
+                if found and value:
+                    counted[found[2], found[3]] += value
+            self.assertEqual(daemon.stop(), 0)
+            listed = Counter()
+            for line in self._withheld(daemon):
+                listed[line["rule"], line.get("missing", line["reason"])] += \
+                    line["times"]
+            self.assertEqual(listed, counted)
+            reasons = {reason for _, reason in counted}
+            self.assertLessEqual({"cooldown", "young"}, reasons)
 
     def test_chain_and_head(self):
         with self._world() as world:

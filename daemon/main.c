@@ -251,13 +251,15 @@ static struct archive_rules output_depends_on(const struct daemon *daemon,
 	return rules;
 }
 
-/* The files that the rules were read from, for who computes with them later. */
+/*
+ * The files that the rules were read from, for who computes with them later:
+ * also where no record is kept, since while Kafka has those the run journal
+ * leads to the same alerts. No ledger is in them.
+ */
 static int keep_rules(const struct daemon *daemon, const uint8_t mask_key[32],
 		      const uint8_t hash[32], struct buf *why) {
 	struct archive_rules rules = output_depends_on(daemon, mask_key);
 
-	if (daemon->config.archive == ARCHIVE_NONE)
-		return 0;
 	return archive_keep_rules(daemon->config.state, hash, &rules,
 				  daemon->now.files, daemon->now.n_files, why);
 }

@@ -19,6 +19,7 @@
 #include "lane/checkpoint.h"
 #include "lane/statedir.h"
 #include "sink/link.h"
+#include "tool/origin.h"
 #include "tool/recompute.h"
 #include "tool/verb.h"
 #include "tool/withheld.h"
@@ -293,13 +294,10 @@ static int mask_key(const struct audit *audit, uint8_t key[32],
 	return statedir_key(config->state, key, &made, why);
 }
 
-static int recompute_one(struct audit *audit, uint32_t journal,
+static int recompute_one(struct audit *audit, const struct origin *origin,
 			 struct withheld_list *list, FILE *say) {
 	CLEANUP(buf_free) struct buf why = { 0 };
-	struct recompute what = { .state = audit->config.state,
-				  .journal = journal,
-				  .item = on_item,
-				  .context = audit };
+	struct recompute what = { .item = on_item, .context = audit };
 	int r = mask_key(audit, what.mask_key, &why);
 
 	if (list) {
@@ -307,39 +305,37 @@ static int recompute_one(struct audit *audit, uint32_t journal,
 		withheld_list_ask(list, &what);
 	}
 	if (r == 0)
-		r = recompute(&what, &why);
+		r = origin_recompute(origin, &audit->config, &what, &why);
 	if (r < 0)
-		fprintf(stderr, "tocsin audit: journal %u: %s\n", journal,
-			buf_cstr(&why));
+		fprintf(stderr, "tocsin audit: journal %u: %s\n",
+			origin->journal, buf_cstr(&why));
 	else
-		fprintf(say, "journal %u: %" PRIu64 " inputs, rules %.16s…\n",
-			journal, what.inputs, what.rules);
+		fprintf(say, "journal %u: %" PRIu64 " inputs%s, rules %.16s…\n",
+			origin->journal, what.inputs,
+			what.log ? " from Kafka" : "", what.rules);
 	return r < 0 ? FINDINGS : CLEAN;
 }
 
 /*
- * From the oldest journal that is archived to the newest; each transition goes
- * to the audit, or, if there is a @list, each withheld verdict there.
+ * From the oldest journal that can be computed again to the newest; each
+ * transition goes to the audit, or, if there is a @list, each withheld verdict
+ * there.
  */
 static int recompute_all(struct audit *audit, struct withheld_list *list,
 			 FILE *say) {
-	uint32_t *journals = NULL;
 	size_t n = 0;
-	int r = archive_list(audit->config.state, &journals, &n);
-	int code = CLEAN;
+	struct origin *all = origin_list(audit->config.state, &n);
+	int code = n ? CLEAN : FINDINGS;
 
-	if (r < 0 || !n) {
+	if (!n)
 		fprintf(stderr,
-			"tocsin audit: %s/archive: no inputs are kept "
-			"there\n",
+			"tocsin audit: %s: there is neither an archive nor a "
+			"journal\n",
 			audit->config.state);
-		free(journals);
-		return FINDINGS;
-	}
 	for (size_t i = n; i-- > 0;)
-		if (recompute_one(audit, journals[i], list, say) != CLEAN)
+		if (recompute_one(audit, &all[i], list, say) != CLEAN)
 			code = FINDINGS;
-	free(journals);
+	free(all);
 	return code;
 }
 
@@ -403,32 +399,45 @@ static const char *text_of(const char *json, size_t len, const char *name,
 		       : NULL;
 }
 
-/* The newest journal that leads to it, of those that are archived. */
+static int export_one(struct audit *audit, const struct origin *origin,
+		      const char *id, const char *rule,
+		      const char *const *records, struct buf *why) {
+	struct recompute what = { 0 };
+	bool from_log[2];
+	size_t n = origin_places(origin, &audit->config, from_log);
+	int r = mask_key(audit, what.mask_key, why);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(buf_free) struct buf own = { 0 };
+
+		origin_set(&what, origin, &audit->config, from_log[i]);
+		r = export_alert(&what, audit->output, id, rule, records,
+				 audit->n, &own);
+		if (r == 0)
+			break;
+		buf_printf(why, "%s%s", why->len ? "; " : "", buf_cstr(&own));
+	}
+	return r;
+}
+
+/* The newest journal that leads to it. */
 static int export_from(struct audit *audit, const char *id, const char *rule,
 		       const char *const *records) {
 	CLEANUP(buf_free) struct buf why = { 0 };
-	uint32_t *journals = NULL;
 	size_t n = 0;
-	int r = archive_list(audit->config.state, &journals, &n);
+	struct origin *all = origin_list(audit->config.state, &n);
+	int r = -ENOENT;
 
-	if (r == 0)
-		r = -ENOENT;
-	for (size_t i = 0; r == -ENOENT && i < n; i++) {
-		struct recompute what = { .state = audit->config.state,
-					  .journal = journals[i] };
-
-		buf_reset(&why);
-		r = mask_key(audit, what.mask_key, &why);
-		if (r == 0)
-			r = export_alert(&what, audit->output, id, rule,
-					 records, audit->n, &why);
-	}
-	free(journals);
+	for (size_t i = 0; r < 0 && i < n; i++)
+		r = export_one(audit, &all[i], id, rule, records, &why);
+	free(all);
 	if (r == 0)
 		return CLEAN;
 	unlink(audit->output);
 	fprintf(stderr, "tocsin audit: %s\n",
-		why.len ? buf_cstr(&why) : "no archive leads to it");
+		why.len ? buf_cstr(&why) : "no journal leads to it");
 	return FINDINGS;
 }
 

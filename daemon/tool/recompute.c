@@ -15,6 +15,7 @@
 #include "event/json.h"
 #include "lane/archive.h"
 #include "tool/drive.h"
+#include "tool/relog.h"
 
 #define FILES 4096u /* of rules, at most */
 
@@ -27,6 +28,7 @@ struct work {
 	struct archive_rules depends;
 	uint8_t ruleset[32];
 	struct archive_reader *reader;
+	struct relog *relog;
 	FILE *lines; /* of a file that was exported */
 	char *line;
 	size_t line_cap;
@@ -605,14 +607,19 @@ static int check_first(struct work *work, const struct archive_entry *entry) {
 	return -ENODATA;
 }
 
+static int next_input(struct work *work, struct archive_entry *entry) {
+	if (work->lines)
+		return next_line(work, entry);
+	if (work->relog)
+		return relog_read(work->relog, entry, work->why);
+	return archive_read(work->reader, entry, work->why);
+}
+
 static int take_all(struct work *work) {
 	struct archive_entry entry;
 	int r = 0;
 
-	while (r == 0 && !work->enough &&
-	       (r = work->lines ? next_line(work, &entry)
-				: archive_read(work->reader, &entry,
-					       work->why)) > 0) {
+	while (r == 0 && !work->enough && (r = next_input(work, &entry)) > 0) {
 		r = check_first(work, &entry);
 		if (r == 0)
 			r = take(work, &entry);
@@ -620,19 +627,35 @@ static int take_all(struct work *work) {
 	return r;
 }
 
+static int open_inputs(struct work *work) {
+	const struct recompute *what = work->what;
+	char *dir;
+	int r;
+
+	if (what->log) {
+		r = relog_open(&work->relog, what->log, what->journal,
+			       work->why);
+		if (r == 0)
+			work->header = *relog_header(work->relog);
+		return r;
+	}
+	dir = archive_dir(what->state, what->journal);
+	r = archive_read_open(&work->reader, dir, work->why);
+	free(dir);
+	if (r == 0)
+		work->header = *archive_read_header(work->reader);
+	return r;
+}
+
 static int compute(struct work *work) {
 	CLEANUP(buf_free) struct buf hex = { 0 };
-	char *dir;
 	int r;
 
 	if (work->what->file)
 		return compute_file(work);
-	dir = archive_dir(work->what->state, work->what->journal);
-	r = archive_read_open(&work->reader, dir, work->why);
-	free(dir);
+	r = open_inputs(work);
 	if (r < 0)
 		return r;
-	work->header = *archive_read_header(work->reader);
 	buf_hex(&hex, work->header.rules, 32);
 	snprintf(work->what->rules, sizeof(work->what->rules), "%s",
 		 buf_cstr(&hex));
@@ -668,6 +691,7 @@ int recompute(struct recompute *what, struct buf *why) {
 	for (size_t i = 0; work.decoders && i < work.rules->n_streams; i++)
 		decoder_free(work.decoders[i]);
 	archive_read_close(work.reader);
+	relog_close(work.relog);
 	if (work.lines)
 		fclose(work.lines);
 	free(work.line);

@@ -1,7 +1,7 @@
 /*
- * Recompute: a lane's transitions once more, from its archive alone: the
- * inputs of one journal in their order, with the rules, tables and limits that
- * its rules hash stands for.
+ * Recompute: a lane's transitions once more, from its archive alone, or, where
+ * that has no records, with those of Kafka: the inputs of one journal in their
+ * order, with the rules, tables and limits that its rules hash stands for.
  */
 #pragma once
 
@@ -12,11 +12,15 @@
 #include <stdint.h>
 
 struct archive_entry;
+struct config;
 
 struct recompute {
 	const char *state; /* the folder that holds archive/ */
 	uint32_t journal;
-	const char *file; /* or, instead, what export_alert() wrote */
+	/* Or, instead, the run journal with the records of Kafka, where it
+	 * says; see relog.h. */
+	const struct config *log;
+	const char *file; /* or what export_alert() wrote */
 	uint8_t mask_key[32];
 	/* Each transition; false: it is enough. NULL: nobody looks. */
 	bool (*item)(void *context, const struct outbox_item *item);

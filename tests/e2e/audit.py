@@ -10,6 +10,10 @@ import unittest
 from collections import Counter
 
 from support import run_of
+from support.journal import trim
+from support.process import wait_for
+from support.rdkafka import (Handle, create_topics, delete_records,
+                             delete_topics, _PRODUCER)
 from support.town import Town
 from support.world import TOCSIN, World
 
@@ -384,6 +388,119 @@ class Audit(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("the inputs from 1 up to ", done.stderr)
             self.assertIn(" 0 differ", done.stdout)
+
+    @staticmethod
+    def _files(folder):
+        """{path: bytes} of all that lies there."""
+        out = {}
+        for path, _, names in os.walk(folder):
+            for name in names:
+                with open(os.path.join(path, name), "rb") as file:
+                    out[os.path.join(path, name)] = file.read()
+        return out
+
+    def test_without_records_from_kafka_while_it_has_them(self):
+        with self._world() as world:
+            town = Town(54, months=8)
+            half = len(town.items) // 2
+            keeps_none = {"archive": {"records": "none"}}
+            with run_of.producer() as producer:
+                town.produce(producer, world.prefix, 0, half)
+                daemon = world.daemon(**keeps_none)
+                run_of.wait_taken(world, daemon)
+                daemon.kill()
+                daemon = world.daemon(**keeps_none).wait_ready()
+                # What a table has from then on is kept, too.
+                world.edit_file("tables/limits.csv", ",2000000,200000",
+                                ",700000,70000")
+                daemon.reload()
+                wait_for(lambda: daemon.said("finance/limits is as "), 30,
+                         daemon.child.tail)
+                town.produce(producer, world.prefix, half)
+            run_of.wait_delivered(world, daemon)
+            with world.redis.connect() as redis:
+                documents = run_of.documents(redis)
+            self.assertGreater(len(documents), 100)
+            # While the journal is being written.
+            self._is_same(daemon, len(documents))
+            self.assertEqual(daemon.stop(), 0)
+            ends = run_of.ends(world)
+            shutil.rmtree(world.rules)
+            os.mkdir(world.rules)
+            kept = os.listdir(os.path.join(daemon.state, "archive"))
+            self.assertEqual(sorted(kept), ["content", "rules"])
+            before = self._files(daemon.state)
+            self._is_same(daemon, len(documents))
+            self._alone_from_kafka(world, daemon, documents)
+            self.assertTrue(self._withheld(daemon))
+            self.assertEqual(self._files(daemon.state), before)
+            self._says_what_kafka_lost(world.broker.address, daemon, ends,
+                                       json.loads(documents[0])["id"])
+
+    def _alone_from_kafka(self, world, daemon, documents):
+        record = json.loads(documents[len(documents) // 2])
+        done = audit(daemon, "verify", record["id"])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"journal 1: \d+ inputs from Kafka")
+        path = os.path.join(world.folder, "alone.jsonl")
+        done = audit(daemon, "export", record["id"], "-o", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self._is_the_same_alone(daemon, path, record)
+
+    def _says_what_kafka_lost(self, address, daemon, ends, ident):
+        topic, partition = min(ends)
+        other = max(ends)[0]
+        self.assertNotEqual(topic, other)
+        delete_records(address, {(topic, partition): 3})
+        done = audit(daemon, "verify", "--all")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("journal 1: Kafka lacks what was taken: "
+                      f"{topic}/{partition} offsets 0 to 2\n", done.stderr)
+        self.assertIn(" 0 the same byte for byte, 0 differ", done.stdout)
+        lost = [f"{topic}/{partition} offsets 0 to 2"] + [
+            f"{name}/{number} offsets 0 to {end - 1}"
+            for (name, number), end in ends.items() if name == other]
+        delete_topics(address, [other])
+        wait_for(lambda: other not in self._topics(address), 30,
+                 "the topic is gone")
+        self._lacks(daemon, lost)
+        path = os.path.join(daemon.state, "none.jsonl")
+        done = audit(daemon, "export", ident, "-o", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Kafka lacks what was taken: ", done.stderr)
+        self.assertFalse(os.path.exists(path))
+        # Made anew it has the partitions, but not the records.
+        create_topics(address, {other: run_of.PARTITIONS})
+        self._lacks(daemon, lost)
+
+    def _lacks(self, daemon, lost):
+        done = audit(daemon, "verify", "--all")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        said = done.stderr.strip().split("was taken: ")[1]
+        self.assertEqual(sorted(said.split(", ")), sorted(lost))
+
+    @staticmethod
+    def _topics(address):
+        with Handle(_PRODUCER, address, {}) as handle:
+            return handle.partitions()
+
+    def test_an_order_that_a_checkpoint_stands_for(self):
+        with self._world() as world:
+            with run_of.producer() as producer:
+                Town(55, months=2).produce(producer, world.prefix)
+            daemon = world.daemon(archive={"records": "none"})
+            run_of.take_all_and_stop(world, daemon)
+            topic = world.topic("payments")
+            trim(os.path.join(daemon.state, "journal-00000001"),
+                 101, [(topic, 0, 0, 60), (topic, 1, 7, 47),
+                       (topic, 2, 0, 0)])
+            done = audit(daemon, "verify", "--all")
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn(
+                "journal 1: the order of inputs 1 to 100 was removed, a "
+                f"checkpoint stands for it: {topic}/0 offsets 0 to 59, "
+                f"{topic}/1 offsets 7 to 46\n", done.stderr)
+            self.assertIn(" 0 the same byte for byte, 0 differ", done.stdout)
 
     def test_files_of_the_archive_that_were_touched(self):
         with self._world() as world:

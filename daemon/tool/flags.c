@@ -35,6 +35,16 @@ static void print_flag(const struct flag *flag) {
 	buf_free(&line);
 }
 
+/* A line each. */
+static void print_example(const char *text) {
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		printf("  %.*s\n", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void print_help(const struct verb *verb, const struct flag *flags,
 		       size_t n) {
 	printf("usage: tocsin %s [OPTION]... %s\n\n%s\n", verb->name,
@@ -43,7 +53,8 @@ static void print_help(const struct verb *verb, const struct flag *flags,
 		printf("\n");
 	for (size_t i = 0; i < n; i++)
 		print_flag(&flags[i]);
-	printf("\nFor example:\n  %s\n", verb->example);
+	printf("\nFor example:\n");
+	print_example(verb->example);
 }
 
 static const struct flag *find_long(const struct flag *flags, size_t n,

@@ -390,24 +390,6 @@ static int take_record(struct relog *relog, struct archive_entry *entry,
 	return 1;
 }
 
-/* What lies before the offset that a gap went on at is gone. */
-static int pass_gap(struct relog *relog, const struct decision *decision) {
-	const struct feed *feed = &relog->feed;
-
-	for (size_t i = 0; i < relog->n_parts; i++) {
-		struct part *part = &relog->parts[i];
-
-		if (!part->is_needed ||
-		    part->partition != decision->partition ||
-		    strcmp(part->topic, decision->topic) != 0)
-			continue;
-		drop(relog, part);
-		return feed->class->start(feed->self, part->number,
-					  decision->at);
-	}
-	return 0;
-}
-
 static int take_decision(struct relog *relog, struct archive_entry *entry) {
 	const struct decision *decision = &relog->entry.decision;
 
@@ -419,8 +401,6 @@ static int take_decision(struct relog *relog, struct archive_entry *entry) {
 		.decision = *decision,
 		.first_offset = relog->entry.first_offset,
 	};
-	if (decision->kind == DECISION_GAP && pass_gap(relog, decision) < 0)
-		return -EIO;
 	return 1;
 }
 

@@ -1,6 +1,7 @@
 #include "lane/journal.h"
 
 #include "lane/segment.h"
+#include "lane/varint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,93 @@ static void keeps_the_records_of_a_seam(void **state) {
 	assert_memory_equal(entry.decision.open[0], open[0], 10);
 	assert_memory_equal(entry.decision.open[1], open[1], 2);
 	journal_read_close(reader);
+	buf_free(&why);
+}
+
+/* In a journal that is written on, too. */
+static void keeps_what_tables_have(void **state) {
+	const struct journal_content contents[] = { { "p/limits", { 1, 2 } },
+						    { "p/lists.x", { 3 } } };
+	struct journal_header with = header;
+	struct decision decision = { .kind = DECISION_CONTENT,
+				     .name = "p/limits",
+				     .hash = { 9, 8, 7 } };
+	const struct journal_header *is;
+	struct journal *journal;
+	struct journal_reader *reader;
+	struct journal_entry entry;
+	struct buf why = { 0 };
+
+	(void)state;
+	with.contents = contents;
+	with.n_contents = 2;
+	assert_int_equal(journal_create(&journal, dir, &with), 0);
+	for (int i = 0; i < 2; i++) {
+		journal_decide(journal, &decision, 0);
+		sync_wait(journal);
+		journal_close(journal);
+		assert_int_equal(journal_read_open(&reader, dir, &why), 0);
+		is = journal_read_header(reader);
+		assert_int_equal(is->n_contents, 2);
+		assert_string_equal(is->contents[1].name, "p/lists.x");
+		assert_memory_equal(is->contents[0].sha256, contents[0].sha256,
+				    32);
+		for (int k = 0; k <= i; k++) {
+			assert_int_equal(journal_read(reader, &entry, &why), 1);
+			assert_int_equal(entry.decision.kind, DECISION_CONTENT);
+			assert_string_equal(entry.decision.name, "p/limits");
+			assert_memory_equal(entry.decision.hash, decision.hash,
+					    32);
+		}
+		assert_int_equal(journal_read(reader, &entry, &why), 0);
+		assert_int_equal(journal_append(&journal, reader), 0);
+		journal_read_close(reader);
+	}
+	journal_close(journal);
+	buf_free(&why);
+}
+
+static void write_header(uint64_t version) {
+	struct buf payload = { 0 }, record = { 0 };
+	char *path = segment_path(dir, 0);
+	FILE *file;
+
+	put_varint(&payload, version);
+	put_varint(&payload, 1);
+	buf_add(&payload, "0", 1);
+	buf_add(&payload, header.rules, 32);
+	put_fixed64(&payload, header.seed);
+	put_fixed64(&payload, header.first_ordinal);
+	put_varint(&payload, 0);
+	if (version > 2)
+		put_varint(&payload, 0);
+	record_put(&record, RECORD_HEADER, 0, 0, payload.data, payload.len);
+	mkdir(dir, 0700);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(record.data, 1, record.len, file), record.len);
+	fclose(file);
+	free(path);
+	buf_free(&payload);
+	buf_free(&record);
+}
+
+/* One that knew nothing of tables, nor of states; a later one is refused. */
+static void reads_what_an_older_release_wrote(void **state) {
+	struct journal_reader *reader;
+	struct buf why = { 0 };
+
+	(void)state;
+	for (uint64_t version = 1; version <= JOURNAL_VERSION; version++) {
+		write_header(version);
+		assert_int_equal(journal_read_open(&reader, dir, &why), 0);
+		assert_true(journal_read_header(reader)->seed == header.seed);
+		assert_int_equal(journal_read_header(reader)->n_contents, 0);
+		journal_read_close(reader);
+	}
+	write_header(JOURNAL_VERSION + 1);
+	assert_int_equal(journal_read_open(&reader, dir, &why), -EPROTO);
+	assert_non_null(strstr(buf_cstr(&why), "of another release"));
 	buf_free(&why);
 }
 
@@ -429,6 +517,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(reads_back_what_was_written),
 		TEST(keeps_the_records_of_a_seam),
+		TEST(keeps_what_tables_have),
+		TEST(reads_what_an_older_release_wrote),
 		TEST(goes_on_where_it_ended),
 		TEST(ends_where_it_was_torn),
 		TEST(halts_at_each_flipped_byte_that_was_durable),

@@ -46,6 +46,7 @@ class State(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertIn("pages, whole\n", done.stdout)
             self.assertIn(": whole up to its end\n", done.stdout)
+            self._lacks_a_table(daemon, shown)
             damaged = self._damage(daemon)
             done = state("verify", daemon.state)
             self.assertEqual(done.returncode, 1, done.stdout)
@@ -66,6 +67,23 @@ class State(unittest.TestCase):
             daemon = world.daemon()
             run_of.take_all_and_stop(world, daemon)
             run_of.check(world, daemon)
+
+    def _lacks_a_table(self, daemon, shown):
+        """What a replay would ask for is looked at as well."""
+        sha = re.search(r"^finance/limits ([0-9a-f]{64})$", shown.stdout,
+                        re.MULTILINE)[1]
+        path = os.path.join(daemon.state, "archive", "content", sha)
+        with open(path, "r+b") as file:
+            first = file.read(1)
+            file.seek(0)
+            file.write(b"x")
+        done = state("verify", daemon.state)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"{path}, which finance/limits had: damaged\n",
+                      done.stdout)
+        with open(path, "r+b") as file:
+            file.write(first)
+        self.assertEqual(state("verify", daemon.state).returncode, 0)
 
     def _damage(self, daemon):
         damaged = set()

@@ -380,7 +380,8 @@ static void man_tocsind(struct buf *out) {
 		      "watches the events of Kafka topics by rules and puts "
 		      "alerts into Redis.\n"
 		      "It runs in the foreground and logs to standard error;\n"
-		      ".Dv SIGTERM\nor\n.Dv SIGINT\nends it.\n"
+		      ".Dv SIGHUP\nhas it read its rules, tables and lists "
+		      "again,\n.Dv SIGTERM\nor\n.Dv SIGINT\nends it.\n"
 		      ".Bl -tag -width indent\n");
 	for (const struct usage_option *it = daemon_options; it->name; it++) {
 		buf_printf(out, ".It Fl %s", it->name + 1);
@@ -489,7 +490,7 @@ const struct verb reference_verb = {
 	.summary = "Explains a key, function, code or metric, or prints them "
 		   "all.",
 	.arguments = "[WORD]",
-	.example = "tocsin reference E203\n  "
+	.example = "tocsin reference E203\n"
 		   "tocsin reference --format tocsin-rules.5 | man -l -",
 	.run = reference,
 };

@@ -567,7 +567,7 @@ const struct verb replay_verb = {
 	.arguments = "-r RULES FOLDER|STREAM=FILE...",
 	.example = "tocsin replay -r rules/ payments=payments.csv.gz "
 		   "orders=orders.jsonl\n"
-		   "  tocsin replay -r rules/ --html report.html city/\n"
-		   "  tocsin replay -r rules/ --labels city/labels.jsonl city/",
+		   "tocsin replay -r rules/ --html report.html city/\n"
+		   "tocsin replay -r rules/ --labels city/labels.jsonl city/",
 	.run = replay_main,
 };

@@ -90,8 +90,10 @@ struct decision {
 	/* SEAM: what Redis holds, so that a replay need not ask it. */
 	const char *reason;
 	uint64_t seq;
-	uint8_t hash[32];        /* at seq; CONTENT: SHA-256 of the text */
-	const char *const *open; /* records of all open alerts, by id */
+	uint8_t hash[32]; /* at seq; CONTENT: SHA-256 of the text */
+	/* Records of all that is open there, and of what is open here and is
+	 * known there though it is closed. */
+	const char *const *open;
 	const size_t *open_len;
 	size_t n_open;
 };
@@ -138,6 +140,8 @@ usec_t engine_watermark(const struct engine *engine); /* INT64_MIN: none */
 usec_t engine_greatest_time(const struct engine *engine);
 usec_t engine_last_advance(const struct engine *engine);
 bool engine_is_silent(const struct engine *engine);
+/* Of a silent one: the ids of its open alerts, 16 bytes each, sorted. */
+void engine_open_ids(const struct engine *engine, struct buf *out);
 /* Of cells in use, which is what max_state_bytes limits, and of pages. */
 size_t engine_state_bytes(const struct engine *engine, size_t *mapped);
 

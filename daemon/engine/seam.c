@@ -5,8 +5,9 @@
  * silence. What is open meanwhile is kept here with its record, by id. The
  * seam's decision brings what Redis holds as open; the difference is
  * published, by id, first what only Redis has (withdrawn), then what stands at
- * another level (amended), then what only we have (fired). From then on seq,
- * hash and each rev go on from the decision's.
+ * another level (amended), then what only we have (fired). Of what we have open
+ * and they have closed it brings the record as well: it fires again. From then
+ * on seq, hash and each rev go on from the decision's.
  *
  * A replay has the decision in its journal and asks Redis nothing.
  */
@@ -162,17 +163,24 @@ static void amend(struct engine *engine, struct seam_item *item,
 		life_write(engine, item->life)->rev = stamp.rev;
 }
 
-static void fire(struct engine *engine, struct seam_item *item) {
+/* @their: as it was closed there; NULL: nobody there knows it. */
+static void fire(struct engine *engine, struct seam_item *item,
+		 const struct theirs *their) {
 	struct stamp stamp = item->stamp;
 
-	stamp.rev = 1;
+	stamp.rev = their ? their->stamp.rev + 1 : 1;
 	stamp.change = CHANGE_FIRED;
 	stamp.why = WHY_SEAM;
 	stamp.was = LEVEL_NONE;
 	publish(engine, item->rule, item->key, &stamp, item->fired, item->body,
 		item->len);
 	if (item->life)
-		life_write(engine, item->life)->rev = 1;
+		life_write(engine, item->life)->rev = stamp.rev;
+}
+
+void engine_open_ids(const struct engine *engine, struct buf *out) {
+	for (size_t i = 0; i < engine->n_seam; i++)
+		buf_add(out, engine->seam[i].id, sizeof(engine->seam[i].id));
 }
 
 /*
@@ -189,17 +197,20 @@ bool seam_act(struct engine *engine, const struct decision *decision) {
 	engine->seq = decision->seq;
 	memcpy(engine->hash, decision->hash, sizeof(engine->hash));
 	for (i = 0; i < n; i++)
-		if (!seam_has(engine, seam_at(engine, all[i].stamp.id),
+		if (all[i].stamp.open &&
+		    !seam_has(engine, seam_at(engine, all[i].stamp.id),
 			      all[i].stamp.id))
 			withdraw(engine, &all[i]);
 	for (i = 0; i < engine->n_seam; i++) {
 		their = theirs_find(all, n, engine->seam[i].id);
-		if (their)
+		if (their && their->stamp.open)
 			amend(engine, &engine->seam[i], their);
 	}
-	for (i = 0; i < engine->n_seam; i++)
-		if (!theirs_find(all, n, engine->seam[i].id))
-			fire(engine, &engine->seam[i]);
+	for (i = 0; i < engine->n_seam; i++) {
+		their = theirs_find(all, n, engine->seam[i].id);
+		if (!their || !their->stamp.open)
+			fire(engine, &engine->seam[i], their);
+	}
 	seam_free(engine);
 	return true;
 }

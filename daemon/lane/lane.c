@@ -640,6 +640,7 @@ void lane_free(struct lane *lane) {
 	sent_close(lane->sent);
 	statedir_close(&lane->dir);
 	free(lane->seam_reason);
+	buf_free(&lane->open_ids);
 	free(lane->contents);
 	free(lane->runs);
 	free(lane);

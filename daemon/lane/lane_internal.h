@@ -70,6 +70,7 @@ struct lane {
 	struct journal_header header;
 	struct journal_content *contents; /* of a header of our own */
 	char *seam_reason;
+	struct buf open_ids; /* that a seam asks the sink for as well */
 	uint32_t journal_number;
 	struct journal *journal; /* NULL while its own past is replayed */
 	struct intake **intakes;

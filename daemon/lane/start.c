@@ -490,13 +490,18 @@ bool start_seal(struct lane *lane) {
 
 	if (!lane->connected)
 		return false;
-	sink->class->ask_records(sink->self);
+	if (!lane->open_ids.len)
+		engine_open_ids(lane->engine, &lane->open_ids);
+	sink->class->ask_records(sink->self,
+				 (const uint8_t *)lane->open_ids.data,
+				 lane->open_ids.len / 16);
 	if (!sink->class->records(sink->self, &seam.open, &seam.open_len,
 				  &seam.n_open))
 		return false;
 	memcpy(seam.hash, lane->fence.hash, 32);
 	resend_forget(lane);
-	log_info("lane: seam at seq %llu with %zu open alerts",
+	buf_reset(&lane->open_ids);
+	log_info("lane: seam at seq %llu, %zu records read",
 		 (unsigned long long)seam.seq, seam.n_open);
 	lane->phase = PHASE_LIVE;
 	lane->begun = false;
@@ -521,6 +526,7 @@ void start_forget_life(struct lane *lane) {
 	journal_close(TAKE(lane->journal));
 	journal_read_close(TAKE(lane->reader));
 	engine_free(TAKE(lane->engine));
+	buf_reset(&lane->open_ids);
 	lane->n_events = lane->at_event = lane->n_runs = 0;
 	lane->decision_pending = lane->entry_valid = lane->snapshot = false;
 	lane->options.sink.class->forget_records(lane->options.sink.self);

@@ -79,9 +79,11 @@ struct redis {
 	size_t sent_items, sent_dead, batches;
 	uint64_t last_dead; /* ordinal of the last one sent, or known there */
 	size_t acked_items, acked_dead;
-	/* Records of open alerts. */
+	/* Records of open alerts, and of others that somebody asks for. */
 	bool records_asked, records_there;
-	char **ids;
+	uint8_t *others; /* ids of 16 bytes */
+	size_t n_others;
+	struct wanted *ids;
 	size_t n_ids, next_id;
 	char **records;
 	size_t *lens;
@@ -92,6 +94,12 @@ struct redis {
 	size_t *argv_len;
 	size_t argc, argv_cap;
 	struct buf text;
+};
+
+/* An alert whose record is asked for. */
+struct wanted {
+	char id[33];
+	bool is_open;
 };
 
 static void forget_records(void *self);
@@ -542,23 +550,44 @@ static void on_batch(struct redis *redis, const struct pending *pending,
 	redis->said_by_reply = false;
 }
 
-static int compare_texts(const void *a, const void *b) {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+static int compare_wanted(const void *a, const void *b) {
+	const struct wanted *x = a, *y = b;
+
+	return strcmp(x->id, y->id);
+}
+
+static void want_others(struct redis *redis) {
+	size_t n_open = redis->n_ids;
+
+	for (size_t i = 0; i < redis->n_others; i++) {
+		struct wanted *other = &redis->ids[redis->n_ids];
+		CLEANUP(buf_free) struct buf hex = { 0 };
+
+		buf_hex(&hex, redis->others + 16 * i, 16);
+		snprintf(other->id, sizeof(other->id), "%s", buf_cstr(&hex));
+		if (!bsearch(other, redis->ids, n_open, sizeof(*other),
+			     compare_wanted))
+			redis->n_ids++;
+	}
+	qsort(redis->ids, redis->n_ids, sizeof(*redis->ids), compare_wanted);
 }
 
 static void on_open(struct redis *redis, const redisReply *reply) {
+	size_t most = reply->elements + redis->n_others + 1;
+
 	redis->n_ids = reply->elements;
-	redis->ids = calloc(reply->elements + 1, sizeof(char *));
-	redis->records = calloc(reply->elements + 1, sizeof(char *));
-	redis->lens = calloc(reply->elements + 1, sizeof(size_t));
+	redis->ids = calloc(most, sizeof(*redis->ids));
+	redis->records = calloc(most, sizeof(char *));
+	redis->lens = calloc(most, sizeof(size_t));
 	if (!redis->ids || !redis->records || !redis->lens)
 		abort();
 	for (size_t i = 0; i < reply->elements; i++) {
-		redis->ids[i] = strdup(reply->element[i]->str);
-		if (!redis->ids[i])
-			abort();
+		snprintf(redis->ids[i].id, sizeof(redis->ids[i].id), "%s",
+			 reply->element[i]->str);
+		redis->ids[i].is_open = true;
 	}
-	qsort(redis->ids, redis->n_ids, sizeof(char *), compare_texts);
+	qsort(redis->ids, redis->n_ids, sizeof(*redis->ids), compare_wanted);
+	want_others(redis);
 	redis->records_there = redis->n_ids == 0;
 }
 
@@ -573,12 +602,12 @@ static void on_record(struct redis *redis, const redisReply *reply) {
 		redis->lens[i] = reply->len;
 		redis->n_records++;
 	} else {
-		ask_to_take_out(redis, redis->ids[i]);
+		if (redis->ids[i].is_open)
+			ask_to_take_out(redis, redis->ids[i].id);
 		redis->n_ids--;
 		redis->next_id--;
-		free(redis->ids[i]);
 		memmove(&redis->ids[i], &redis->ids[i + 1],
-			(redis->n_ids - i) * sizeof(char *));
+			(redis->n_ids - i) * sizeof(*redis->ids));
 	}
 	redis->records_there = redis->n_records == redis->n_ids;
 }
@@ -731,7 +760,7 @@ static void ask_for_records(struct redis *redis) {
 
 		args(redis, "HGET");
 		buf_printf(&redis->text, "%s%s", redis->alert_prefix,
-			   redis->ids[redis->next_id++]);
+			   redis->ids[redis->next_id++].id);
 		arg_text(redis, from);
 		args(redis, "json");
 		ask(redis, ASKED_RECORD, 0, 0);
@@ -822,12 +851,18 @@ static void claim(void *self, uint64_t epoch, const uint8_t rules[32]) {
 	write_questions(redis);
 }
 
-static void ask_records(void *self) {
+static void ask_records(void *self, const uint8_t *ids, size_t n) {
 	struct redis *redis = self;
 
 	if (redis->records_asked || redis->state != SINK_OPEN)
 		return;
 	redis->records_asked = true;
+	redis->others = malloc(16 * n + 1);
+	if (!redis->others)
+		abort();
+	if (n)
+		memcpy(redis->others, ids, 16 * n);
+	redis->n_others = n;
 	ask_words(redis, ASKED_OPEN,
 		  WORDS("ZRANGE", redis->open_key, "0", "-1"));
 	write_questions(redis);
@@ -848,15 +883,17 @@ static bool records(const void *self, const char *const **ret,
 static void forget_records(void *self) {
 	struct redis *redis = self;
 
-	for (size_t i = 0; i < redis->n_ids; i++)
-		free(redis->ids[i]);
 	for (size_t i = 0; i < redis->n_records; i++)
 		free(redis->records[i]);
+	free(redis->others);
 	free(redis->ids);
 	free(redis->records);
 	free(redis->lens);
-	redis->ids = redis->records = NULL;
+	redis->others = NULL;
+	redis->ids = NULL;
+	redis->records = NULL;
 	redis->lens = NULL;
+	redis->n_others = 0;
 	redis->n_ids = redis->n_records = redis->next_id = 0;
 	redis->records_asked = redis->records_there = false;
 }

@@ -56,9 +56,12 @@ struct sink_class {
 	 * greater epoch, or this one of another owner.
 	 */
 	void (*claim)(void *self, uint64_t epoch, const uint8_t rules[32]);
-	/* Asks for the records of all open alerts; open_records() is true
-	 * when they are there, sorted by id, until forget_records(). */
-	void (*ask_records)(void *self);
+	/*
+	 * Asks for the records of all open alerts and, as far as there are
+	 * any, of those with these ids (16 bytes each); records() is true when
+	 * they are there, sorted by id, until forget_records().
+	 */
+	void (*ask_records)(void *self, const uint8_t *ids, size_t n);
 	bool (*records)(const void *self, const char *const **records,
 			const size_t **lens, size_t *n);
 	void (*forget_records)(void *self);

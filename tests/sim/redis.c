@@ -36,6 +36,8 @@ struct connection {
 	const char **open;
 	size_t *open_len, n_open;
 	bool has_open;
+	uint8_t *others; /* ids that were asked for as well */
+	size_t n_others;
 	struct sink_counters counters;
 };
 
@@ -298,11 +300,23 @@ static void sink_claim(void *self, uint64_t epoch, const uint8_t rules[32]) {
 		drop(c);
 }
 
-static void sink_ask(void *self) {
+static void sink_ask(void *self, const uint8_t *ids, size_t n) {
 	struct connection *c = self;
 
-	if (c->state == SINK_OPEN && one_in(3))
-		c->has_open = true;
+	if (c->state != SINK_OPEN || !one_in(3))
+		return;
+	c->has_open = true;
+	c->others = make(n, 16);
+	c->n_others = n;
+	if (n)
+		memcpy(c->others, ids, 16 * n);
+}
+
+static bool is_asked_for(const struct connection *c, const uint8_t id[16]) {
+	for (size_t i = 0; i < c->n_others; i++)
+		if (memcmp(c->others + 16 * i, id, 16) == 0)
+			return true;
+	return false;
 }
 
 static bool is_newest(size_t i) {
@@ -327,7 +341,8 @@ static bool sink_records(const void *self, const char *const **records,
 		return false;
 	c->n_open = 0;
 	for (size_t i = 0; i < redis.n; i++)
-		if (redis.entries[i].open && is_newest(i))
+		if (is_newest(i) && (redis.entries[i].open ||
+				     is_asked_for(c, redis.entries[i].id)))
 			open[c->n_open++] = &redis.entries[i];
 	qsort(open, c->n_open, sizeof(*open), by_id);
 	c->open = make(c->n_open, sizeof(*c->open));

@@ -607,31 +607,13 @@ static bool say_the_same(const struct redis_entry *a,
 	return a->rev == b->rev && memcmp(a->id, b->id, 16) == 0;
 }
 
-/* A seam may have made of a closed alert one that fires again, from rev 1. */
-static bool fired_again(size_t k, size_t i) {
-	bool open = redis.entries[k].open;
-
-	for (size_t at = k + 1; at <= i; at++) {
-		const struct redis_entry *entry = &redis.entries[at];
-
-		if (memcmp(entry->id, redis.entries[k].id, 16) != 0)
-			continue;
-		if (entry->rev == 1 && !open)
-			return true;
-		open = entry->open;
-	}
-	return false;
-}
-
 /* No alert says the same twice (but of an event that came twice and has expired
  * once, which nobody can know again), no refused event is named twice. */
 static void look_for_doubles(void) {
 	for (size_t i = 0; i < redis.n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (!has_expired &&
-			    say_the_same(&redis.entries[i],
-					 &redis.entries[k]) &&
-			    !(seams && fired_again(k, i)))
+			    say_the_same(&redis.entries[i], &redis.entries[k]))
 				note_double(i, k);
 	for (size_t i = 0; i < redis.n_dead && !seams; i++)
 		for (size_t k = 0; k < i; k++)

@@ -1040,6 +1040,8 @@ class Oracle:
             there[alert] = record
         for alert, record in there.items():
             here = self.open.get(alert)
+            if not record["open"]:
+                continue
             if here is None:
                 self.seam_out.append((alert, "withdrawn", record["level"],
                                       record["rev"] + 1))
@@ -1050,9 +1052,11 @@ class Oracle:
                 self.seam_out.append((alert, "amended", here["level"],
                                       record["rev"] + 1))
         for alert, here in self.open.items():
-            if alert not in there:
-                here["life"].revision = 1
-                self.seam_out.append((alert, "fired", here["level"], 1))
+            record = there.get(alert, {"open": False, "rev": 0})
+            if not record["open"]:
+                here["life"].revision = record["rev"] + 1
+                self.seam_out.append((alert, "fired", here["level"],
+                                      record["rev"] + 1))
         self.out = []
 
     # -- folding -------------------------------------------------------

@@ -100,6 +100,47 @@ static void the_difference_is_published_and_the_chain_goes_on(void **state) {
 	world_close(&theirs);
 }
 
+/*
+ * Theirs has resolved U and V; ours has U still open: it fires again, and its
+ * revs go on. V is no concern of anybody.
+ */
+static void what_was_closed_there_fires_again(void **state) {
+	struct engine_options silent = { .silent = true, .seed = 1 };
+	struct world theirs, ours;
+	struct outbox *outbox;
+	struct decision decision;
+	const char *closed[2];
+	size_t len[2];
+	struct buf ids = { 0 };
+
+	(void)state;
+	world_open(&theirs, RULES("300"));
+	pay(&theirs, "U", "200", "2026-03-01T00:00:00Z");
+	pay(&theirs, "V", "200", "2026-03-01T00:00:01Z");
+	pay(&theirs, "U", "-150", "2026-03-01T00:00:02Z");
+	pay(&theirs, "V", "-150", "2026-03-01T00:00:03Z");
+	outbox = engine_outbox(theirs.engine);
+	assert_int_equal(outbox->n, 4);
+	outbox_drop(outbox, 2);
+	decision = seam_of(&theirs, closed, len);
+
+	world_load(&ours, RULES("300"));
+	world_start(&ours, &silent);
+	pay(&ours, "U", "200", "2026-03-01T00:00:00Z");
+	engine_open_ids(ours.engine, &ids);
+	assert_int_equal(ids.len, 16);
+	assert_memory_equal(ids.data, outbox_at(outbox, 0)->id, 16);
+	assert_true(engine_decide(ours.engine, &decision));
+	assert_int_equal(engine_outbox(ours.engine)->n, 1);
+	assert_item(&ours, 0, CHANGE_FIRED, 5, 3, "U");
+	outbox_drop(engine_outbox(ours.engine), 1);
+	pay(&ours, "U", "-150", "2026-03-02T00:00:00Z");
+	assert_item(&ours, 0, CHANGE_RESOLVED, 6, 4, "U");
+	buf_free(&ids);
+	world_close(&ours);
+	world_close(&theirs);
+}
+
 #define OPEN_ENDED                                                             \
 	WORLD_STREAMS                                                          \
 	"rules:\n"                                                             \
@@ -241,6 +282,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_difference_is_published_and_the_chain_goes_on),
+		cmocka_unit_test(what_was_closed_there_fires_again),
 		cmocka_unit_test(
 			what_went_stale_meanwhile_is_published_as_that),
 		cmocka_unit_test(what_stands_after_a_close_is_open_at_the_seam),

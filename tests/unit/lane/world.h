@@ -208,7 +208,13 @@ static void sink_claim(void *self, uint64_t epoch, const uint8_t rules[32]) {
 		sink->fence.epoch = epoch;
 }
 
-static void sink_ask(void *self) {
+static void sink_ask(void *self, const uint8_t *ids, size_t n) {
+	(void)self;
+	(void)ids;
+	(void)n;
+}
+
+static void sink_forget(void *self) {
 	(void)self;
 }
 
@@ -298,7 +304,7 @@ static const struct sink_class sink_class = {
 	.claim = sink_claim,
 	.ask_records = sink_ask,
 	.records = sink_records,
-	.forget_records = sink_ask,
+	.forget_records = sink_forget,
 	.send = sink_send,
 	.acknowledged = sink_acknowledged,
 	.drop = sink_drop,

@@ -268,7 +268,7 @@ static void reads_the_records_of_open_alerts_by_id(void **state) {
 		add(seq, seq % 2 ? LEVEL_RED : LEVEL_GREEN, LEVEL_NONE, true);
 	assert_true(send_out());
 	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
-	sink.class->ask_records(sink.self);
+	sink.class->ask_records(sink.self, NULL, 0);
 	while (!sink.class->records(sink.self, &records, &lens, &n))
 		serve_once(&sink);
 	assert_int_equal(n, 999);
@@ -276,6 +276,30 @@ static void reads_the_records_of_open_alerts_by_id(void **state) {
 	assert_non_null(strstr(records[998], "\"seq\":767,"));
 	assert_int_equal(lens[0], strlen(records[0]));
 	sink.class->forget_records(sink.self);
+}
+
+/* Of what is closed only what is asked for, of what nobody knows nothing. */
+static void
+reads_the_records_of_closed_alerts_that_are_asked_for(void **state) {
+	static const uint8_t ids[][16] = { { 1 }, { 2 }, { 3 }, { 9 } };
+	const char *const *records;
+	const size_t *lens;
+	size_t n;
+
+	(void)state;
+	open_lane(&sink, 1);
+	for (uint64_t seq = 1; seq <= 5; seq++)
+		add(seq, LEVEL_RED, LEVEL_NONE, seq % 2);
+	assert_true(send_out());
+	sink.class->ask_records(sink.self, ids[0], ARRAY_SIZE(ids));
+	while (!sink.class->records(sink.self, &records, &lens, &n))
+		serve_once(&sink);
+	assert_int_equal(n, 4);
+	assert_non_null(strstr(records[0], "\"seq\":1,"));
+	assert_non_null(strstr(records[1], "\"seq\":2,"));
+	assert_non_null(strstr(records[2], "\"seq\":3,"));
+	assert_non_null(strstr(records[3], "\"seq\":5,"));
+	assert_string_equal(redis("ZCARD tocsin:{0}:open"), "3");
 }
 
 static void wait_answer(const char *command, const char *wanted) {
@@ -296,7 +320,7 @@ static void takes_an_id_out_that_has_no_record(void **state) {
 	assert_true(send_out());
 	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
 	redis("HDEL tocsin:{0}:alert:02000000000000000000000000000000 json");
-	sink.class->ask_records(sink.self);
+	sink.class->ask_records(sink.self, NULL, 0);
 	while (!sink.class->records(sink.self, &records, &lens, &n))
 		serve_once(&sink);
 	assert_int_equal(n, 1);
@@ -317,7 +341,7 @@ static void takes_no_id_out_of_a_lane_that_was_taken(void **state) {
 	assert_true(send_out());
 	redis("DEL tocsin:{0}:alert:01000000000000000000000000000000");
 	open_lane(&other, 2);
-	sink.class->ask_records(sink.self);
+	sink.class->ask_records(sink.self, NULL, 0);
 	while (!sink.class->records(sink.self, &records, &lens, &n) &&
 	       sink.class->state(sink.self) == SINK_OPEN)
 		serve_once(&sink);
@@ -365,6 +389,7 @@ int main(void) {
 		TEST(takes_a_dead_letter_once),
 		TEST(refuses_a_dead_letter_behind_one_that_is_not_there),
 		TEST(reads_the_records_of_open_alerts_by_id),
+		TEST(reads_the_records_of_closed_alerts_that_are_asked_for),
 		TEST(takes_an_id_out_that_has_no_record),
 		TEST(takes_no_id_out_of_a_lane_that_was_taken),
 		TEST(waits_while_redis_is_away),

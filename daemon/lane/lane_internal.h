@@ -237,8 +237,11 @@ bool resend_turn(struct lane *lane);
 void resend_send(struct lane *lane);
 void resend_acknowledged(struct lane *lane, size_t items, size_t dead);
 void resend_end(struct lane *lane);
-/* The log goes on behind lane->fence, and what it says beyond is void. */
-void resend_forget(struct lane *lane);
+/*
+ * The log goes on behind lane->fence, and what it says beyond is void. False:
+ * it could not be removed, so the lane has been halted.
+ */
+bool resend_forget(struct lane *lane);
 
 /* leave.c */
 /* After the engine has taken something: what it made waits for the journal. */

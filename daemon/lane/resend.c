@@ -48,18 +48,24 @@ void resend_end(struct lane *lane) {
 /* Begun anew, it does not come to this again: all is made again instead. */
 static void give_up(struct lane *lane) {
 	resend_end(lane);
-	resend_forget(lane);
-	lane_restart(lane, "the log of what was sent is damaged: the rest is "
-			   "made again");
+	if (resend_forget(lane))
+		lane_restart(lane, "the log of what was sent is damaged: the "
+				   "rest is made again");
 }
 
-void resend_forget(struct lane *lane) {
+bool resend_forget(struct lane *lane) {
 	struct sent_point point = { .seq = lane->fence.mark,
 				    .dead = lane->fence.dead,
 				    .has_hash = lane->fence.has_hash };
+	int r;
 
 	memcpy(point.hash, lane->fence.hash, 32);
-	sent_seam(lane->sent, &point);
+	r = sent_seam(lane->sent, &point);
+	if (r == 0)
+		return true;
+	lane_halt(lane, "%s/sent: what was sent before cannot be removed: %s",
+		  lane->dir.path, strerror(-r));
+	return false;
 }
 
 bool resend_turn(struct lane *lane) {

@@ -45,7 +45,8 @@ struct sent {
 	pthread_mutex_t lock;
 	pthread_cond_t wake, idle;
 	struct piece *head, **tail;
-	bool busy, stop;
+	struct piece *busy; /* that is being written; NULL: none */
+	bool stop, is_void;
 	_Atomic uint64_t backlog;
 	_Atomic uint64_t durable_seq, durable_dead;
 	_Atomic int error;
@@ -76,7 +77,8 @@ static int close_file(struct sent *sent) {
 static int use_file(struct sent *sent, const char *path, uint64_t at) {
 	int fresh = at ? 0 : O_TRUNC, fd, r;
 
-	if (sent->fd >= 0 && strcmp(sent->path, path) == 0)
+	/* One of the same name may have been removed: then it is another. */
+	if (at && sent->fd >= 0 && strcmp(sent->path, path) == 0)
 		return 0;
 	r = close_file(sent);
 	if (r < 0)
@@ -119,21 +121,22 @@ static void piece_free(struct piece *piece) {
 	free(piece);
 }
 
-/* False: it is being closed, or nobody waits for the rest any more. */
+/* False: it is being closed, or nobody wants the rest any more. */
 static bool wait_a_second(struct sent *sent) {
 	struct timespec until;
-	bool stop;
+	bool goes_on;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec++;
 	pthread_mutex_lock(&sent->lock);
 	pthread_cond_broadcast(&sent->idle);
-	while (!sent->stop && pthread_cond_timedwait(&sent->wake, &sent->lock,
-						     &until) != ETIMEDOUT)
+	while (!sent->stop && !sent->is_void &&
+	       pthread_cond_timedwait(&sent->wake, &sent->lock, &until) !=
+		       ETIMEDOUT)
 		;
-	stop = sent->stop;
+	goes_on = !sent->stop && !sent->is_void;
 	pthread_mutex_unlock(&sent->lock);
-	return !stop;
+	return goes_on;
 }
 
 static void carry_or_fail(struct sent *sent, const struct piece *piece) {
@@ -153,14 +156,13 @@ static struct piece *next_piece(struct sent *sent) {
 	struct piece *piece;
 
 	pthread_mutex_lock(&sent->lock);
-	sent->busy = false;
 	if (!sent->head)
 		pthread_cond_broadcast(&sent->idle);
 	while (!sent->head && !sent->stop)
 		pthread_cond_wait(&sent->wake, &sent->lock);
 	piece = sent->head;
 	if (piece) {
-		sent->busy = true;
+		sent->busy = piece;
 		sent->head = piece->next;
 		if (!sent->head)
 			sent->tail = &sent->head;
@@ -169,14 +171,22 @@ static struct piece *next_piece(struct sent *sent) {
 	return piece;
 }
 
+/* Its path is looked at under the lock while it is the one that is busy. */
+static void forget_piece(struct sent *sent, struct piece *piece) {
+	pthread_mutex_lock(&sent->lock);
+	sent->busy = NULL;
+	pthread_mutex_unlock(&sent->lock);
+	atomic_fetch_sub(&sent->backlog, piece->data.len);
+	piece_free(piece);
+}
+
 static void *writer(void *context) {
 	struct sent *sent = context;
 	struct piece *piece;
 
 	while ((piece = next_piece(sent))) {
 		carry_or_fail(sent, piece);
-		atomic_fetch_sub(&sent->backlog, piece->data.len);
-		piece_free(piece);
+		forget_piece(sent, piece);
 	}
 	return NULL;
 }
@@ -286,37 +296,77 @@ static void begin_segment(struct sent *sent) {
 	sent->fresh = false;
 }
 
-static void remove_first(struct sent *sent) {
-	char *path = sent_path(sent->dir, &sent->segments[0]);
+/* Bytes that still wait would make the file anew. */
+static bool is_awaited(struct sent *sent, const char *path) {
+	bool found;
 
-	if (unlink(path) < 0 && errno != ENOENT)
-		log_warn("lane: %s: %s", path, strerror(errno));
+	pthread_mutex_lock(&sent->lock);
+	found = sent->busy && strcmp(sent->busy->path, path) == 0;
+	for (struct piece *at = sent->head; at && !found; at = at->next)
+		found = strcmp(at->path, path) == 0;
+	pthread_mutex_unlock(&sent->lock);
+	return found;
+}
+
+/* What waits, and what is tried again for want of room, is not written. */
+static void drop_pieces(struct sent *sent) {
+	pthread_mutex_lock(&sent->lock);
+	while (sent->head) {
+		struct piece *piece = sent->head;
+
+		sent->head = piece->next;
+		atomic_fetch_sub(&sent->backlog, piece->data.len);
+		piece_free(piece);
+	}
+	sent->tail = &sent->head;
+	sent->is_void = true;
+	pthread_cond_broadcast(&sent->wake);
+	while (sent->started && sent->busy)
+		pthread_cond_wait(&sent->idle, &sent->lock);
+	sent->is_void = false;
+	if (is_full(atomic_load(&sent->error)))
+		atomic_store(&sent->error, 0);
+	pthread_mutex_unlock(&sent->lock);
+}
+
+static int remove_first(struct sent *sent) {
+	char *path = sent_path(sent->dir, &sent->segments[0]);
+	int r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+
+	if (r < 0)
+		log_warn("lane: %s: %s", path, strerror(-r));
 	free(path);
 	sent->n--;
 	memmove(sent->segments, sent->segments + 1,
 		sent->n * sizeof(*sent->segments));
+	return r;
 }
 
 /* Whatever it held: what comes next has no part in it. */
-static void begin_anew(struct sent *sent, const struct sent_point *point) {
-	if (sent_is_any(sent))
+static int begin_anew(struct sent *sent, const struct sent_point *point) {
+	bool is_any = sent_is_any(sent);
+	int r = 0, synced;
+
+	if (is_any)
 		log_info("lane: the log of what was sent begins anew at seq "
 			 "%llu",
 			 (unsigned long long)point->seq);
-	sent_flush(sent);
-	if (sent->n) {
-		while (sent->n)
-			remove_first(sent);
-		/* What comes next must not meet them again. */
-		if (sync_folder(sent->dir) < 0)
-			log_warn("lane: %s: %s", sent->dir, strerror(errno));
+	drop_pieces(sent);
+	while (sent->n) {
+		int removed = remove_first(sent);
+
+		r = r < 0 ? r : removed;
 	}
+	/* What comes next must not meet them again. */
+	synced = is_any ? sync_folder(sent->dir) : 0;
+	r = r < 0 ? r : synced;
 	sent->end = *point;
 	sent->end.dead = 0;
 	sent->missing = point->dead;
 	sent->fresh = true;
 	atomic_store(&sent->durable_seq, point->seq);
 	atomic_store(&sent->durable_dead, 0);
+	return r == -ENOENT ? 0 : r;
 }
 
 bool sent_reaches(const struct sent *sent, uint64_t seq, uint64_t dead) {
@@ -335,11 +385,11 @@ void sent_begin(struct sent *sent, const struct sent_point *point) {
 		begin_anew(sent, point);
 }
 
-void sent_seam(struct sent *sent, const struct sent_point *point) {
-	if (!has_failed(sent) && sent->end.seq > point->seq)
-		begin_anew(sent, point);
-	else
-		sent_begin(sent, point);
+int sent_seam(struct sent *sent, const struct sent_point *point) {
+	if (has_failed(sent) || sent->end.seq > point->seq)
+		return begin_anew(sent, point);
+	sent_begin(sent, point);
+	return 0;
 }
 
 static void prepare(struct sent *sent) {
@@ -420,8 +470,15 @@ void sent_trim(struct sent *sent, uint64_t seq, uint64_t dead, int64_t before,
 		const struct sent_segment *second = &sent->segments[1];
 		bool old = second->seq <= seq && second->dead <= dead &&
 			   first->closed < before;
+		char *path;
+		bool stays;
 
 		if (!old && bytes <= most)
+			break;
+		path = sent_path(sent->dir, first);
+		stays = is_awaited(sent, path);
+		free(path);
+		if (stays)
 			break;
 		bytes -= first->bytes;
 		remove_first(sent);

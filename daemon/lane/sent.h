@@ -40,8 +40,12 @@ void sent_close(struct sent *sent);
  * that does not reach there, or knows another history, begins anew with it.
  */
 void sent_begin(struct sent *sent, const struct sent_point *point);
-/* The same, and what comes next is another history than stands behind it. */
-void sent_seam(struct sent *sent, const struct sent_point *point);
+/*
+ * The same, and what comes next is another history than stands behind it, also
+ * of a log that has failed. Negative errno: what must not be met again may
+ * still be there.
+ */
+int sent_seam(struct sent *sent, const struct sent_point *point);
 /* What is there already is not added again. */
 void sent_add(struct sent *sent, const struct outbox_item *item);
 void sent_add_dead(struct sent *sent, const struct dead_letter *dead);

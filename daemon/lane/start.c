@@ -53,14 +53,14 @@ static bool on_loss(struct lane *lane) {
 	r = resend_begin(lane);
 	if (r == 0)
 		return true;
-	if (r == -ESTALE) {
-		lane_halt(lane,
-			  "alert %llu in the sink is not the one that was sent",
-			  (unsigned long long)lane->fence.mark);
+	/* Whether the sink or the log has it from elsewhere, the journal says:
+	 * what it leads to is compared with the mark. */
+	if (r == -ESTALE)
+		log_warn("lane: alert %llu in the sink is not the one that was "
+			 "sent: the log of what was sent is not used",
+			 (unsigned long long)lane->fence.mark);
+	if (r != -ENODATA && !resend_forget(lane))
 		return false;
-	}
-	if (r != -ENODATA)
-		resend_forget(lane);
 	if (lane->phase == PHASE_MEET)
 		return true;
 	lane_restart(lane, "the sink has lost alerts that it had "
@@ -434,7 +434,8 @@ static int begin(struct lane *lane, struct found *found) {
 			r = new_journal(lane, found, NULL, 1);
 		if (r < 0)
 			return r;
-		resend_forget(lane);
+		if (!resend_forget(lane))
+			return 0;
 		lane->sealed = true;
 		lane->phase = PHASE_LIVE;
 		log_info("lane: begun a new journal");
@@ -499,7 +500,8 @@ bool start_seal(struct lane *lane) {
 				  &seam.n_open))
 		return false;
 	memcpy(seam.hash, lane->fence.hash, 32);
-	resend_forget(lane);
+	if (!resend_forget(lane))
+		return false;
 	buf_reset(&lane->open_ids);
 	log_info("lane: seam at seq %llu, %zu records read",
 		 (unsigned long long)seam.seq, seam.n_open);

@@ -1,5 +1,7 @@
 #include "lane/world.h"
 
+#include "lane/sent_internal.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -409,6 +411,83 @@ static void keeps_what_is_sent_once_there_is_room(void **state) {
 	assert_int_equal(viewed().resent, n);
 }
 
+static struct outbox_item sent_item(uint64_t seq) {
+	return (struct outbox_item){ .seq = seq,
+				     .ordinal = seq,
+				     .rule = "r",
+				     .key = (char *)(uintptr_t) "k",
+				     .json = (char *)(uintptr_t) "{}",
+				     .json_len = 2 };
+}
+
+/* Else it would stand there as if it had been sent. */
+static void writes_nothing_that_a_seam_made_void(void **state) {
+	struct outbox_item before = sent_item(1), after = sent_item(6);
+	struct sent *sent;
+
+	(void)state;
+	assert_int_equal(mkdir(world.state, 0700), 0);
+	assert_int_equal(sent_open(&sent, world.state, "0"), 0);
+	failing_sent = ENOSPC;
+	sent_add(sent, &before);
+	for (int i = 0; i < 10000 && !sent_error(sent); i++)
+		usleep(1000);
+	assert_int_equal(sent_error(sent), -ENOSPC);
+	assert_int_equal(
+		sent_seam(sent, &(struct sent_point){ .seq = 5, .dead = 5 }),
+		0);
+	assert_int_equal(sent_backlog(sent), 0);
+	failing_sent = 0;
+	sent_add(sent, &after);
+	assert_int_equal(sent_flush(sent), 0);
+	assert_int_equal(
+		access(in_state("sent/0000000000000001-0000000000000000.log"),
+		       F_OK),
+		-1);
+	assert_int_equal(
+		access(in_state("sent/0000000000000006-0000000000000000.log"),
+		       F_OK),
+		0);
+	sent_close(sent);
+}
+
+/* Also by a log that failed before: the next start would believe it. */
+static void leaves_nothing_behind_that_a_seam_made_void(void **state) {
+	const char *path = "sent/0000000000000001-0000000000000000.log";
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		pay(0, i % 2 ? "U-1" : "U-2", i * 600);
+	lane_start();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_int_equal(access(in_state(path), F_OK), 0);
+	lane_start();
+	failing_sent = EIO;
+	for (int i = 100; i < 200; i++)
+		pay(0, i % 2 ? "U-3" : "U-4", i * 600);
+	assert_true(lane_rest());
+	for (int i = 0; i < 5000 && !times_said("nothing more is kept"); i++) {
+		world.later += USEC_PER_SEC;
+		assert_true(lane_turn(world.lane));
+	}
+	assert_int_equal(times_said("nothing more is kept"), 1);
+	world.log[0].is.low = 150;
+	world.log[0].is.gone = true;
+	pay(0, "U-3", 200 * 600);
+	for (int i = 0; i < 5000 && !viewed().seams; i++) {
+		world.later += USEC_PER_SEC;
+		assert_true(lane_turn(world.lane));
+	}
+	assert_int_equal(viewed().seams, 1);
+	assert_true(lane_rest());
+	lane_stop();
+	assert_int_equal(access(in_state(path), F_OK), -1);
+	failing_sent = 0;
+	lane_start();
+	assert_true(lane_rest());
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, world_end)
 
 int main(void) {
@@ -420,6 +499,8 @@ int main(void) {
 		TEST(halts_when_a_sync_failed_even_for_want_of_room),
 		TEST(goes_on_when_what_is_sent_cannot_be_kept),
 		TEST(keeps_what_is_sent_once_there_is_room),
+		TEST(writes_nothing_that_a_seam_made_void),
+		TEST(leaves_nothing_behind_that_a_seam_made_void),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,15 +35,13 @@ void archive_rules_hash(const struct archive_rules *rules, uint8_t hash[32]) {
 
 /* Whole and on disk, or not there; its name is durable once @folder is synced.
  */
-static int keep_file(const char *folder, const char *name, const char *text,
-		     size_t len) {
+static int write_file(const char *folder, const char *name, const char *text,
+		      size_t len) {
 	CLEANUP(buf_free) struct buf path = { 0 }, fresh = { 0 };
 	ssize_t n;
 	int fd, r = 0;
 
 	buf_printf(&path, "%s/%s", folder, name);
-	if (access(buf_cstr(&path), F_OK) == 0)
-		return 0;
 	buf_printf(&fresh, "%s.new", buf_cstr(&path));
 	fd = open(buf_cstr(&fresh), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		  0600);
@@ -62,6 +60,43 @@ static int keep_file(const char *folder, const char *name, const char *text,
 	if (r == 0 && rename(buf_cstr(&fresh), buf_cstr(&path)) < 0)
 		r = -errno;
 	return r;
+}
+
+static int read_all(int fd, struct buf *out) {
+	ssize_t n;
+
+	do {
+		buf_reserve(out, 65536);
+		n = read(fd, out->data + out->len, out->cap - out->len);
+		if (n > 0)
+			out->len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
+static int read_file(const char *path, struct buf *text) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = read_all(fd, text);
+	close(fd);
+	return r;
+}
+
+/* One that has been damaged is written again. */
+static int keep_file(const char *folder, const char *name, const char *text,
+		     size_t len) {
+	CLEANUP(buf_free) struct buf path = { 0 }, is = { 0 };
+	int r;
+
+	buf_printf(&path, "%s/%s", folder, name);
+	r = read_file(buf_cstr(&path), &is);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && is.len == len && (!len || !memcmp(is.data, text, len)))
+		return 0;
+	return write_file(folder, name, text, len);
 }
 
 static int keep_content(const char *folder, const char *text, size_t len) {
@@ -92,31 +127,15 @@ int archive_keep_content(const char *state, const char *text, size_t len) {
 	return r == 0 ? sync_folder(buf_cstr(&folder)) : r;
 }
 
-static int read_all(int fd, struct buf *out) {
-	ssize_t n;
-
-	do {
-		buf_reserve(out, 65536);
-		n = read(fd, out->data + out->len, out->cap - out->len);
-		if (n > 0)
-			out->len += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	return n < 0 ? -errno : 0;
-}
-
 int archive_content(const char *state, const uint8_t hash[32],
 		    struct buf *text) {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	uint8_t is[32];
-	int fd, r;
+	int r;
 
 	buf_printf(&path, "%s/archive/content/", state);
 	buf_hex(&path, hash, 32);
-	fd = open(buf_cstr(&path), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = read_all(fd, text);
-	close(fd);
+	r = read_file(buf_cstr(&path), text);
 	if (r < 0)
 		return r;
 	sha256(text->len ? text->data : "", text->len, is);

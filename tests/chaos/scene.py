@@ -115,13 +115,14 @@ class Scene:
         n = len(self.town.items)
         first, last = int(n * begin), int(n * end)
         step = max(1, int((last - first) * 0.05 / seconds))
+        pause = seconds * step / max(1, last - first)
 
         def arrive():
             try:
                 for at in range(first, last, step):
                     self.town.produce(self._producer(), self.world.prefix,
                                       at, min(at + step, last))
-                    over.wait(0.05)
+                    over.wait(pause)
             except Exception as error:  # told by the thread that waits
                 trouble.append(error)
 

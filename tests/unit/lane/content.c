@@ -219,6 +219,33 @@ static void makes_a_seam_when_a_text_is_lost(void **state) {
 			 1);
 }
 
+/* While a file still says it, nothing is lost. */
+static void mends_a_text_that_was_damaged(void **state) {
+	(void)state;
+	lane_start();
+	pay_and_rest("U-1", 1);
+	barred_are("U-2\n");
+	begin_again();
+	pay_and_rest("U-2", 2);
+	lane_stop();
+	keep_state("for f in state/archive/content/*; do echo x >> $f; done");
+	barred_are("U-1\n");
+	begin_again();
+	assert_true(lane_rest());
+	lane_stop();
+	assert_int_equal(count("\"decision\":\"seam\""), 1);
+	barred_are("U-2\n");
+	begin_again();
+	pay_and_rest("U-2", 3);
+	barred_are("U-3\n");
+	begin_again();
+	pay_and_rest("U-3", 4);
+	lane_stop();
+	/* One seam, for what no file said any more. */
+	assert_int_equal(count("\"reason\":\"table lost\""), 1);
+	assert_int_equal(count("\"decision\":\"content\""), 2);
+}
+
 /* By other rules the past has the texts that it had. */
 static void keeps_its_texts_across_a_seam(void **state) {
 	(void)state;
@@ -267,6 +294,7 @@ int main(void) {
 		TEST(is_known_to_a_checkpoint),
 		TEST(comes_to_the_same_when_all_is_made_again),
 		TEST(makes_a_seam_when_a_text_is_lost),
+		TEST(mends_a_text_that_was_damaged),
 		TEST(keeps_its_texts_across_a_seam),
 		TEST(leaves_out_a_list_that_is_no_more),
 	};

@@ -1,4 +1,5 @@
 #include "lane/statedir.h"
+#include "lane/journal.h"
 
 #include "base/util.h"
 #include "lane/crash.h"
@@ -202,6 +203,28 @@ static bool journal_number(const char *name, uint32_t *ret) {
 		return false;
 	*ret = (uint32_t)strtoul(name + 8, &end, 10);
 	return *end == 0;
+}
+
+static bool has_begun(const char *path, uint32_t number) {
+	CLEANUP(buf_free) struct buf why = { 0 };
+	char *dir = statedir_journal(path, number);
+	struct journal_reader *reader = NULL;
+	int r = journal_read_open(&reader, dir, &why);
+
+	journal_read_close(reader);
+	free(dir);
+	return r != -ENOENT;
+}
+
+int statedir_begun(const char *path, uint32_t **ret, size_t *n) {
+	size_t count, kept = 0;
+	int r = statedir_journals(path, ret, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (has_begun(path, (*ret)[i]))
+			(*ret)[kept++] = (*ret)[i];
+	*n = kept;
+	return r;
 }
 
 int statedir_journals(const char *path, uint32_t **ret, size_t *n) {

@@ -33,6 +33,8 @@ int statedir_set_epoch(const struct statedir *dir, uint64_t epoch);
 
 /* Numbers of the journals at @path, greatest first. The caller frees. */
 int statedir_journals(const char *path, uint32_t **ret, size_t *n);
+/* The same without those that a crash left before they had a header. */
+int statedir_begun(const char *path, uint32_t **ret, size_t *n);
 /* "PATH/journal-GGGGGGGG"; the caller frees. */
 char *statedir_journal(const char *path, uint32_t number);
 int statedir_remove_journal(const char *path, uint32_t number);

@@ -610,7 +610,7 @@ static bool state_head(const struct audit *audit) {
 	size_t n = 0;
 	bool found = false;
 
-	if (statedir_journals(audit->config.state, &journals, &n) < 0 || !n)
+	if (statedir_begun(audit->config.state, &journals, &n) < 0 || !n)
 		return false;
 	journal = statedir_journal(audit->config.state, journals[0]);
 	buf_printf(&dir, "%s/checkpoint", journal);

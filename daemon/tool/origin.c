@@ -13,7 +13,7 @@ struct origin *origin_list(const char *state, size_t *n) {
 
 	if (archive_list(state, &archives, &n_archives) < 0)
 		n_archives = 0;
-	if (statedir_journals(state, &journals, &n_journals) < 0)
+	if (statedir_begun(state, &journals, &n_journals) < 0)
 		n_journals = 0;
 	all = calloc(n_archives + n_journals + 1, sizeof(*all));
 	if (!all)

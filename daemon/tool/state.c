@@ -37,25 +37,21 @@ static int dump(const char *dir) {
 	return r;
 }
 
-/* The newest journal, or the one before if that has not begun. */
 static int dump_newest(const char *path) {
 	uint32_t *numbers = NULL;
 	size_t n = 0;
-	int r = statedir_journals(path, &numbers, &n);
+	int r = statedir_begun(path, &numbers, &n);
+	char *dir;
 
-	if (r < 0) {
+	if (r < 0)
 		fprintf(stderr, "tocsin: %s: %s\n", path, strerror(-r));
-		return FINDINGS;
-	}
-	r = -ENOENT;
-	for (size_t i = 0; r == -ENOENT && i < n; i++) {
-		char *dir = statedir_journal(path, numbers[i]);
-
+	if (r == 0 && n) {
+		dir = statedir_journal(path, numbers[0]);
 		r = dump(dir);
 		free(dir);
 	}
 	free(numbers);
-	return r < 0 && r != -ENOENT ? FINDINGS : CLEAN;
+	return r < 0 ? FINDINGS : CLEAN;
 }
 
 /* --- checkpoints --- */
@@ -65,7 +61,7 @@ static char *checkpoints_of(const char *path) {
 	uint32_t *numbers = NULL;
 	size_t n = 0;
 	char *journal, *dir = NULL;
-	int r = statedir_journals(path, &numbers, &n);
+	int r = statedir_begun(path, &numbers, &n);
 
 	if (r < 0)
 		fprintf(stderr, "tocsin: %s: %s\n", path, strerror(-r));
@@ -264,7 +260,7 @@ static bool verify_journal(const char *path) {
 	uint32_t *numbers = NULL;
 	size_t n = 0;
 	char *dir;
-	int r = statedir_journals(path, &numbers, &n);
+	int r = statedir_begun(path, &numbers, &n);
 
 	if (r < 0 || !n) {
 		free(numbers);

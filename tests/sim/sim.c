@@ -629,7 +629,7 @@ static void check_all(void) {
 	size_t n;
 
 	disk_state(state, sizeof(state), leader->number);
-	if (statedir_journals(state, &journals, &n) < 0 || !n)
+	if (statedir_begun(state, &journals, &n) < 0 || !n)
 		fail("there is no journal");
 	if (plan.archives)
 		check_by_archive(state, journals[0]);

@@ -1,5 +1,7 @@
 #include "lane/statedir.h"
 
+#include "lane/journal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -124,6 +126,36 @@ static void counts_epochs(void **state) {
 	statedir_close(&state_dir);
 }
 
+/* A crash may have left a folder whose journal has no header. */
+static void knows_which_journals_have_begun(void **state) {
+	const struct journal_header header = { .lane = "0",
+					       .first_ordinal = 1 };
+	uint32_t *numbers = NULL;
+	struct journal *journal;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(mkdir(dir, 0700), 0);
+	for (uint32_t number = 1; number <= 3; number++) {
+		char *path = statedir_journal(dir, number);
+
+		if (number == 2)
+			assert_int_equal(
+				journal_create(&journal, path, &header), 0);
+		else
+			assert_int_equal(mkdir(path, 0700), 0);
+		free(path);
+	}
+	journal_close(journal);
+	assert_int_equal(statedir_journals(dir, &numbers, &n), 0);
+	assert_int_equal(n, 3);
+	free(numbers);
+	assert_int_equal(statedir_begun(dir, &numbers, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(numbers[0], 2);
+	free(numbers);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
@@ -132,6 +164,7 @@ int main(void) {
 		TEST(makes_no_other_for_one_that_is_damaged),
 		TEST(gives_all_the_same_who_come_at_once),
 		TEST(counts_epochs),
+		TEST(knows_which_journals_have_begun),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

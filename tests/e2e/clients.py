@@ -97,7 +97,7 @@ class Writer:
         mark, _ = self.redis(
             "EVAL", FENCE, 5, LANE + "alerts", LANE + "fence", LANE + "open",
             LANE + "dead", LANE + "alert:" + id_, 1, 0, 86400, 10**6, 10**6,
-            "tocsin", 1, 0, seq, record["hash"], id_, record["rev"],
+            "tocsin", 1, 0, 0, seq, record["hash"], id_, record["rev"],
             record["state"], int(open_), "red", "", "p/r", "key",
             4 * 10**13 + seq, json.dumps(record, ensure_ascii=False))[:2]
         assert int(mark) == seq

@@ -256,6 +256,7 @@ static void keeps_its_texts_across_a_seam(void **state) {
 	pay_and_rest("U-2", 2);
 	pay_and_rest("U-1", 3);
 	barred_are("U-9\n");
+	lane_stop();
 	rule_is("other");
 	begin_again();
 	assert_true(lane_rest());

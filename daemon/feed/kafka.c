@@ -24,6 +24,7 @@
 #define QUEUE_PARTS 8                   /* at least */
 #define COMMIT_EVERY (2 * USEC_PER_SEC)
 #define DESTROY_SECONDS 2
+#define WATCHER_SECONDS 10 /* it may be looking topics up */
 #define READ_AT_ONCE 1024
 
 /*
@@ -738,16 +739,32 @@ static const char *trouble(const void *self) {
 	return NULL;
 }
 
+/*
+ * False: it is still there. rd_kafka_new() waits for ever for a thread of its
+ * own where it finds no memory for the next; the process ends without it.
+ */
+static bool end_watcher(struct kafka *kafka) {
+	struct timespec until;
+
+	if (!kafka->watching)
+		return true;
+	pthread_mutex_lock(&kafka->lock);
+	kafka->stop = true;
+	pthread_cond_signal(&kafka->wake);
+	pthread_mutex_unlock(&kafka->lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WATCHER_SECONDS;
+	if (pthread_timedjoin_np(kafka->watcher, NULL, &until) == 0)
+		return true;
+	log_warn("kafka: its library does not come to an end");
+	return false;
+}
+
 static void feed_free(void *self) {
 	struct kafka *kafka = self;
 
-	if (kafka->watching) {
-		pthread_mutex_lock(&kafka->lock);
-		kafka->stop = true;
-		pthread_cond_signal(&kafka->wake);
-		pthread_mutex_unlock(&kafka->lock);
-		pthread_join(kafka->watcher, NULL);
-	}
+	if (!end_watcher(kafka))
+		return;
 	serve(kafka); /* adopts what was found last */
 	for (size_t i = 0; i < kafka->n_partitions; i++) {
 		struct partition *p = kafka->partitions[i];

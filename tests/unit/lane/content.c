@@ -190,6 +190,7 @@ static void comes_to_the_same_when_all_is_made_again(void **state) {
 	assert_true(lane_rest());
 	lane_stop();
 	keep_state("rm -rf state/sent state/journal-*/checkpoint");
+	free(world.sink.entries[1]);
 	world.sink.n_entries = 1;
 	world.sink.fence.mark = 1;
 	world.sink.fence.has_hash = false;

@@ -43,7 +43,7 @@ int archive_keep_rules(const char *state, const uint8_t hash[32],
 
 /* What a table or list has: keeps it under its SHA-256; durable on return. */
 int archive_keep_content(const char *state, const char *text, size_t len);
-/* Appends it to @text. -ENOENT; -EBADMSG: it is not what its name says. */
+/* Into @text. -ENOENT; -EBADMSG: it is not what its name says. */
 int archive_content(const char *state, const uint8_t hash[32],
 		    struct buf *text);
 

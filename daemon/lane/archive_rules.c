@@ -35,52 +35,14 @@ void archive_rules_hash(const struct archive_rules *rules, uint8_t hash[32]) {
 
 /* Whole and on disk, or not there; its name is durable once @folder is synced.
  */
-static int write_file(const char *folder, const char *name, const char *text,
-		      size_t len) {
-	CLEANUP(buf_free) struct buf path = { 0 }, fresh = { 0 };
-	ssize_t n;
-	int fd, r = 0;
+static int write_anew(const char *path, const char *text, size_t len) {
+	CLEANUP(buf_free) struct buf fresh = { 0 };
+	int r;
 
-	buf_printf(&path, "%s/%s", folder, name);
-	buf_printf(&fresh, "%s.new", buf_cstr(&path));
-	fd = open(buf_cstr(&fresh), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		  0600);
-	if (fd < 0)
-		return -errno;
-	for (size_t at = 0; r == 0 && at < len; at += (size_t)n) {
-		n = write(fd, text + at, len - at);
-		if (n < 0)
-			r = -errno;
-		if (n < 0)
-			break;
-	}
-	if (r == 0 && fsync(fd) < 0)
+	buf_printf(&fresh, "%s.new", path);
+	r = file_write(buf_cstr(&fresh), text, len);
+	if (r == 0 && rename(buf_cstr(&fresh), path) < 0)
 		r = -errno;
-	close(fd);
-	if (r == 0 && rename(buf_cstr(&fresh), buf_cstr(&path)) < 0)
-		r = -errno;
-	return r;
-}
-
-static int read_all(int fd, struct buf *out) {
-	ssize_t n;
-
-	do {
-		buf_reserve(out, 65536);
-		n = read(fd, out->data + out->len, out->cap - out->len);
-		if (n > 0)
-			out->len += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	return n < 0 ? -errno : 0;
-}
-
-static int read_file(const char *path, struct buf *text) {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
-
-	if (fd < 0)
-		return -errno;
-	r = read_all(fd, text);
-	close(fd);
 	return r;
 }
 
@@ -91,12 +53,12 @@ static int keep_file(const char *folder, const char *name, const char *text,
 	int r;
 
 	buf_printf(&path, "%s/%s", folder, name);
-	r = read_file(buf_cstr(&path), &is);
+	r = file_read(buf_cstr(&path), SIZE_MAX, &is);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && is.len == len && (!len || !memcmp(is.data, text, len)))
 		return 0;
-	return write_file(folder, name, text, len);
+	return write_anew(buf_cstr(&path), text, len);
 }
 
 static int keep_content(const char *folder, const char *text, size_t len) {
@@ -135,7 +97,7 @@ int archive_content(const char *state, const uint8_t hash[32],
 
 	buf_printf(&path, "%s/archive/content/", state);
 	buf_hex(&path, hash, 32);
-	r = read_file(buf_cstr(&path), text);
+	r = file_read(buf_cstr(&path), SIZE_MAX, text);
 	if (r < 0)
 		return r;
 	sha256(text->len ? text->data : "", text->len, is);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/util.h"
 #include "lane/checkpoint_internal.h"
+#include "lane/journal_internal.h"
 #include "lane/segment.h"
 
 #include <dirent.h>
@@ -168,9 +169,7 @@ void checkpoint_head_free(struct checkpoint_head *head) {
 	for (size_t i = 0; i < head->n_partitions; i++)
 		free(head->partitions[i].topic);
 	free(head->partitions);
-	for (size_t i = 0; i < head->n_contents; i++)
-		free((char *)(uintptr_t)head->contents[i].name);
-	free(head->contents);
+	journal_free_contents(head->contents, head->n_contents);
 	*head = (struct checkpoint_head){ 0 };
 }
 

@@ -14,6 +14,7 @@
 #include "lane/checkpoint_internal.h"
 #include "lane/crash.h"
 #include "lane/journal.h"
+#include "lane/journal_internal.h"
 #include "lane/segment.h"
 
 #include <errno.h>
@@ -246,19 +247,6 @@ static int write_pages_file(struct checkpointer *c, struct job *job) {
 	return r;
 }
 
-static int write_file(const char *path, const struct buf *bytes) {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = write_at(fd, bytes->data, bytes->len, 0);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
 static int write_manifest(struct checkpointer *c, struct job *job) {
 	CLEANUP(buf_free) struct buf bytes = { 0 }, fresh = { 0 };
 	char *path = checkpoint_path(c->dir, "manifest", job->head.number);
@@ -267,7 +255,7 @@ static int write_manifest(struct checkpointer *c, struct job *job) {
 	checkpoint_write(&bytes, &job->head, &job->saved, job->files,
 			 job->n_files, job->slots, job->n_pages);
 	buf_printf(&fresh, "%s/manifest.new", c->dir);
-	r = write_file(buf_cstr(&fresh), &bytes);
+	r = file_write(buf_cstr(&fresh), bytes.data, bytes.len);
 	crash_point("manifest-written");
 	if (r == 0 && rename(buf_cstr(&fresh), path) < 0)
 		r = -errno;
@@ -510,27 +498,17 @@ static void before_it_changes(void *context, uint32_t page) {
 	c->counters.copied++;
 }
 
-static char *copy_text(const char *text) {
-	char *copy = strdup(text);
-
-	if (!copy)
-		abort();
-	return copy;
-}
-
 static void copy_head(struct checkpoint_head *to,
 		      const struct checkpoint_head *from) {
 	*to = *from;
 	to->partitions = allocate(from->n_partitions, sizeof(*to->partitions));
 	for (size_t i = 0; i < from->n_partitions; i++) {
 		to->partitions[i] = from->partitions[i];
-		to->partitions[i].topic = copy_text(from->partitions[i].topic);
+		to->partitions[i].topic = strdup(from->partitions[i].topic);
+		if (!to->partitions[i].topic)
+			abort();
 	}
-	to->contents = allocate(from->n_contents, sizeof(*to->contents));
-	for (size_t i = 0; i < from->n_contents; i++) {
-		to->contents[i] = from->contents[i];
-		to->contents[i].name = copy_text(from->contents[i].name);
-	}
+	to->contents = journal_copy_contents(from->contents, from->n_contents);
 }
 
 /* It has not changed since it was written. */

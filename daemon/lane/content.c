@@ -19,11 +19,16 @@ static bool is_same(const uint8_t a[32], const uint8_t b[32]) {
 	return memcmp(a, b, 32) == 0;
 }
 
+/* What its file is to say; NULL: no file says it any more. */
+static const struct content *file_of(const struct lane *lane,
+				     const struct content *content) {
+	return ruleset_content(lane->files, content->name);
+}
+
 /* From the file as it was loaded, or from what is kept. */
 static int find_text(const struct lane *lane, const struct content *content,
 		     const uint8_t sha256[32], struct buf *text) {
-	const struct content *file =
-		ruleset_content(lane->files, content->name);
+	const struct content *file = file_of(lane, content);
 
 	if (!file || !is_same(file->loaded, sha256))
 		return archive_content(lane->dir.path, sha256, text);
@@ -71,8 +76,7 @@ int content_decided(const struct lane *lane, const struct decision *decision) {
 }
 
 static int set_from_file(const struct lane *lane, struct content *content) {
-	const struct content *file =
-		ruleset_content(lane->files, content->name);
+	const struct content *file = file_of(lane, content);
 
 	return set(lane, content, file ? file->loaded : content->loaded);
 }
@@ -103,8 +107,7 @@ int content_keep(const struct lane *lane) {
 
 	for (size_t i = 0; r == 0 && i < rules->n_contents; i++) {
 		const struct content *content = &rules->contents[i];
-		const struct content *file =
-			ruleset_content(lane->files, content->name);
+		const struct content *file = file_of(lane, content);
 
 		if (file && is_same(file->loaded, content->sha256))
 			r = keep(lane, file);
@@ -172,8 +175,7 @@ bool content_turn(struct lane *lane) {
 		return false;
 	for (size_t i = 0; i < rules->n_contents; i++) {
 		struct content *content = &rules->contents[i];
-		const struct content *file =
-			ruleset_content(lane->files, content->name);
+		const struct content *file = file_of(lane, content);
 
 		if (file && !is_same(file->loaded, content->sha256))
 			return refresh(lane, content, file);

@@ -397,15 +397,6 @@ void journal_put_header(struct buf *out, const struct journal_header *header) {
 			    header->contents[i].sha256);
 }
 
-void journal_free_header(struct journal_header *header) {
-	free((char *)(uintptr_t)header->lane);
-	free((char *)(uintptr_t)header->seam);
-	for (size_t i = 0; i < header->n_contents; i++)
-		free((char *)(uintptr_t)header->contents[i].name);
-	free((struct journal_content *)(uintptr_t)header->contents);
-	*header = (struct journal_header){ 0 };
-}
-
 static const char *copy(const char *text) {
 	char *own = text ? strdup(text) : NULL;
 
@@ -414,21 +405,38 @@ static const char *copy(const char *text) {
 	return own;
 }
 
+struct journal_content *
+journal_copy_contents(const struct journal_content *contents, size_t n) {
+	struct journal_content *own = calloc(n + 1, sizeof(*own));
+
+	if (!own)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		own[i] = contents[i];
+		own[i].name = copy(contents[i].name);
+	}
+	return own;
+}
+
+void journal_free_contents(const struct journal_content *contents, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		free((char *)(uintptr_t)contents[i].name);
+	free((struct journal_content *)(uintptr_t)contents);
+}
+
+void journal_free_header(struct journal_header *header) {
+	free((char *)(uintptr_t)header->lane);
+	free((char *)(uintptr_t)header->seam);
+	journal_free_contents(header->contents, header->n_contents);
+	*header = (struct journal_header){ 0 };
+}
+
 void journal_copy_header(struct journal_header *to,
 			 const struct journal_header *from) {
-	struct journal_content *contents =
-		calloc(from->n_contents + 1, sizeof(*contents));
-
-	if (!contents)
-		abort();
 	*to = *from;
 	to->lane = copy(from->lane);
 	to->seam = copy(from->seam);
-	to->contents = contents;
-	for (size_t i = 0; i < from->n_contents; i++) {
-		contents[i] = from->contents[i];
-		contents[i].name = copy(from->contents[i].name);
-	}
+	to->contents = journal_copy_contents(from->contents, from->n_contents);
 }
 
 /* What a reader needs to know who begins here. */

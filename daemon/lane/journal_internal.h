@@ -44,6 +44,9 @@ bool journal_get_decision(struct span_reader *in, struct decision *decision,
 			  int64_t *first_offset, struct decision_texts *texts);
 /* The same of a header; the caller frees it. */
 int journal_get_header(struct span_reader *in, struct journal_header *header);
+struct journal_content *
+journal_copy_contents(const struct journal_content *contents, size_t n);
+void journal_free_contents(const struct journal_content *contents, size_t n);
 void journal_copy_header(struct journal_header *to,
 			 const struct journal_header *from);
 void journal_free_header(struct journal_header *header);

@@ -128,6 +128,48 @@ int write_at(int fd, const void *bytes, size_t len, uint64_t at) {
 	return 0;
 }
 
+int file_read(const char *path, size_t most, struct buf *bytes) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	buf_reset(bytes);
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if ((uint64_t)st.st_size < most)
+		most = (size_t)st.st_size;
+	if (r == 0)
+		buf_reserve(bytes, most + 1);
+	while (r == 0 && bytes->len < most) {
+		ssize_t n =
+			read(fd, bytes->data + bytes->len, most - bytes->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
+			break;
+		bytes->len += (size_t)n;
+	}
+	close(fd);
+	return r;
+}
+
+int file_write(const char *path, const void *bytes, size_t len) {
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = write_at(fd, bytes, len, 0);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 int make_folder(const char *path) {
 	struct stat st;
 

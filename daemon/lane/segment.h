@@ -48,6 +48,10 @@ char *segment_path(const char *dir, uint64_t start);
 /* Makes durable which names @folder holds; or the folder that holds @path. */
 int sync_folder(const char *folder);
 int sync_parent(const char *path);
+/* A file, or its first @most bytes; negative errno. */
+int file_read(const char *path, size_t most, struct buf *bytes);
+/* A file of these bytes, on disk; its name may not be. */
+int file_write(const char *path, const void *bytes, size_t len);
 /* All of it, however often the system takes a part. */
 int write_at(int fd, const void *bytes, size_t len, uint64_t at);
 /*

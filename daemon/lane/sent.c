@@ -522,7 +522,7 @@ static int look_at(struct sent *sent, const char *path, struct buf *bytes,
 	struct stat st;
 	int r;
 
-	r = sent_read_file(path, HEADER_MOST, bytes);
+	r = file_read(path, HEADER_MOST, bytes);
 	if (r < 0)
 		return r;
 	if (!record_get(&record, (const uint8_t *)bytes->data, bytes->len, 0))
@@ -632,7 +632,7 @@ static int look_around(struct sent *sent) {
 	if (r == 0 && sent->n) {
 		char *path = sent_path(sent->dir, current(sent));
 
-		r = sent_read_file(path, SIZE_MAX, &bytes);
+		r = file_read(path, SIZE_MAX, &bytes);
 		if (r == 0)
 			r = go_to_the_end(sent, path, &bytes);
 		free(path);

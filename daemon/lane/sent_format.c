@@ -90,35 +90,6 @@ void sent_put_dead(struct buf *out, uint64_t position,
 	record_put(out, SENT_DEAD, position, 0, payload.data, payload.len);
 }
 
-int sent_read_file(const char *path, size_t most, struct buf *bytes) {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	buf_reset(bytes);
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if ((uint64_t)st.st_size < most)
-		most = (size_t)st.st_size;
-	if (r == 0)
-		buf_reserve(bytes, most + 1);
-	while (r == 0 && bytes->len < most) {
-		ssize_t n =
-			read(fd, bytes->data + bytes->len, most - bytes->len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			r = -errno;
-		if (n <= 0)
-			break;
-		bytes->len += (size_t)n;
-	}
-	close(fd);
-	return r;
-}
-
 static struct span_reader span_of(const struct record *record) {
 	return (struct span_reader){ .next = record->payload,
 				     .end = record->payload + record->len };

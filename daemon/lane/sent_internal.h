@@ -39,8 +39,6 @@ void sent_put_item(struct buf *out, uint64_t position,
 void sent_put_dead(struct buf *out, uint64_t position,
 		   const struct dead_letter *dead);
 
-/* A file, or its first @most bytes; negative errno. */
-int sent_read_file(const char *path, size_t most, struct buf *bytes);
 /* -EBADMSG; -EPROTO: of another version; -EXDEV: of another lane. */
 int sent_get_header(const struct record *record, const char *lane,
 		    struct sent_segment *ret);

@@ -35,7 +35,7 @@ static bool find_start(const struct sent_segment *segments, size_t n,
 static int next_file(struct sent_reader *reader) {
 	const struct sent_segment *segment = &reader->segments[reader->next++];
 	char *path = sent_path(reader->dir, segment);
-	int r = sent_read_file(path, SIZE_MAX, &reader->bytes);
+	int r = file_read(path, SIZE_MAX, &reader->bytes);
 
 	free(path);
 	reader->position = 0;

@@ -93,23 +93,6 @@ int statedir_epoch(const struct statedir *dir, uint64_t *ret) {
 	return r == -ENOENT ? 0 : r;
 }
 
-static int write_file(const char *path, const char *text) {
-	size_t len = strlen(text);
-	int fd, r = 0;
-	ssize_t n;
-
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, len);
-	if (n < 0 || fsync(fd) < 0)
-		r = -errno;
-	else if (n != (ssize_t)len)
-		r = -ENOSPC;
-	close(fd);
-	return r;
-}
-
 static int parse_key(uint8_t key[32], const char *text) {
 	for (size_t i = 0; i < 32; i++) {
 		char byte[3] = { text[2 * i], 0, 0 };
@@ -136,7 +119,7 @@ static int make_key(const char *dir, const char *path) {
 	buf_hex(&text, key, sizeof(key));
 	buf_putc(&text, '\n');
 	buf_printf(&name, "%s.%d", path, (int)getpid());
-	r = write_file(buf_cstr(&name), buf_cstr(&text));
+	r = file_write(buf_cstr(&name), text.data, text.len);
 	if (r == 0 && link(buf_cstr(&name), path) < 0 && errno != EEXIST)
 		r = -errno;
 	unlink(buf_cstr(&name));
@@ -179,7 +162,7 @@ int statedir_set_epoch(const struct statedir *dir, uint64_t epoch) {
 	int r;
 
 	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)epoch);
-	r = write_file(fresh, text);
+	r = file_write(fresh, text, strlen(text));
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	if (r == 0)

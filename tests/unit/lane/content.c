@@ -65,6 +65,15 @@ static const char *entry(size_t i) {
 	return world.sink.entries[i];
 }
 
+/* One alert by each; the second was taken in at a start. */
+static void live_by_two_texts(void) {
+	lane_start();
+	pay_and_rest("U-1", 1);
+	barred_are("U-2\n");
+	begin_again();
+	pay_and_rest("U-2", 2);
+}
+
 static uint64_t count(const char *what) {
 	struct buf out = { 0 };
 	uint64_t n = 0;
@@ -159,11 +168,7 @@ static void is_known_to_a_checkpoint(void **state) {
 
 	(void)state;
 	world.checkpoint_every = 1;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	while (!view.checkpoints || view.checkpoints->taken < 2) {
 		pay_and_rest("U-3", 3);
 		usleep(200);
@@ -180,11 +185,7 @@ static void is_known_to_a_checkpoint(void **state) {
 /* The record in the sink is compared when the past is made again. */
 static void comes_to_the_same_when_all_is_made_again(void **state) {
 	(void)state;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	barred_are("U-4\n");
 	begin_again();
 	assert_true(lane_rest());
@@ -204,11 +205,7 @@ static void comes_to_the_same_when_all_is_made_again(void **state) {
 
 static void makes_a_seam_when_a_text_is_lost(void **state) {
 	(void)state;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	barred_are("U-3\n");
 	lane_stop();
 	keep_state("rm state/archive/content/*");
@@ -223,11 +220,7 @@ static void makes_a_seam_when_a_text_is_lost(void **state) {
 /* While a file still says it, nothing is lost. */
 static void mends_a_text_that_was_damaged(void **state) {
 	(void)state;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	lane_stop();
 	keep_state("for f in state/archive/content/*; do echo x >> $f; done");
 	barred_are("U-1\n");
@@ -250,11 +243,7 @@ static void mends_a_text_that_was_damaged(void **state) {
 /* By other rules the past has the texts that it had. */
 static void keeps_its_texts_across_a_seam(void **state) {
 	(void)state;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	pay_and_rest("U-1", 3);
 	barred_are("U-9\n");
 	lane_stop();
@@ -270,11 +259,7 @@ static void keeps_its_texts_across_a_seam(void **state) {
 /* What the new rules do not have any more keeps only its place. */
 static void leaves_out_a_list_that_is_no_more(void **state) {
 	(void)state;
-	lane_start();
-	pay_and_rest("U-1", 1);
-	barred_are("U-2\n");
-	begin_again();
-	pay_and_rest("U-2", 2);
+	live_by_two_texts();
 	lane_stop();
 	rules_are(rule_text);
 	lane_start();

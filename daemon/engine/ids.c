@@ -3,6 +3,8 @@
  *
  * Of each id 128 bits of its hash are remembered, and 32 of its content's,
  * for id_for of event time: as long as a second one could be counted twice.
+ * What comes late is remembered from the watermark on that it met, else who
+ * sends one twice that is older than id_for would have it ring twice.
  * Whoever sends new ids without end would take all memory, so their number is
  * bounded. Those whose time is up soonest go first, to a 64th of id_for, and
  * that is counted: a second one of them will be taken for new.
@@ -13,7 +15,7 @@
 
 struct id_cell {
 	struct hash128 id;
-	usec_t time;
+	usec_t since;
 	uint32_t content;
 	handle_t next;
 };
@@ -42,7 +44,7 @@ static bool is_over(const struct engine *engine,
 		    const struct stream_state *stream,
 		    const struct id_cell *cell) {
 	return engine->watermark != INT64_MIN &&
-	       cell->time + stream->stream->id_for <= engine->watermark;
+	       cell->since + stream->stream->id_for <= engine->watermark;
 }
 
 enum refusal id_inspect(const struct engine *engine,
@@ -85,6 +87,8 @@ bool id_forget(struct engine *engine, struct stream_state *stream) {
 
 void id_remember(struct engine *engine, struct stream_state *stream,
 		 const struct event *event) {
+	usec_t since = event->time > engine->watermark ? event->time
+						       : engine->watermark;
 	handle_t at = find(engine, stream, event->id);
 	struct id_cell *cell;
 	bool is_new = !at;
@@ -102,14 +106,14 @@ void id_remember(struct engine *engine, struct stream_state *stream,
 	}
 	cell = pages_write(&engine->pages, at);
 	cell->id = event->id;
-	cell->time = event->time;
+	cell->since = since;
 	cell->content = event->payload_hash;
 	if (!is_new)
 		return;
 	stream->counters.ids++;
 	index_add(&stream->ids, &engine->pages, (uint32_t)event->id.lo, at);
 	wheel_add(&stream->ids_wheel, &engine->pages, at,
-		  event->time + stream->stream->id_for);
+		  since + stream->stream->id_for);
 }
 
 void ids_expire(struct engine *engine, struct stream_state *stream) {
@@ -125,6 +129,6 @@ void ids_expire(struct engine *engine, struct stream_state *stream) {
 			else
 				wheel_add(&stream->ids_wheel, &engine->pages,
 					  at,
-					  cell->time + stream->stream->id_for);
+					  cell->since + stream->stream->id_for);
 		}
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised with each change that can change a record's bytes. */
-#define ENGINE_NUMBER 2
+#define ENGINE_NUMBER 3
 
 enum alert_state {
 	STATE_PENDING,

@@ -115,8 +115,10 @@ class Town:
             delay = self.random.randrange(7200)
         elif kind < 0.97:
             delay = self.random.randrange(3 * 86400)
-        else:
+        elif kind < 0.995:
             delay = self.random.randrange(40 * 86400)
+        else:  # beyond what ids and rows are kept for
+            delay = self.random.randrange(400 * 86400)
         # Python's hash() differs from run to run: sum the bytes instead.
         partition = sum(key.encode()) % self.partitions
         self.items.append(Item(

@@ -631,6 +631,7 @@ class Rule:
         self.name = spec["rule"]
         self.full = f"{package.name}/{self.name}"
         self.params = spec.get("params", {})
+        self.tables = tables_of(spec, package)
         self.several = not isinstance(spec["from"], str)
         self._streams(spec["from"])
         self._closing(spec.get("window"))
@@ -857,6 +858,22 @@ def words_of(rule):
     return set(re.findall(r"[A-Za-z_]\w*", json.dumps(spec)))
 
 
+def tables_of(rule, package):
+    """The tables that a rule asks, through macros and other tables too."""
+    calls = {name: getattr(table, "condition", "")
+             for name, table in package.tables.items()}
+    found, texts = set(), [json.dumps(
+        {k: v for k, v in rule.items() if k != "tests"})]
+    while texts:
+        text = texts.pop()
+        for name, more in {**package.macros, **calls}.items():
+            called = r"\s*\(" if name in calls else r"\b"
+            if name not in found and re.search(rf"\b{name}{called}", text):
+                found.add(name)
+                texts.append(more)
+    return found & set(calls)
+
+
 class Oracle:
     """step() by step(); the transitions stand in `out`."""
 
@@ -891,6 +908,7 @@ class Oracle:
         self._ordinals = itertools.count(1)
         self.keys_per_rule = keys_per_rule
         self._ids_for()
+        self._keep_rows()
 
     def _mark_used_fields(self):
         for stream in self.package.streams.values():
@@ -927,6 +945,18 @@ class Oracle:
                 stream.id_for = min(max(widths, default=90 * DAY), 90 * DAY)
         for source in self.package.sources.values():
             source.id_for = source.base.id_for
+
+    def _keep_rows(self):
+        """Tables of streams: the longest window of those that read them."""
+        days = {"day": 1, "week": 7, "month": 31, "quarter": 92,
+                "fiscal_quarter": 92, "year": 366, "fiscal_year": 366}
+        widths = {rule: days[rule.unit] * DAY if rule.unit else rule.width or 0
+                  for rule in self.rules}
+        for table in self.registries:
+            if table.keep is None:
+                table.keep = max([90 * DAY, *(
+                    width for rule, width in widths.items()
+                    if table.name in rule.tables)])
 
     # -- input ---------------------------------------------------------
 
@@ -979,7 +1009,7 @@ class Oracle:
             if before[0] == event.payload:
                 return True
             raise Refused("conflict")
-        known[event.id] = event.payload, event.time
+        known[event.id] = event.payload, max(event.time, self.watermark)
         return False
 
     def _raise(self, stream, where, time):
@@ -1000,12 +1030,7 @@ class Oracle:
             if not waiting:
                 return
             mark = min(self.greatest.get(p, NEVER) for p in waiting)
-        self.raise_watermark(mark)
-
-    def raise_watermark(self, mark):
-        if mark > self.watermark:
-            self.watermark = mark
-            self._fire_timers()
+        self.watermark = max(self.watermark, mark)
 
     def decision(self, kind, **what):
         """A decision of the journal, by the name of its kind."""
@@ -1021,12 +1046,14 @@ class Oracle:
             self.idle.add((what["topic"], what["partition"]))
             self._move_watermark()
         elif kind == "advance":
-            self.raise_watermark(what["at"])
+            self.watermark = max(self.watermark, what["at"])
         elif kind == "end":
-            self.raise_watermark(self.greatest_of_all)
+            self.watermark = max(self.watermark, self.greatest_of_all)
+            self._fire_timers()
             self._fire_timers(at_the_end=True)
         elif kind not in ("went_on", "content"):
             raise Unsupported(f"decision {kind}")
+        self._fire_timers()
 
     def seam(self, line):
         """What must be said so that Redis holds what is open here.
@@ -1034,6 +1061,7 @@ class Oracle:
         What came before was not published. The order of what is said is by
         id, which the oracle does not know: it is compared as a set.
         """
+        self._fire_timers()
         there = {}
         for record in line["open"]:
             alert = self.known.get(record["id"], record["id"])

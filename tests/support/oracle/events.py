@@ -517,11 +517,13 @@ class StreamTable:
         self.stream = package.streams[spec["stream"]]
         self.key = spec["key"] if isinstance(spec["key"], list) \
             else [spec["key"]]
-        self.where = parse(spec["where"]) if "where" in spec else None
+        self.name = name
+        self.condition = spec.get("where", "")
+        self.where = parse(self.condition) if self.condition else None
         self.package = package
         self.max_rows = int(spec.get("max_rows", 64))
         self.max_keys = int(spec.get("max_keys", 1000000))
-        self.keep = span(spec["keep"]) if "keep" in spec else None
+        self.keep = span(spec["keep"]) if "keep" in spec else None  # or later
         self.rows = {}  # key -> [(order, fields)], by last write
 
     def take(self, event, watermark):
@@ -536,10 +538,8 @@ class StreamTable:
             del self.rows[next(iter(self.rows))]
         rows.append(((event.time, event.coordinates), event.fields))
         rows.sort(key=lambda row: row[0])
-        self.rows[key] = rows[-self.max_rows:]
-        if self.keep is not None:
-            old = [row for row in rows if row[0][0] <= watermark - self.keep]
-            self.rows[key] = (old[-1:] + rows[len(old):])[-self.max_rows:]
+        old = [row for row in rows if row[0][0] <= watermark - self.keep]
+        self.rows[key] = (old[-1:] + rows[len(old):])[-self.max_rows:]
 
     def find(self, args, at):
         for order, fields in reversed(self.rows.get(tuple(args), [])):

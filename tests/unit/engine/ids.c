@@ -114,6 +114,25 @@ static void an_id_is_forgotten_after_id_for(void **state) {
 	world_close(&w);
 }
 
+/* S8.4: however late it is, the second one of it is known. */
+static void a_late_event_counts_once(void **state) {
+	struct world w;
+
+	(void)state;
+	world_open(&w, RULES);
+	voucher(&w, "z", "1", "2026-06-01T00:00:00Z");
+	voucher(&w, "a", "6", "2026-03-01T00:00:00Z");
+	voucher(&w, "a", "6", "2026-03-01T00:00:00Z");
+	assert_counts(&w, 2, 0, 1);
+	advance(&w, "2026-06-10T23:59:59.999999Z");
+	voucher(&w, "a", "6", "2026-03-01T00:00:00Z");
+	assert_counts(&w, 2, 0, 2);
+	advance(&w, "2026-06-11T00:00:00Z");
+	voucher(&w, "a", "6", "2026-03-01T00:00:00Z");
+	assert_counts(&w, 3, 0, 2);
+	world_close(&w);
+}
+
 /* S8.4: the cap is of one stream; what is over anyway is not counted. */
 static void the_oldest_ids_are_forgotten_at_the_cap(void **state) {
 	struct engine_options options = { .shadow = true,
@@ -124,8 +143,8 @@ static void the_oldest_ids_are_forgotten_at_the_cap(void **state) {
 	(void)state;
 	world_load(&w, RULES);
 	world_start(&w, &options);
-	voucher(&w, "b", "1", "2026-03-02T00:00:00Z");
 	voucher(&w, "a", "1", "2026-03-01T00:00:00Z");
+	voucher(&w, "b", "1", "2026-03-02T00:00:00Z");
 	voucher(&w, "c", "1", "2026-03-03T00:00:00Z");
 	assert_int_equal(engine_stream_counters(w.engine, 0)->ids, 3);
 	voucher(&w, "d", "1", "2026-03-03T00:00:00Z");
@@ -248,6 +267,7 @@ int main(void) {
 		cmocka_unit_test(a_duplicate_is_counted_and_nothing_else),
 		cmocka_unit_test(a_conflict_goes_to_the_dead_letters),
 		cmocka_unit_test(an_id_is_forgotten_after_id_for),
+		cmocka_unit_test(a_late_event_counts_once),
 		cmocka_unit_test(the_oldest_ids_are_forgotten_at_the_cap),
 		cmocka_unit_test(a_flood_of_ids_pays_with_ids),
 		cmocka_unit_test(what_cannot_be_read_is_refused_and_counted),

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAGIC                                                                  \
@@ -22,7 +21,7 @@
 struct checkpoint {
 	char *dir;
 	struct checkpoint_head head;
-	uint8_t *bytes; /* of the manifest */
+	struct buf manifest;
 	const uint8_t *saved;
 	size_t saved_len;
 	struct checkpoint_file *files;
@@ -202,16 +201,18 @@ static void take_pages(struct saved *from, struct checkpoint *checkpoint) {
 			from, checkpoint->n_pages, sizeof(*checkpoint->slots));
 }
 
-static int parse(struct checkpoint *checkpoint, size_t len) {
-	struct saved from = { .at = checkpoint->bytes, .left = len };
+static int parse(struct checkpoint *checkpoint) {
+	const char *bytes = checkpoint->manifest.data;
+	size_t len = checkpoint->manifest.len;
+	struct saved from = { .at = (const uint8_t *)bytes, .left = len };
 	uint32_t crc;
 
 	if (len < 16 + sizeof(crc) || saved_number(&from) != MAGIC)
 		return -EBADMSG;
 	if (saved_number(&from) != CHECKPOINT_VERSION)
 		return -EPROTO;
-	memcpy(&crc, checkpoint->bytes + len - sizeof(crc), sizeof(crc));
-	if (crc != crc32c(0, checkpoint->bytes, len - sizeof(crc)))
+	memcpy(&crc, bytes + len - sizeof(crc), sizeof(crc));
+	if (crc != crc32c(0, bytes, len - sizeof(crc)))
 		return -EBADMSG;
 	from.left -= sizeof(crc);
 	take_head(&from, &checkpoint->head);
@@ -222,33 +223,6 @@ static int parse(struct checkpoint *checkpoint, size_t len) {
 	return from.is_bad || from.left ? -EBADMSG : 0;
 }
 
-static int read_whole(const char *path, uint8_t **ret, size_t *len) {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
-		goto out;
-	}
-	*len = (size_t)st.st_size;
-	*ret = malloc(*len + 1);
-	if (!*ret)
-		abort();
-	for (size_t at = 0; r == 0 && at < *len; at += (size_t)n) {
-		n = read(fd, *ret + at, *len - at);
-		if (n <= 0) {
-			r = n < 0 ? -errno : -EBADMSG;
-			break;
-		}
-	}
-out:
-	close(fd);
-	return r;
-}
-
 static void checkpoint_closep(struct checkpoint **checkpoint) {
 	checkpoint_close(*checkpoint);
 }
@@ -257,15 +231,14 @@ int checkpoint_open(struct checkpoint **ret, const char *dir, uint64_t number,
 		    struct buf *why) {
 	CLEANUP(checkpoint_closep) struct checkpoint *checkpoint = NULL;
 	char *path = checkpoint_path(dir, "manifest", number);
-	size_t len = 0;
 	int r;
 
 	checkpoint = calloc(1, sizeof(*checkpoint));
 	if (!checkpoint || !(checkpoint->dir = strdup(dir)))
 		abort();
-	r = read_whole(path, &checkpoint->bytes, &len);
+	r = file_read(path, SIZE_MAX, &checkpoint->manifest);
 	if (r == 0)
-		r = parse(checkpoint, len);
+		r = parse(checkpoint);
 	if (r == 0 && checkpoint->head.number != number)
 		r = -EBADMSG;
 	if (r == -EPROTO)
@@ -380,7 +353,7 @@ void checkpoint_close(struct checkpoint *checkpoint) {
 	checkpoint_head_free(&checkpoint->head);
 	free(checkpoint->files);
 	free(checkpoint->fds);
-	free(checkpoint->bytes);
+	buf_free(&checkpoint->manifest);
 	free(checkpoint->dir);
 	free(checkpoint);
 }

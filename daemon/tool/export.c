@@ -82,28 +82,18 @@ static void write_head(struct exporter *e, const struct journal_header *header,
 }
 
 static void write_file(struct exporter *e, const struct json *file) {
-	const char *path = json_text(json_get(file, "path"));
-	const char *sha = json_text(json_get(file, "sha256"));
-	CLEANUP(buf_free) struct buf name = { 0 }, text = { 0 };
-	char bytes[65536];
-	FILE *in;
-	size_t n;
+	CLEANUP(buf_free) struct buf text = { 0 };
+	const char *path;
+	int r = recompute_file(e->what, file, &path, &text);
 
-	if (!path || !sha)
-		return;
-	buf_printf(&name, "%s/archive/content/%s", e->what->state, sha);
-	in = fopen(buf_cstr(&name), "re");
-	if (!in) {
-		e->error = -errno;
+	if (r < 0) {
+		e->error = r;
 		return;
 	}
-	while ((n = fread(bytes, 1, sizeof(bytes), in)) > 0)
-		buf_add(&text, bytes, n);
-	fclose(in);
 	buf_putc(&e->text, '{');
 	put_string(&e->text, "path", path);
 	put_key(&e->text, "text");
-	buf_json_string(&e->text, text.data ? text.data : "", text.len);
+	buf_json_string(&e->text, buf_cstr(&text), text.len);
 	write_line(e);
 }
 

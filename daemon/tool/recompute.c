@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "event/json.h"
 #include "lane/archive.h"
+#include "lane/segment.h"
 #include "tool/drive.h"
 #include "tool/relog.h"
 
@@ -42,20 +43,16 @@ struct work {
 	struct buf *why;
 };
 
-static int read_file(struct buf *out, const char *path) {
-	FILE *file = fopen(path, "re");
-	char bytes[65536];
-	size_t n;
-	int r = 0;
+static bool from_hex(struct buf *out, const char *hex, size_t len) {
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		char byte[3] = { hex[i], hex[i + 1], 0 };
+		char *end;
 
-	if (!file)
-		return -errno;
-	while ((n = fread(bytes, 1, sizeof(bytes), file)) > 0)
-		buf_add(out, bytes, n);
-	if (ferror(file))
-		r = -EIO;
-	fclose(file);
-	return r;
+		buf_putc(out, (char)strtoul(byte, &end, 16));
+		if (*end)
+			return false;
+	}
+	return len % 2 == 0;
 }
 
 /* --- the rules of that time --- */
@@ -67,7 +64,7 @@ static int read_manifest(struct work *work) {
 
 	path = arena_printf(&work->arena, "%s/archive/rules/%s.json",
 			    work->what->state, work->what->rules);
-	r = read_file(text, path);
+	r = file_read(path, SIZE_MAX, text);
 	if (r == 0 && json_parse(&work->manifest, &work->arena, text->data,
 				 text->len) < 0)
 		r = -EBADMSG;
@@ -110,32 +107,34 @@ static int lay_out(struct work *work, const char *path, const char *text,
 	return r == 0 ? write_file(to, text, len) : r;
 }
 
+int recompute_file(const struct recompute *what, const struct json *file,
+		   const char **path, struct buf *text) {
+	CLEANUP(buf_free) struct buf hash = { 0 };
+	const char *sha = json_text(json_get(file, "sha256"));
+
+	*path = json_text(json_get(file, "path"));
+	if (!*path || !sha || !from_hex(&hash, sha, strlen(sha)) ||
+	    hash.len != 32)
+		return -EBADMSG;
+	return archive_content(what->state, (const uint8_t *)hash.data, text);
+}
+
+static int no_text(struct work *work, const char *sha, const char *of, int r) {
+	buf_printf(work->why, "%s/archive/content/%s (%s): %s",
+		   work->what->state, sha ? sha : "", of ? of : "",
+		   r == -EBADMSG ? "is not what its name says" : strerror(-r));
+	return r;
+}
+
 static int from_content(struct work *work, const struct json *file,
 			const char **ret) {
-	CLEANUP(buf_free) struct buf text = { 0 }, hex = { 0 };
-	const char *path = json_text(json_get(file, "path"));
-	const char *sha = json_text(json_get(file, "sha256"));
-	const char *from;
-	uint8_t hash[32];
-	int r;
+	CLEANUP(buf_free) struct buf text = { 0 };
+	const char *path;
+	int r = recompute_file(work->what, file, &path, &text);
 
-	if (!path || !sha)
-		return -EBADMSG;
-	from = arena_printf(&work->arena, "%s/archive/content/%s",
-			    work->what->state, sha);
-	r = read_file(&text, from);
-	if (r < 0) {
-		buf_printf(work->why, "%s: %s", from, strerror(-r));
-		return r;
-	}
-	sha256(text.data, text.len, hash);
-	buf_hex(&hex, hash, 32);
-	if (strcmp(buf_cstr(&hex), sha) != 0) {
-		buf_printf(work->why, "%s (%s): is not what its name says",
-			   from, path);
-		return -EBADMSG;
-	}
-	return lay_out(work, path, text.data, text.len, ret);
+	if (r == 0)
+		return lay_out(work, path, text.data, text.len, ret);
+	return no_text(work, json_text(json_get(file, "sha256")), path, r);
 }
 
 static bool is_rules(const char *path) {
@@ -144,7 +143,7 @@ static bool is_rules(const char *path) {
 	return dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
 }
 
-static int make_folder(struct work *work) {
+static int make_own_folder(struct work *work) {
 	snprintf(work->folder, sizeof(work->folder), "%s",
 		 "/tmp/tocsin-audit-XXXXXX");
 	return mkdtemp(work->folder) ? 0 : -errno;
@@ -167,7 +166,7 @@ static int load_rules(struct work *work) {
 	const struct json *files = json_get(work->manifest, "files"), *at;
 	const char **paths, *path = "";
 	size_t n = 0;
-	int r = make_folder(work);
+	int r = make_own_folder(work);
 
 	paths = arena_array(&work->arena, const char *,
 			    files ? files->n + 1 : 1);
@@ -200,14 +199,13 @@ static int set_content(struct work *work, const char *name, const char *text,
 
 static int set_by_hash(struct work *work, const char *name,
 		       const uint8_t sha256[32]) {
-	CLEANUP(buf_free) struct buf text = { 0 };
+	CLEANUP(buf_free) struct buf text = { 0 }, hex = { 0 };
 	int r = archive_content(work->what->state, sha256, &text);
 
 	if (r == 0)
 		return set_content(work, name, buf_cstr(&text), text.len);
-	buf_printf(work->why, "what %s had is not kept: %s", name,
-		   strerror(-r));
-	return r;
+	buf_hex(&hex, sha256, 32);
+	return no_text(work, buf_cstr(&hex), name, r);
 }
 
 static int set_contents(struct work *work) {
@@ -289,18 +287,6 @@ static int64_t int_of(const struct json *line, const char *name) {
 	return text ? strtoll(text, NULL, 10) : 0;
 }
 
-static bool from_hex(struct buf *out, const char *hex, size_t len) {
-	for (size_t i = 0; i + 1 < len; i += 2) {
-		char byte[3] = { hex[i], hex[i + 1], 0 };
-		char *end;
-
-		buf_putc(out, (char)strtoul(byte, &end, 16));
-		if (*end)
-			return false;
-	}
-	return len % 2 == 0;
-}
-
 static int take_head(struct work *work, const struct json **line) {
 	const char *rules, *text;
 	int r = read_line(work, line);
@@ -335,7 +321,7 @@ static int take_head(struct work *work, const struct json **line) {
 static int take_files(struct work *work, const struct json **line, int *more) {
 	const char **paths = arena_array(&work->arena, const char *, FILES);
 	const char *path = "", *name;
-	int r = make_folder(work);
+	int r = make_own_folder(work);
 	size_t n = 0;
 
 	while (r == 0 && (*more = read_line(work, line)) > 0 &&

@@ -13,6 +13,7 @@
 
 struct archive_entry;
 struct config;
+struct json;
 
 struct recompute {
 	const char *state; /* the folder that holds archive/ */
@@ -47,6 +48,10 @@ struct recompute {
  * others are of the system. @why gets a sentence.
  */
 int recompute(struct recompute *what, struct buf *why);
+/* What the archive keeps of a @file that its manifest of rules names. -EBADMSG:
+ * it is damaged, or names none. */
+int recompute_file(const struct recompute *what, const struct json *file,
+		   const char **path, struct buf *text);
 
 /*
  * Writes all that is needed to compute alert @id (hexadecimal) of @rule

@@ -185,6 +185,36 @@ static void each_event_is_an_alert_until_its_review_ends(void **state) {
 	world_close(&w);
 }
 
+/* S2.11: what is due already fires with the next event kept, or decision. */
+static void a_late_alert_s_review_ends_with_the_next_input(void **state) {
+	static const char closed[] = "updated window yellow resolved U "
+				     "@2026-03-31T00:00:00Z {}\n";
+	static const char fired[] = "fired late yellow resolved U "
+				    "@2026-03-01T00:00:00Z {}\n";
+	struct world w;
+
+	(void)state;
+	world_open(&w, WORLD_STREAMS "rules:\n"
+				     "- rule: big\n"
+				     "  title: t\n"
+				     "  from: pays\n"
+				     "  by: [unit]\n"
+				     "  alert_if: amount > 10\n"
+				     "  review_within: 30d\n");
+	pay(&w, "U", "1", "2026-06-01T00:00:00Z");
+	pay(&w, "U", "11", "2026-03-01T00:00:00Z");
+	assert_alerts(&w, fired);
+	world_take(&w, "no event");
+	assert_alerts(&w, "");
+	pay(&w, "U", "1", "2026-06-01T00:00:00Z");
+	assert_alerts(&w, closed);
+	pay(&w, "U", "11", "2026-03-01T00:00:00Z");
+	assert_alerts(&w, fired);
+	world_decide(&w, DECISION_CATCH_UP, NULL, 0);
+	assert_alerts(&w, closed);
+	world_close(&w);
+}
+
 /* S3: a coarser measure's change re-judges what stands beneath; no raise. */
 static void a_coarser_key_moves_the_alerts_beneath_it(void **state) {
 	struct world w;
@@ -227,6 +257,8 @@ int main(void) {
 		cmocka_unit_test(
 			late_events_are_dropped_where_the_rule_says_so),
 		cmocka_unit_test(each_event_is_an_alert_until_its_review_ends),
+		cmocka_unit_test(
+			a_late_alert_s_review_ends_with_the_next_input),
 		cmocka_unit_test(a_coarser_key_moves_the_alerts_beneath_it),
 	};
 

@@ -156,18 +156,21 @@ static void late_events_are_dropped_where_the_rule_says_so(void **state) {
 	world_close(&w);
 }
 
+#define BIG                                                                    \
+	WORLD_STREAMS "rules:\n"                                               \
+		      "- rule: big\n"                                          \
+		      "  title: t\n"                                           \
+		      "  from: pays\n"                                         \
+		      "  by: [unit]\n"                                         \
+		      "  alert_if: amount > 10\n"                              \
+		      "  review_within: 30d\n"
+
 /* S4: per: event - each satisfying event is one alert, open for review. */
 static void each_event_is_an_alert_until_its_review_ends(void **state) {
 	struct world w;
 
 	(void)state;
-	world_open(&w, WORLD_STREAMS "rules:\n"
-				     "- rule: big\n"
-				     "  title: t\n"
-				     "  from: pays\n"
-				     "  by: [unit]\n"
-				     "  alert_if: amount > 10\n"
-				     "  review_within: 30d\n");
+	world_open(&w, BIG);
 	pay(&w, "U", "11", "2026-03-01T00:00:00Z");
 	pay(&w, "U", "10", "2026-03-01T00:00:00Z");
 	pay(&w, "U", "12", "2026-03-01T00:00:00Z");
@@ -194,13 +197,7 @@ static void a_late_alert_s_review_ends_with_the_next_input(void **state) {
 	struct world w;
 
 	(void)state;
-	world_open(&w, WORLD_STREAMS "rules:\n"
-				     "- rule: big\n"
-				     "  title: t\n"
-				     "  from: pays\n"
-				     "  by: [unit]\n"
-				     "  alert_if: amount > 10\n"
-				     "  review_within: 30d\n");
+	world_open(&w, BIG);
 	pay(&w, "U", "1", "2026-06-01T00:00:00Z");
 	pay(&w, "U", "11", "2026-03-01T00:00:00Z");
 	assert_alerts(&w, fired);

@@ -15,7 +15,7 @@
 
 struct id_cell {
 	struct hash128 id;
-	usec_t since;
+	usec_t until;
 	uint32_t content;
 	handle_t next;
 };
@@ -40,11 +40,8 @@ static handle_t find(const struct engine *engine,
 	return 0;
 }
 
-static bool is_over(const struct engine *engine,
-		    const struct stream_state *stream,
-		    const struct id_cell *cell) {
-	return engine->watermark != INT64_MIN &&
-	       cell->since + stream->stream->id_for <= engine->watermark;
+static bool is_over(const struct engine *engine, const struct id_cell *cell) {
+	return cell->until <= engine->watermark;
 }
 
 enum refusal id_inspect(const struct engine *engine,
@@ -56,7 +53,7 @@ enum refusal id_inspect(const struct engine *engine,
 	if (!at)
 		return REFUSED_NOT;
 	cell = pages_read(&engine->pages, at);
-	if (is_over(engine, stream, cell))
+	if (is_over(engine, cell))
 		return REFUSED_NOT;
 	if (cell->content != event->payload_hash)
 		return REFUSED_CONFLICT;
@@ -79,7 +76,7 @@ bool id_forget(struct engine *engine, struct stream_state *stream) {
 
 	if (!at)
 		return false;
-	if (!is_over(engine, stream, pages_read(&engine->pages, at)))
+	if (!is_over(engine, pages_read(&engine->pages, at)))
 		stream->counters.ids_forgotten++;
 	release(engine, stream, at);
 	return true;
@@ -89,6 +86,7 @@ void id_remember(struct engine *engine, struct stream_state *stream,
 		 const struct event *event) {
 	usec_t since = event->time > engine->watermark ? event->time
 						       : engine->watermark;
+	usec_t until = since + stream->stream->id_for;
 	handle_t at = find(engine, stream, event->id);
 	struct id_cell *cell;
 	bool is_new = !at;
@@ -106,14 +104,13 @@ void id_remember(struct engine *engine, struct stream_state *stream,
 	}
 	cell = pages_write(&engine->pages, at);
 	cell->id = event->id;
-	cell->since = since;
+	cell->until = until;
 	cell->content = event->payload_hash;
 	if (!is_new)
 		return;
 	stream->counters.ids++;
 	index_add(&stream->ids, &engine->pages, (uint32_t)event->id.lo, at);
-	wheel_add(&stream->ids_wheel, &engine->pages, at,
-		  since + stream->stream->id_for);
+	wheel_add(&stream->ids_wheel, &engine->pages, at, until);
 }
 
 void ids_expire(struct engine *engine, struct stream_state *stream) {
@@ -124,11 +121,10 @@ void ids_expire(struct engine *engine, struct stream_state *stream) {
 		for (; at; at = next) {
 			cell = pages_read(&engine->pages, at);
 			next = cell->next;
-			if (is_over(engine, stream, cell))
+			if (is_over(engine, cell))
 				release(engine, stream, at);
 			else
 				wheel_add(&stream->ids_wheel, &engine->pages,
-					  at,
-					  cell->since + stream->stream->id_for);
+					  at, cell->until);
 		}
 }

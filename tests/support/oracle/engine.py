@@ -1049,7 +1049,6 @@ class Oracle:
             self.watermark = max(self.watermark, what["at"])
         elif kind == "end":
             self.watermark = max(self.watermark, self.greatest_of_all)
-            self._fire_timers()
             self._fire_timers(at_the_end=True)
         elif kind not in ("went_on", "content"):
             raise Unsupported(f"decision {kind}")
